@@ -1,0 +1,295 @@
+"""The command line: `numbaconc measure | show | data`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from numbaconc.errors import InputError, check_count
+from numbaconc.files import cache_dir, check_writable
+from numbaconc.kernels.threads import announcing_compilation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numbaconc.arrays import Sample
+    from numbaconc.datasets import Dataset
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and leave with exit status 2."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def say(text: str) -> None:
+    """Print to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def tell(text: str) -> None:
+    """Print to standard error: what is not a result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit status."""
+    options = _parser().parse_args(arguments)
+    with reporting(f"numbaconc {options.command}", quiet=getattr(options, "quiet", False)) as outcome:
+        outcome.status = options.run(options)
+    return outcome.status
+
+
+class Outcome:
+    """The exit status that a block of `reporting` ends with."""
+
+    status: int = 0
+
+
+@contextlib.contextmanager
+def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
+    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status.
+
+    Yields
+    ------
+    Outcome
+        Its `status` is 2 after an error and 130 after ctrl-C.
+    """
+    outcome = Outcome()
+
+    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+        tell(f"{program}: warning: {message}")
+
+    def announce() -> None:
+        if not quiet:
+            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
+
+    try:
+        with warnings.catch_warnings(), announcing_compilation(announce):
+            warnings.showwarning = show_warning
+            yield outcome
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        sys.stdout = None  # type: ignore[assignment]  # nothing is left to flush to
+    except (InputError, OSError, MemoryError) as error:
+        tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
+        outcome.status = EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        tell(f"{program}: interrupted; nothing half-written is left")
+        outcome.status = EXIT_INTERRUPTED
+
+
+def _parser() -> Parser:
+    from importlib.metadata import version
+
+    parser = Parser(prog="numbaconc", description="Measure how concentrated a data set is.")
+    parser.add_argument("--version", action="version", version=f"numbaconc {version('numbaconc')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_measure(commands)
+    _add_show(commands)
+    _add_data(commands)
+    return parser
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where data sets lie and whether they must be the published ones."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where data sets lie (default: $NUMBACONC_DATA_DIR, then ./data, then the user's cache)",
+    )
+    parser.add_argument(
+        "--unverified-data", action="store_true", help="use files whose contents are not the published ones; the result says so"
+    )
+
+
+def _add_measure(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "measure",
+        help="find the least-growing error region of a data set and say what it bounds",
+        description="Search the training points for a set of measure at least alpha whose expansion by epsilon is as "
+        "small as possible, and measure it on the test points.",
+    )
+    add = parser.add_argument
+    add("data", nargs="?", default="digits", help="a data set's name (numbaconc data list), or your .npz or .npy file")
+    add("--norm", default="linf", help="what epsilon is measured in: linf (default: %(default)s)")
+    add(
+        "--epsilon",
+        action="append",
+        metavar="E",
+        help='strength on the unit scale: a number, "8/255", a comma list, or given several times (default: 0.1)',
+    )
+    add("--alpha", default=0.05, help="risk threshold, in (0, 1) (default: %(default)s)")
+    add("--n-sets", type=int, default=5, metavar="T", help="number of boxes (default: %(default)s)")
+    add("--q", help="fraction of the points to cluster, in (0, 1]; searched if not given")
+    add("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
+    add("--restarts", type=int, default=1, metavar="N", help="repeat with seeds seed .. seed+N-1 (default: %(default)s)")
+    add("--n-neighbors", type=int, default=50, metavar="K", help="neighbors that say how dense a place is (default: %(default)s)")
+    add("--exclude-self", action="store_true", help="do not count a point as its own first neighbor")
+    add("--centers", default="mean", help="centers of the clusters: mean (as published) or median (default: %(default)s)")
+    add("--max-train", type=int, metavar="N", help="use N training points, drawn with the seed")
+    add("--test-fraction", type=float, default=0.2, metavar="F", help="share of test points where a file has one X (default: %(default)s)")
+    add_data_options(parser)
+    add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
+    add("--out", metavar="FILE.nc", help="result file; plot and region are saved beside it (default: NAME-NORM.nc)")
+    add("--json", action="store_true", help="print JSON instead of words")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(run=_measure)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from numbaconc.datasets import load_dataset
+    from numbaconc.measurement import find_regions
+    from numbaconc.plotting import plot_measurement
+    from numbaconc.results import save_results
+    from numbaconc.words import as_json, describe
+
+    out = _result_path(options)
+    data = load_dataset(
+        options.data,
+        data_dir=options.data_dir,
+        verify=not options.unverified_data,
+        test_fraction=options.test_fraction,
+        progress=not options.quiet,
+    )
+    train = _subsample(data.train, options.max_train, options.seed)
+    if not options.quiet:
+        for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
+            tell(f"note: {note}")
+    found = find_regions(
+        train,
+        data.test,
+        options.norm,
+        epsilon=options.epsilon or "0.1",
+        alpha=options.alpha,
+        n_sets=options.n_sets,
+        q=options.q,
+        restarts=options.restarts,
+        seed=options.seed,
+        n_neighbors=options.n_neighbors,
+        include_self=not options.exclude_self,
+        centers=options.centers,
+        threads=options.threads,
+        name=data.name,
+        provided={"data_verified": verified_word(data)},
+        cache_dir=cache_dir(),
+        progress=not options.quiet,
+    )
+    save_results(found.dataset, out)
+    plot_measurement(found.dataset, out.with_suffix(".png"))
+    regions = {epsilon: _region_path(out, epsilon, len(found.regions)) for epsilon in found.regions}
+    for epsilon, region in found.regions.items():
+        found.regions[epsilon].save(regions[epsilon])
+    files = {"result": out, "plot": out.with_suffix(".png")}
+    if options.json:
+        written = {name: str(path) for name, path in files.items()}
+        written["regions"] = {f"{epsilon:g}": str(path) for epsilon, path in regions.items()}  # type: ignore[assignment]
+        say(json.dumps(as_json(found.dataset) | {"files": written}, indent=2))
+        return 0
+    say(describe(found.dataset))
+    say("")
+    for name, path in files.items():
+        say(f"{name + ':':8} {path}")
+    say(f"{'region:':8} {', '.join(str(path) for path in regions.values())}")
+    return 0
+
+
+def _result_path(options: argparse.Namespace) -> Path:
+    out = Path(options.out or f"{Path(options.data).stem}-{options.norm}.nc")
+    if out.suffix != ".nc":
+        msg = f"--out is {str(out)!r}; allowed: a name that ends in .nc"
+        raise InputError(msg)
+    check_writable(out)
+    return out
+
+
+def _region_path(out: Path, epsilon: float, n_epsilons: int) -> Path:
+    return out.with_name(f"{out.stem}-region{f'-{epsilon:g}' if n_epsilons > 1 else ''}.nc")
+
+
+def _subsample(train: Sample, n: int | None, seed: int) -> Sample:
+    if n is None:
+        return train
+    return train.subsample(check_count("--max-train", n, 2), check_count("seed", seed, 0))
+
+
+def verified_word(data: Dataset) -> str:
+    """Say whether the contents of a data set are the published ones."""
+    return {True: "the published contents", False: "NOT the published contents", None: "the user's own"}[data.verified]
+
+
+def _add_show(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser("show", help="print a result file", description="Print what a result file holds.")
+    parser.add_argument("file", help="a netCDF file that numbaconc wrote")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of words")
+    parser.set_defaults(run=_show)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from numbaconc.results import open_results
+    from numbaconc.words import as_json, describe, provenance_lines
+
+    ds = open_results(options.file)
+    if options.json:
+        say(json.dumps(as_json(ds), indent=2))
+    else:
+        say(describe(ds))
+        say("")
+        say("\n".join(provenance_lines(ds)))
+    return 0
+
+
+def _add_data(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser("data", help="list, download and check the data sets", description="The data sets.")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for action, text, run in (
+        ("list", "what exists and what is on disk", _data_list),
+        ("fetch", "download a data set and check it", _data_fetch),
+        ("check", "hash what is on disk", _data_check),
+    ):
+        sub = actions.add_parser(action, help=text, description=text.capitalize() + ".")
+        if action != "list":
+            sub.add_argument("name", help="a data set's name")
+        sub.add_argument("--data-dir", metavar="DIR", help="where data sets lie, or go to")
+        sub.add_argument("--quiet", action="store_true", help="no progress bars")
+        sub.set_defaults(run=run)
+
+
+def _data_list(options: argparse.Namespace) -> int:
+    from numbaconc.datasets import REGISTRY, listing
+
+    for row in listing(options.data_dir):
+        where = f" in {row.path}" if row.path else ""
+        say(f"{row.name:14} {row.state + where:40} {REGISTRY[row.name].description}")
+    return 0
+
+
+def _data_fetch(options: argparse.Namespace) -> int:
+    from numbaconc.datasets import fetch
+
+    say(f"{options.name}: {fetch(options.name, data_dir=options.data_dir, progress=not options.quiet)}")
+    return 0
+
+
+def _data_check(options: argparse.Namespace) -> int:
+    from numbaconc.datasets import check
+
+    rows = check(options.name, data_dir=options.data_dir)
+    for row in rows:
+        say(f"{row.name:26} {row.state:9} {row.path or ''} {row.detail}".rstrip())
+    return 0 if all(row.state in {"verified", "bundled"} for row in rows) else EXIT_BAD_INPUT
+
+
+if __name__ == "__main__":
+    sys.exit(main())

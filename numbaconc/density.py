@@ -1,0 +1,103 @@
+"""How dense the data are around each point: distances to the k-th nearest neighbor."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from numbaconc.arrays import Sample, as_sample
+from numbaconc.errors import check_choice, check_count
+from numbaconc.files import replacing
+from numbaconc.kernels.knn import kth_distance, kth_l1_uint8
+from numbaconc.progress import bar
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+METRICS = ("l1", "l2")
+BLOCK = 1024  # query rows in one call of the kernel: progress and ctrl-C come between calls
+
+
+def knn_radii(
+    X: ArrayLike | Sample,
+    n_neighbors: int = 50,
+    metric: str = "l1",
+    include_self: bool = True,  # noqa: FBT001, FBT002
+    *,
+    cache_dir: str | Path | None = None,
+    progress: bool = False,
+) -> NDArray[np.float64]:
+    """Distance from every point to its k-th nearest neighbor, exactly (Algorithm 1, line 1).
+
+    Parameters
+    ----------
+    X : Sample or array-like, shape (n, d)
+    n_neighbors : int
+        k, at least 1 and less than n.
+    metric : {"l1", "l2"}
+    include_self : bool
+        Whether a point counts as its own first neighbor, as in the paper's program, so that
+        k = 50 means 49 others.
+    cache_dir : path-like, optional
+        Folder in which radii are kept, by the hash of the data, k, metric and `include_self`.
+    progress : bool
+        Show a progress bar on a terminal.
+
+    Returns
+    -------
+    ndarray, shape (n,), float64
+        On epsilon's scale. From uint8 data ℓ1 distances are exact integers of levels.
+
+    Raises
+    ------
+    InputError
+        If k >= n, or an argument is not allowed.
+    """
+    sample = as_sample(X)
+    k = check_count("n_neighbors", n_neighbors, 1, len(sample) - 1, f"less than the {len(sample)} points")
+    check_choice("metric", metric, METRICS)
+    if cache_dir is None:
+        return sample.to_units(_radii(sample, k, metric, include_self, progress))
+    path = Path(cache_dir) / "radii" / f"{sample.sha256}-k{k}-{metric}{'-self' if include_self else ''}.npz"
+    levels = _read(path, len(sample))
+    if levels is None:
+        levels = _radii(sample, k, metric, include_self, progress)
+        with replacing(path) as part:
+            np.savez(part, levels=levels)
+    return sample.to_units(levels)
+
+
+def dense_first(radii: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Indices by ascending radius, dense points first, ties by index (Algorithm 1, line 2)."""
+    return np.argsort(radii, kind="stable")
+
+
+def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bool) -> NDArray[np.float64]:  # noqa: FBT001
+    X = sample.X
+    fast = metric == "l1" and X.dtype == np.uint8
+    levels = np.empty(len(X))
+    with bar(what="neighbor radii", shown=progress, total=len(X)) as shown:
+        for start in range(0, len(X), BLOCK):
+            stop = min(len(X), start + BLOCK)
+            if fast:
+                levels[start:stop] = kth_l1_uint8(X, start, stop, k, include_self)
+            else:
+                levels[start:stop] = kth_distance(X, start, stop, k, include_self, metric == "l2")
+            shown.update(stop - start)
+    return np.sqrt(levels) if metric == "l2" else levels
+
+
+def _read(path: Path, n: int) -> NDArray[np.float64] | None:
+    """Radii in levels from the cache, or None where they must be computed (again)."""
+    try:
+        with np.load(path, allow_pickle=False) as kept:
+            levels: NDArray[np.float64] = kept["levels"]
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        return None
+    whole = levels.shape == (n,) and levels.dtype == np.float64 and bool(np.isfinite(levels).all())
+    return levels if whole else None
+
+

@@ -1,0 +1,81 @@
+"""What a wrong argument gets."""
+
+import math
+
+
+class InputError(ValueError):
+    """An argument, a file or an output that numbaconc cannot work with.
+
+    The message is one line: the argument, its value, and what is allowed.
+    """
+
+
+def check_count(name: str, value: object, low: int = 1, high: int | None = None, why: str = "") -> int:
+    """Return a whole number within [low, high].
+
+    Parameters
+    ----------
+    name : str
+        The argument's name, for the message.
+    value : object
+        What was given.
+    low, high : int
+        The least and the largest allowed value; no upper limit if `high` is None.
+    why : str
+        Where `high` comes from, for the message.
+
+    Raises
+    ------
+    InputError
+        If `value` is not a whole number, or outside.
+    """
+    allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    try:
+        number = int(value)  # type: ignore[call-overload]  # anything is welcome; what cannot be an int raises
+        whole = number == value and not isinstance(value, bool)
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole or number < low or (high is not None and number > high):
+        msg = f"{name} is {value!r}; allowed: {allowed}" + (f" ({why})" if why else "")
+        raise InputError(msg)
+    return int(number)
+
+
+def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
+    """Return a number in (0, 1), or in (0, 1] where one is allowed.
+
+    Raises
+    ------
+    InputError
+        If `value` is not a number, or outside.
+    """
+    try:
+        number = float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (0 < number < 1 or (one_allowed and number == 1)):
+        msg = f"{name} is {value!r}; allowed: a number in (0, 1{']' if one_allowed else ')'}"
+        raise InputError(msg)
+    return number
+
+
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of the choices.
+
+    Raises
+    ------
+    InputError
+        If it is not; the nearest choice is named.
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    msg = f"{name} is {value!r}; allowed: {', '.join(choices)}{did_you_mean(value, choices)}"
+    raise InputError(msg)
+
+
+def did_you_mean(value: object, choices: tuple[str, ...]) -> str:
+    """Return `"; did you mean 'x'?"` for the nearest choice, or nothing."""
+    import difflib
+
+    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    return f"; did you mean {near[0]!r}?" if near else ""

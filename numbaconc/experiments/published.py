@@ -1,0 +1,79 @@
+"""The paper's numbers, as printed in its Tables 1-5, for tables side by side."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from importlib import resources
+
+from numbaconc.arrays import parse_epsilon
+
+QUANTITIES = ("risk", "adversarial_risk")
+
+
+@dataclass(frozen=True)
+class Published:
+    """One row of a table.
+
+    Attributes
+    ----------
+    table : int
+    dataset, norm, method : str
+    alpha : float or None
+        Risk threshold.
+    epsilon_text : str
+        Strength on the unit scale as printed: a number or a fraction.
+    n_sets : int or None
+        T.
+    q : float or None
+    values : dict
+        (quantity, split) → (mean, standard deviation or None), in per cent, where printed.
+    """
+
+    table: int
+    dataset: str
+    norm: str
+    method: str
+    alpha: float | None
+    epsilon_text: str
+    n_sets: int | None
+    q: float | None
+    values: dict[tuple[str, str], tuple[float, float | None]]
+
+    @property
+    def epsilon(self) -> float:
+        """Strength on the unit scale."""
+        return parse_epsilon(self.epsilon_text)
+
+
+def _number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def published(table: int) -> list[Published]:
+    """Return the rows of one of the paper's tables, in its order."""
+    rows = []
+    with resources.files(__package__).joinpath("published.csv").open(encoding="utf-8", newline="") as lines:
+        for line in csv.DictReader(lines):
+            if int(line["table"]) != table:
+                continue
+            values = {}
+            for quantity, column in zip(QUANTITIES, ("risk", "adv_risk"), strict=True):
+                for split in ("train", "test"):
+                    mean = _number(line[f"{column}_{split}"])
+                    if mean is not None:
+                        values[quantity, split] = (mean, _number(line[f"{column}_{split}_std"]))
+            rows.append(
+                Published(
+                    table,
+                    line["dataset"],
+                    line["norm"],
+                    line["method"],
+                    _number(line["alpha"]),
+                    line["epsilon"],
+                    int(line["T"]) if line["T"] else None,
+                    _number(line["q"]),
+                    values,
+                )
+            )
+    return rows

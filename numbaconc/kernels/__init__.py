@@ -1,0 +1,5 @@
+"""Every jitted function. Arrays in, arrays out: no validation, no files, no prints.
+
+Numba's cache on disk does not notice a change in a jitted function of another file, so each kernel
+file stands alone: no jitted function here calls one of another file (a test holds them to it).
+"""

@@ -1,0 +1,59 @@
+"""How many threads kernels use, and word of a compilation."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import numba
+from numba.core import event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def available_threads() -> int:
+    """Return the most threads that a kernel can use on this machine."""
+    return int(numba.config.NUMBA_NUM_THREADS)
+
+
+@contextlib.contextmanager
+def using_threads(n: int | None) -> Iterator[int]:
+    """Run kernels on `n` threads inside the block; as many as before if None.
+
+    Yields
+    ------
+    int
+        The number of threads in force.
+    """
+    before = numba.get_num_threads()
+    try:
+        if n is not None:
+            numba.set_num_threads(n)
+        yield numba.get_num_threads()
+    finally:
+        numba.set_num_threads(before)
+
+
+class _FirstCompilation(event.Listener):
+    def __init__(self, announce: Callable[[], None]) -> None:
+        self.announce: Callable[[], None] | None = announce
+
+    def on_start(self, event: object) -> None:  # noqa: ARG002
+        if self.announce is not None:
+            self.announce()
+            self.announce = None
+
+    def on_end(self, event: object) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def announcing_compilation(announce: Callable[[], None]) -> Iterator[None]:
+    """Call `announce` once if a kernel must be compiled inside the block, not if the cache has it."""
+    listener = _FirstCompilation(announce)
+    event.register("numba:compile", listener)
+    try:
+        yield
+    finally:
+        event.unregister("numba:compile", listener)

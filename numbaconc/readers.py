@@ -1,0 +1,235 @@
+"""The formats that image data sets are published in: bytes in, images out.
+
+A file is unpacked to contents (what a hash is taken of), and contents are parsed to an array.
+Nothing is ever unpickled, and no archive is extracted to disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import io
+import math
+import struct
+import tarfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from numbaconc.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
+CIFAR_CLASSES = 10
+CHUNK = 1 << 20  # bytes read at a time
+BAR_DELAY = 0.5  # seconds before a progress bar appears: most files are read by then
+
+
+@contextlib.contextmanager
+def reading(where: str, kind: str) -> Iterator[None]:
+    """Turn whatever a library says of a bad file into one line that names the file (`where`, quoted).
+
+    Raises
+    ------
+    InputError
+        If the block raises.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # libraries differ in what they raise for a bad file
+        said = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        msg = f"file {where} cannot be read as {kind}: {said}"
+        raise InputError(msg) from error
+
+
+def unpack(path: Path, names: Collection[str], *, progress: bool = False) -> Iterator[tuple[str, bytes]]:
+    """Yield the contents of a file: its own, or those of the wanted members of an archive.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        `.tar.gz`, `.gz`, or a plain file.
+    names : collection of str
+        Which contents are wanted: members (whatever folder they are in) of a `.tar.gz`; otherwise
+        the one name that the contents go by.
+    progress : bool
+        Show a bar while a packed file is read, if it takes long enough and standard error is a terminal.
+
+    Yields
+    ------
+    name : str
+        One of `names`, each once, in the order of the file.
+    contents : bytes
+        Uncompressed.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, is damaged, or lacks a member.
+    """
+    where = repr(str(path))
+    if path.name.endswith(".tar.gz"):
+        with reading(where, "a .tar.gz archive"), _gunzip(path, progress) as stream:
+            yield from _members(stream, names, where)
+    elif path.suffix == ".gz":
+        with reading(where, "a .gz file"), _gunzip(path, progress) as stream:
+            contents = stream.read()
+        yield next(iter(names)), contents
+    else:
+        with reading(where, "a file"):
+            contents = path.read_bytes()
+        yield next(iter(names)), contents
+
+
+@contextlib.contextmanager
+def _gunzip(path: Path, progress: bool) -> Iterator[gzip.GzipFile]:
+    bar = {
+        "desc": path.name,
+        "total": path.stat().st_size,
+        "disable": None if progress else True,  # None: hidden unless standard error is a terminal
+        "delay": BAR_DELAY,
+    }
+    with path.open("rb") as raw, tqdm.wrapattr(raw, "read", **bar) as counted, gzip.GzipFile(fileobj=counted) as stream:
+        yield stream
+
+
+def _members(stream: gzip.GzipFile, names: Collection[str], where: str) -> Iterator[tuple[str, bytes]]:
+    wanted = set(names)
+    with tarfile.open(fileobj=stream, mode="r|") as archive:  # "|": one pass, in the archive's order
+        for member in archive:
+            name = member.name.rpartition("/")[2]
+            if name in wanted and member.isreg():
+                wanted.remove(name)
+                file = archive.extractfile(member)
+                assert file is not None  # a regular member has contents
+                yield name, file.read()
+    while stream.read(CHUNK):  # to the end, where the checksum is
+        pass
+    if wanted:
+        msg = f"file {where} has no {', '.join(sorted(wanted))} in it"
+        raise InputError(msg)
+
+
+def idx_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Parse an IDX file of images (MNIST's format).
+
+    Parameters
+    ----------
+    contents : bytes
+        Magic 00 00 08 03; three big-endian uint32 n, height, width; n height width bytes.
+    where : str
+        What messages call it, quoted.
+    shape : tuple of int
+        (height, width) to expect.
+
+    Returns
+    -------
+    ndarray, shape (n, height * width), dtype uint8
+        A view of `contents`.
+
+    Raises
+    ------
+    InputError
+        If it is not that.
+    """
+    if contents[:4] != IDX_IMAGES:
+        msg = f"file {where} is not an IDX file of images: it starts with {_hex(contents[:4])}, not {_hex(IDX_IMAGES)}"
+        raise InputError(msg)
+    if len(contents) < 16:
+        msg = f"file {where} is truncated: an IDX header has 16 bytes, there are {len(contents)}"
+        raise InputError(msg)
+    n, *size = struct.unpack(">III", contents[4:16])
+    if tuple(size) != tuple(shape):
+        msg = f"file {where} holds images of {_times(size)}; allowed: {_times(shape)}"
+        raise InputError(msg)
+    if len(contents) != 16 + n * math.prod(shape):
+        promised = f"{n} images of {_times(shape)}, {16 + n * math.prod(shape)} bytes in all"
+        msg = f"file {where} has {len(contents)} bytes; its header promises {promised}"
+        raise InputError(msg)
+    return np.frombuffer(contents, np.uint8)[16:].reshape(n, math.prod(shape))
+
+
+def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Parse a batch of CIFAR-10's binary version.
+
+    Parameters
+    ----------
+    contents : bytes
+        Records of a label byte (0..9) and the image, channel by channel (red, green, blue), row by row.
+    where : str
+        What messages call it, quoted.
+    shape : tuple of int
+        (channels, height, width) to expect.
+
+    Returns
+    -------
+    ndarray, shape (n, channels * height * width), dtype uint8
+        In the file's order; a view of `contents`, not contiguous.
+
+    Raises
+    ------
+    InputError
+        If it is not that.
+    """
+    record = 1 + math.prod(shape)
+    if not contents or len(contents) % record:
+        msg = f"file {where} has {len(contents)} bytes; allowed: whole records of {record} bytes (label, then image)"
+        raise InputError(msg)
+    records = np.frombuffer(contents, np.uint8).reshape(-1, record)
+    if (highest := records[:, 0].max()) >= CIFAR_CLASSES:
+        msg = f"file {where} is not a CIFAR-10 batch: it has a label {highest}; allowed: 0 to {CIFAR_CLASSES - 1}"
+        raise InputError(msg)
+    return records[:, 1:]
+
+
+def svhn_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Parse a MATLAB file of SVHN's format 2.
+
+    Parameters
+    ----------
+    contents : bytes
+        A MATLAB 5 file with a uint8 array X of shape (height, width, channels, n).
+    where : str
+        What messages call it, quoted.
+    shape : tuple of int
+        (height, width, channels) to expect.
+
+    Returns
+    -------
+    ndarray, shape (n, height * width * channels), dtype uint8
+        C-contiguous; each row in the order height, width, channel.
+
+    Raises
+    ------
+    InputError
+        If it is not that.
+    """
+    from scipy.io import loadmat  # slow to import, and only SVHN needs it
+
+    with reading(where, "a MATLAB 5 .mat file"):
+        variables = loadmat(io.BytesIO(contents), variable_names=["X"])
+    if "X" not in variables:
+        msg = f"file {where} has no variable X, so it is not SVHN's format 2"
+        raise InputError(msg)
+    X = variables["X"]
+    if not isinstance(X, np.ndarray) or X.dtype != np.uint8 or X.ndim != 4 or X.shape[:3] != tuple(shape):
+        found = f"{getattr(X, 'dtype', type(X).__name__)} of shape {getattr(X, 'shape', '?')}"
+        msg = f"file {where} has an X of {found}; allowed: uint8 of shape ({', '.join(map(str, shape))}, n)"
+        raise InputError(msg)
+    return np.ascontiguousarray(np.moveaxis(X, 3, 0)).reshape(X.shape[3], math.prod(shape))
+
+
+def _hex(magic: bytes) -> str:
+    return magic.hex(" ") or "nothing"
+
+
+def _times(size: Collection[int]) -> str:
+    return "x".join(map(str, size))

@@ -1,0 +1,165 @@
+"""Measurements as xarray datasets: one schema, provenance, files written whole, and words."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import platform
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from numbaconc.errors import InputError
+from numbaconc.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+DIMENSIONS = ("dataset", "epsilon", "T", "q", "seed", "split")
+SPLITS = ("train", "test")
+LONG_NAMES = {
+    "epsilon": "strength of the expansion, unit scale",
+    "T": "number of sets",
+    "q": "fraction of the training points clustered, dense first",
+    "seed": "seed of the random restart",
+    "split": "sample measured on",
+    "alpha": "risk threshold",
+    "risk": "fraction of the points in the region",
+    "adversarial_risk": "fraction of the points in the region's expansion by epsilon",
+    "q_found": "q of least training adversarial risk with training risk >= alpha",
+    "kept_seed": "seed of the restart whose region is kept",
+    "n_points": "points in the sample",
+    "strength": "strength of an expansion of the kept region, unit scale",
+    "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
+}
+SCHEMA = "numbaconc results, version 1"
+
+
+def assemble(rows: Sequence[Mapping[str, Any]]) -> xr.Dataset:
+    """Lay measurements out on the schema's dimensions.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Each has a value for those of `DIMENSIONS` that it depends on, the same ones in every row of
+        a variable, and one or more variables.
+
+    Returns
+    -------
+    xarray.Dataset
+        Missing where no row speaks of a combination of coordinates.
+    """
+    grouped: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], Any]] = {}
+    for row in rows:
+        dims = tuple(dim for dim in DIMENSIONS if dim in row)
+        for name in row.keys() - set(dims):
+            grouped.setdefault((name, dims), {})[tuple(row[dim] for dim in dims)] = row[name]
+    coords = {dim: _coordinate(dim, [row[dim] for row in rows if dim in row]) for dim in DIMENSIONS}
+    coords = {dim: values for dim, values in coords.items() if values}
+    place = {dim: {value: i for i, value in enumerate(values)} for dim, values in coords.items()}
+    ds = xr.Dataset(coords=coords)
+    for (name, dims), values in sorted(grouped.items()):
+        text = any(isinstance(value, str) for value in values.values())
+        array = np.full([len(coords[dim]) for dim in dims], "" if text else np.nan, dtype=object if text else float)
+        for key, value in values.items():
+            array[tuple(place[dim][at] for dim, at in zip(dims, key, strict=True))] = value
+        ds[name] = (dims, array.astype(str) if text else array)
+    for name in ds.variables:
+        if name in LONG_NAMES:
+            ds[name].attrs["long_name"] = LONG_NAMES[str(name)]
+    return ds
+
+
+def _coordinate(dim: str, values: Sequence[Any]) -> list[Any]:
+    """Distinct values: splits and data sets in their own order, numbers ascending."""
+    distinct = list(dict.fromkeys(values))
+    return distinct if dim in {"dataset", "split"} else sorted(distinct)
+
+
+def provenance(**settings: object) -> dict[str, Any]:
+    """Attributes that say how a file came to be: versions, command, time, and the settings given."""
+    attrs: dict[str, Any] = {"schema": SCHEMA, "numbaconc_version": importlib.metadata.version("numbaconc")}
+    attrs |= {f"{package}_version": importlib.metadata.version(package) for package in ("numpy", "numba")}
+    attrs["python_version"] = platform.python_version()
+    attrs["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    attrs["command"] = " ".join([sys.argv[0].rsplit("/", 1)[-1], *sys.argv[1:]])
+    attrs |= {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
+    return attrs
+
+
+def save_results(ds: xr.Dataset, path: str | Path) -> None:
+    """Write results to a netCDF file, compressed, as a whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be written.
+    """
+    packed = {str(name): {"zlib": True} for name in ds.data_vars if ds[name].ndim and ds[name].dtype.kind in "fi"}
+    with replacing(path) as part:
+        ds.to_netcdf(part, engine="netcdf4", encoding=packed)
+
+
+def open_results(path: str | Path) -> xr.Dataset:
+    """Read a file that `save_results` wrote, whole, into memory.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or is not a result file.
+    """
+    msg = f"result file {str(path)!r} cannot be read; allowed: a netCDF file that numbaconc wrote"
+    try:
+        with xr.open_dataset(path, engine="netcdf4") as ds:
+            loaded = ds.load()
+    except (OSError, ValueError) as error:
+        raise InputError(msg) from error
+    if loaded.attrs.get("schema") != SCHEMA:
+        raise InputError(msg)
+    return loaded
+
+
+def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Join results on the schema's dimensions, with missing values where none of them has one.
+
+    Attributes that differ are joined by "; ", seconds are added up.
+
+    Parameters
+    ----------
+    parts : sequence of xarray.Dataset
+        What they have in common must be equal. `alpha` may differ between data sets.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    by_dataset = [part.reset_coords("alpha").assign(alpha=("dataset", _repeat(part))) for part in parts]
+    joined = xr.merge(by_dataset, join="outer", compat="no_conflicts", combine_attrs="drop")
+    order = {
+        dim: list(dict.fromkeys(value for part in parts for value in part[dim].values.tolist()))
+        for dim in ("dataset", "split")
+    }
+    joined = joined.reindex(order).set_coords("alpha")
+    for name in dict.fromkeys(name for part in parts for name in part.attrs):
+        values = list(dict.fromkeys(part.attrs[name] for part in parts if name in part.attrs))
+        if name == "seconds":
+            joined.attrs[name] = round(float(sum(part.attrs[name] for part in parts)), 3)
+        else:
+            joined.attrs[name] = values[0] if len(values) == 1 else "; ".join(str(value) for value in values)
+    joined.attrs["created"] = parts[-1].attrs["created"]
+    return joined
+
+
+def _repeat(part: xr.Dataset) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.broadcast_to(np.asarray(part["alpha"].values, dtype=np.float64), part.sizes["dataset"])
+
+
+def mean_and_std(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and population standard deviation over the seeds, as the paper prints them."""
+    values = ds[name]
+    if "seed" not in values.dims:
+        return values, xr.zeros_like(values)
+    return values.mean("seed"), values.std("seed", ddof=0)

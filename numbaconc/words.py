@@ -1,0 +1,135 @@
+"""Results in words: what was measured, and what it bounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbaconc.results import mean_and_std
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import xarray as xr
+
+NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ2"}
+SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified")
+
+
+def percent(fraction: float) -> str:
+    """Write a fraction in per cent, with as many digits as 10,000 points give."""
+    return f"{100 * fraction:.2f}%"
+
+
+def spread(mean: float, std: float | None) -> str:
+    """Write a mean in per cent, with its deviation if there is one."""
+    return percent(mean) if std is None else f"{100 * mean:.2f} ± {100 * std:.2f}%"
+
+
+def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """Yield the coordinates (dataset, epsilon, T, q) of each case that was measured."""
+    has_value = ds["risk"].notnull()
+    has_value = has_value.any([dim for dim in has_value.dims if dim in {"seed", "split"}])
+    for at in np.argwhere(has_value.values):
+        yield {
+            str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)
+        }
+
+
+def describe(ds: xr.Dataset) -> str:
+    """Say what a result holds: a table of risks, and for each case what it bounds."""
+    several = ds.sizes.get("seed", 1) > 1
+    norm = NORM_SIGNS.get(ds.attrs.get("norm", ""), "")
+    lines = [_head(ds)]
+    sentences = []
+    for case in cases(ds):
+        here = ds.sel(case)
+        alpha = float(here["alpha"])
+        rows = []
+        for name, label in (("risk", "risk"), ("adversarial_risk", "adversarial risk")):
+            mean, std = mean_and_std(here, name)
+            cells = [
+                spread(float(mean.sel(split=split)), float(std.sel(split=split)) if several else None)
+                for split in ("train", "test")
+            ]
+            rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
+        lines += ["", _case_head(here, case, norm, alpha), f"  {'':18}{'train':>18}{'test':>18}", *rows]
+        sentences.append(bound_sentence(here, case["epsilon"], alpha, norm))
+    return "\n".join([*lines, "", *sentences])
+
+
+def _head(ds: xr.Dataset) -> str:
+    names = [str(name) for name in ds["dataset"].values]
+    if "n_points" not in ds:
+        return ", ".join(names)
+    counts = [ds["n_points"].sel(dataset=name) for name in names]
+    return "\n".join(
+        f"{name}: {int(n.sel(split='train')):,} training and {int(n.sel(split='test')):,} test points"
+        for name, n in zip(names, counts, strict=True)
+    )
+
+
+def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
+    text = f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}, T = {case['T']}"
+    if "q" in case:
+        text += f", q = {case['q']:g}"
+    if "q_found" in here:
+        found = np.unique(here["q_found"].values)
+        text += ", q found " + (f"{found[0]:.3f}" if len(found) == 1 else f"{found[0]:.3f} to {found[-1]:.3f}")
+    if here.sizes.get("seed", 1) > 1:
+        text += f", {here.sizes['seed']} restarts"
+    return text
+
+
+def kept(here: xr.Dataset) -> xr.Dataset:
+    """Return the restart whose region is kept, of one case; the only one if there is just one."""
+    if "seed" not in here.dims:
+        return here
+    return here.sel(seed=int(here["kept_seed"])) if "kept_seed" in here else here.mean("seed")
+
+
+def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) -> str:
+    """Say what the kept region of one case bounds, on the test sample."""
+    test = kept(here).sel(split="test")
+    risk, adversarial = float(test["risk"]), float(test["adversarial_risk"])
+    text = (
+        f"On the test points a set of measure {percent(risk)} grows to at most {percent(adversarial)} within {norm} "
+        f"distance {epsilon:g}: h({percent(risk)}, {epsilon:g}) <= {percent(adversarial)}. Concentration does not rule "
+        f"out an imperfect classifier that errs on {percent(risk)} and is robust on {percent(1 - adversarial)}."
+    )
+    if risk < alpha:
+        text += f" The test risk is below alpha: this bounds h at {percent(risk)}, not {percent_short(alpha)}."
+    return text
+
+
+def percent_short(fraction: float) -> str:
+    """Write a round fraction in per cent without trailing zeros."""
+    return f"{100 * fraction:g}%"
+
+
+def as_json(ds: xr.Dataset) -> dict[str, Any]:
+    """Return the same as plain numbers: one entry a case, fractions, and the file's attributes."""
+    entries = []
+    for case in cases(ds):
+        here = ds.sel(case)
+        entry: dict[str, Any] = case | {"alpha": float(here["alpha"])}
+        for name in ("risk", "adversarial_risk"):
+            mean, std = mean_and_std(here, name)
+            for split in ("train", "test"):
+                entry[f"{name}_{split}"] = float(mean.sel(split=split))
+                entry[f"{name}_{split}_std"] = float(std.sel(split=split))
+        if "q_found" in here:
+            entry["q_found"] = np.ravel(here["q_found"].values).tolist()
+        if "kept_seed" in here:
+            chosen = kept(here).sel(split="test")
+            entry["kept_seed"] = int(here["kept_seed"])
+            entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
+        entries.append(entry)
+    plain = {name: value.item() if hasattr(value, "item") else value for name, value in ds.attrs.items()}
+    return {"cases": entries, "attributes": plain}
+
+
+def provenance_lines(ds: xr.Dataset) -> list[str]:
+    """Say how a file came to be, a line an attribute."""
+    return [f"{name}: {ds.attrs[name]}" for name in SHOWN_ATTRIBUTES if name in ds.attrs]

@@ -1,0 +1,63 @@
+"""What the tests share: settings, a cache folder of their own, and strategies for small awkward data."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+settings.register_profile("numbaconc", deadline=None, max_examples=30, print_blob=True)
+settings.load_profile("numbaconc")
+
+needs_jit = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="too slow, or meaningless, without compilation")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """Keep the user's cache folder out of the tests, and the tests out of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NUMBACONC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+# Few distinct values make duplicates and ties; 0 and 255 are the extremes.
+PALETTES = (None, (0, 255), (7,), (0, 1, 2, 3), (0, 1, 127, 128, 254, 255))
+
+
+@st.composite
+def grey(draw, n=(1, 12), d=(1, 9)):
+    """uint8 points, shape (n, d), often with ties and duplicates."""
+    shape = draw(st.integers(*n)), draw(st.integers(*d))
+    palette = draw(st.sampled_from(PALETTES))
+    elements = st.integers(0, 255) if palette is None else st.sampled_from(palette)
+    X = draw(hnp.arrays(np.uint8, shape, elements=elements))
+    if draw(st.booleans()):
+        X = X[draw(st.lists(st.integers(0, len(X) - 1), min_size=len(X), max_size=len(X)))]
+    return X
+
+
+@st.composite
+def exact_floats(draw, n=(2, 16), d=(1, 6)):
+    """float32 points whose means over up to 16 rows, and all differences of those, are exact in float32.
+
+    720720 is the least common multiple of 1..16, so that every mean is a whole number below 2**24.
+    """
+    shape = draw(st.integers(*n)), draw(st.integers(*d))
+    return draw(hnp.arrays(np.uint8, shape, elements=st.integers(0, 11))).astype(np.float32) * np.float32(720720)
+
+
+def images(n, d, seed, low=0, high=256):
+    """Random uint8 points, for the sizes that strategies are too slow for."""
+    return np.random.default_rng(seed).integers(low, high, (n, d)).astype(np.uint8)
+
+
+def blobs(n, d, seed, n_blobs=3, spread=12):
+    """Clustered uint8 points with a few outliers."""
+    rng = np.random.default_rng(seed)
+    middles = rng.integers(60, 196, (n_blobs, d))
+    X = middles[rng.integers(0, n_blobs, n)] + rng.integers(-spread, spread + 1, (n, d))
+    X[rng.random(n) < 0.1] = rng.integers(0, 256, d)
+    return X.astype(np.uint8)

@@ -1,0 +1,402 @@
+"""Every kernel against its plain-loop oracle, on any number of threads."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import numba
+import numpy as np
+import oracles
+import pytest
+from conftest import blobs, grey, images, needs_jit
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from numbaconc.kernels import knn, lloyd, rectangles, threads
+
+KERNELS = Path(knn.__file__).parent
+PACKAGE = KERNELS.parent
+CLOSE = 1e-12
+
+# Around the widths of vectors and blocks, and past where 8-, 16- and 32-bit sums overflow.
+WIDTHS = (1, 15, 16, 17, 33, 64, 100, 257, 1030)
+HEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 17, 257, 300)
+
+
+def same(found, expected):
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def floats(X, seed=0):
+    """float32 points that are on no grid, with the ties of `X` kept."""
+    scale = np.random.default_rng(seed).random(X.shape[1]).astype(np.float32) + np.float32(0.5)
+    return np.ascontiguousarray(X.astype(np.float32) * scale / np.float32(7))
+
+
+def grouped(labels, n_clusters):
+    """Row indices grouped by cluster, and where each cluster begins."""
+    order = np.array([i for t in range(n_clusters) for i in range(len(labels)) if labels[i] == t], np.int64)
+    starts = np.array([sum(label < t for label in labels) for t in range(n_clusters + 1)], np.int64)
+    return order, starts
+
+
+def extremes(d):
+    """Three rows as far apart as uint8 allows."""
+    X = np.zeros((3, d), np.uint8)
+    X[1] = 255
+    X[2, ::2] = 255
+    return X
+
+
+# Neighbors
+
+
+@given(X=grey(n=(2, 12)), data=st.data())
+def test_l1_radii_of_uint8(X, data):
+    n = len(X)
+    include_self = data.draw(st.booleans())
+    k = data.draw(st.integers(1, n if include_self else n - 1))
+    start = data.draw(st.integers(0, n))
+    stop = data.draw(st.integers(start, n))
+    expected = oracles.kth_l1_uint8(X, start, stop, k, include_self)
+    same(knn.kth_l1_uint8(X, start, stop, k, include_self), expected)
+
+
+@given(X=grey(n=(2, 10)), as_float=st.booleans(), data=st.data())
+def test_radii_of_either_type(X, as_float, data):
+    n = len(X)
+    X = floats(X) if as_float else X
+    include_self, squared = data.draw(st.booleans()), data.draw(st.booleans())
+    k = data.draw(st.integers(1, n if include_self else n - 1))
+    start = data.draw(st.integers(0, n))
+    stop = data.draw(st.integers(start, n))
+    found = knn.kth_distance(X, start, stop, k, include_self, squared)
+    expected = oracles.kth_distance(X, start, stop, k, include_self, squared)
+    if as_float:
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, expected, rtol=CLOSE, atol=0)
+    else:
+        same(found, expected)
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("include_self", [True, False])
+def test_l1_radii_at_the_widths_of_vectors(d, include_self):
+    X = images(20, d, seed=d)
+    X[7] = X[3]
+    for k in (1, 2, 19):
+        same(knn.kth_l1_uint8(X, 0, 20, k, include_self), oracles.kth_l1_uint8(X, 0, 20, k, include_self))
+
+
+@needs_jit
+@pytest.mark.parametrize("n", HEIGHTS)
+def test_l1_radii_at_the_heights_of_blocks(n):
+    X = images(n, 17, seed=n, high=5)
+    for k, include_self in ((1, True), (n, True), (1, False), (n - 1, False), ((n + 1) // 2, True)):
+        same(knn.kth_l1_uint8(X, 0, n, k, include_self), oracles.kth_l1_uint8(X, 0, n, k, include_self))
+        found = knn.kth_distance(X, 0, n, k, include_self, False)
+        np.testing.assert_array_equal(found, oracles.kth_l1_uint8(X, 0, n, k, include_self))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("as_float", [True, False])
+def test_radii_at_the_widths_of_vectors(d, squared, as_float):
+    X = images(11, d, seed=d)
+    X = floats(X) if as_float else X
+    found = knn.kth_distance(X, 0, 11, 4, True, squared)
+    expected = oracles.kth_distance(X, 0, 11, 4, True, squared)
+    np.testing.assert_allclose(found, expected, rtol=CLOSE if as_float else 0, atol=0)
+
+
+@needs_jit
+@pytest.mark.parametrize("d", [257, 3072, 12288, 70000])
+def test_radii_do_not_overflow(d):
+    X = extremes(d)
+    same(knn.kth_l1_uint8(X, 0, 3, 3, True), oracles.kth_l1_uint8(X, 0, 3, 3, True))
+    same(knn.kth_distance(X, 0, 3, 3, True, True), oracles.kth_distance(X, 0, 3, 3, True, True))
+
+
+def test_the_point_itself_is_the_first_neighbor():
+    X = np.array([[0], [1], [5]], np.uint8)
+    same(knn.kth_l1_uint8(X, 0, 3, 1, True), np.array([0, 0, 0]))
+    same(knn.kth_l1_uint8(X, 0, 3, 1, False), np.array([1, 1, 4]))
+    same(knn.kth_l1_uint8(X, 0, 3, 2, True), np.array([1, 1, 4]))
+    same(knn.kth_distance(X, 0, 3, 2, False, True), np.array([25.0, 16.0, 25.0]))
+
+
+def test_a_duplicate_is_not_the_point_itself():
+    X = np.array([[3, 3], [3, 3], [9, 9]], np.uint8)
+    same(knn.kth_l1_uint8(X, 0, 3, 1, False), np.array([0, 0, 12]))
+    same(knn.kth_l1_uint8(X, 1, 3, 2, False), np.array([12, 12]))
+
+
+# Clusters
+
+
+@given(X=grey(), T=st.integers(1, 5), shift=st.sampled_from([0, 1, 12]), data=st.data())
+def test_assignment_of_uint8(X, T, shift, data):
+    steps = st.integers(0, 255 << shift) if data.draw(st.booleans()) else st.sampled_from([0, 1, 255 << shift])
+    centers = data.draw(hnp.arrays(np.int32, (T, X.shape[1]), elements=steps))
+    labels, distances = lloyd.assign_uint8(X, centers, shift)
+    expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
+    same(labels, expected_labels)
+    same(distances, expected_distances)
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("T", [1, 2, 5, 17])
+def test_assignment_of_uint8_at_the_widths_of_vectors(d, T):
+    X = images(13, d, seed=d)
+    centers = np.random.default_rng(d).integers(0, 255 * 4096 + 1, (T, d)).astype(np.int32)
+    centers[T // 2] = X[0].astype(np.int32) * 4096
+    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
+        same(found, expected)
+
+
+@needs_jit
+@pytest.mark.parametrize("d", [3072, 12288, 70000])
+def test_assignment_does_not_overflow(d):
+    X = extremes(d)
+    centers = X[:2].astype(np.int32) * 4096
+    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
+        same(found, expected)
+    same(lloyd.assign_uint8(X[1:], centers[:1], 12)[1], np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
+
+
+@given(X=grey(), T=st.integers(1, 5), data=st.data())
+def test_assignment_of_whole_floats_is_exact(X, T, data):
+    centers = data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=st.sampled_from([0, 1, 2.5, 7, 128, 255])))
+    points = X.astype(np.float32)
+    for found, expected in zip(
+        lloyd.assign_float32(points, centers), oracles.assign_float32(points, centers), strict=True
+    ):
+        same(found, expected)
+
+
+@pytest.mark.parametrize("d", [1, 16, 33, pytest.param(1030, marks=needs_jit)])
+def test_assignment_of_any_floats(d):
+    X = floats(images(19, d, seed=d))
+    centers = floats(images(4, d, seed=d + 1))
+    labels, distances = lloyd.assign_float32(X, centers)
+    _, expected = oracles.assign_float32(X, centers)
+    assert labels.dtype == np.int32
+    assert distances.dtype == np.float64
+    np.testing.assert_allclose(distances, expected, rtol=CLOSE, atol=0)
+    for i, t in enumerate(labels):  # the label is of a center that is as near as any
+        to = oracles.assign_float32(X[i : i + 1], centers[t : t + 1])[1]
+        np.testing.assert_allclose(to, expected[i : i + 1], rtol=CLOSE, atol=0)
+
+
+def test_the_first_of_equally_near_centers_wins():
+    X = np.array([[4], [4], [6]], np.uint8)
+    centers = np.array([[9], [5], [3], [5]], np.int32)
+    same(lloyd.assign_uint8(X, centers, 0)[0], np.array([1, 1, 1], np.int32))
+    same(lloyd.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
+
+
+@given(X=grey(), T=st.integers(1, 5), data=st.data())
+def test_summaries_of_clusters(X, T, data):
+    labels = data.draw(st.lists(st.integers(0, T - 1), min_size=len(X), max_size=len(X)))
+    order, starts = grouped(labels, T)
+    check_summaries(X, order, starts)
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    ("n", "d"), [(1, 1), (9, 16), (257, 17), (300, 33), (8, 1030), (300, 64)], ids=lambda size: str(size)
+)
+def test_summaries_of_larger_clusters(n, d):
+    for T in (1, 3, 40):
+        labels = np.random.default_rng(n).integers(0, T, n)
+        check_summaries(images(n, d, seed=d), *grouped(labels.tolist(), T))
+
+
+def check_summaries(X, order, starts):
+    same(
+        lloyd.sum_clusters(X, order, starts, np.int64(0)),
+        oracles.sum_clusters(X, order, starts, np.int64(0)),
+    )
+    points = floats(X)
+    sums = lloyd.sum_clusters(points, order, starts, np.float64(0))
+    assert sums.dtype == np.float64
+    np.testing.assert_allclose(
+        sums, oracles.sum_clusters(points, order, starts, np.float64(0)), rtol=CLOSE, atol=0
+    )
+    for values in (X, points, -points):
+        for found, expected in zip(
+            lloyd.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
+        ):
+            same(found, expected)
+    same(lloyd.median_clusters_uint8(X, order, starts), oracles.median_clusters_uint8(X, order, starts))
+    for values in (points, -points):
+        same(lloyd.median_clusters_float32(values, order, starts), oracles.median_clusters_float32(values, order, starts))
+
+
+@needs_jit
+def test_a_cluster_of_more_points_than_sixteen_bits_count():
+    X = np.full((70000, 1), 255, np.uint8)
+    X[:10000] = 3
+    order, starts = np.arange(70000), np.array([0, 70000])
+    same(lloyd.sum_clusters(X, order, starts, np.int64(0)), np.array([[60000 * 255 + 10000 * 3]]))
+    same(lloyd.median_clusters_uint8(X, order, starts), np.array([[255]], np.uint8))
+    same(lloyd.median_clusters_uint8(X[:20000], order[:20000], np.array([0, 20000])), np.array([[3]], np.uint8))
+
+
+# Boxes
+
+FACES = st.one_of(st.integers(-255 * 4096, 510 * 4096).map(lambda steps: steps / 4096), st.sampled_from([0.0, 7.0, 255.0]))
+
+
+@given(X=grey(), T=st.integers(1, 4), as_float=st.booleans(), data=st.data())
+def test_how_far_outside(X, T, as_float, data):
+    points, dtype = (floats(X), np.float64) if as_float else (X, np.float32)
+    shape = (T, X.shape[1])
+    lower = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(-np.inf))))
+    upper = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(np.inf))))
+    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("T", [1, 3])
+@pytest.mark.parametrize("as_float", [True, False])
+def test_how_far_outside_at_the_widths_of_vectors(d, T, as_float):
+    points, dtype = (floats(images(19, d, seed=d)), np.float64) if as_float else (images(19, d, seed=d), np.float32)
+    rng = np.random.default_rng(d)
+    middle, half = rng.integers(0, 255, (T, d)), rng.integers(90, 250, (T, d))
+    lower, upper = (middle - half).astype(dtype), (middle + half).astype(dtype)
+    lower[rng.random((T, d)) < 0.2] = -np.inf
+    upper[rng.random((T, d)) < 0.2] = np.inf
+    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+
+
+def test_a_box_without_faces_holds_everything():
+    X = np.array([[0, 255]], np.uint8)
+    lower, upper = np.full((1, 2), -np.inf, np.float32), np.full((1, 2), np.inf, np.float32)
+    same(rectangles.outside(X, lower, upper), np.array([-np.inf], np.float32))
+    upper[0, 1] = 250
+    same(rectangles.outside(X, lower, upper), np.array([5], np.float32))
+
+
+# Threads
+
+
+def launches():
+    """Every parallel kernel on data with something to do for each thread."""
+    X = images(301, 37, seed=1)
+    points = floats(X)
+    order, starts = grouped(np.random.default_rng(2).integers(0, 7, 301).tolist(), 7)
+    centers = np.ascontiguousarray(images(7, 37, seed=3).astype(np.int32) * 4096)
+    lower = images(7, 37, seed=4, high=120).astype(np.float32)
+    upper = lower + 130
+    return {
+        "kth_l1_uint8": lambda: knn.kth_l1_uint8(X, 3, 290, 9, True),
+        "kth_distance, uint8": lambda: knn.kth_distance(X, 0, 301, 9, False, True),
+        "kth_distance, float32": lambda: knn.kth_distance(points, 0, 301, 9, True, False),
+        "assign_uint8": lambda: lloyd.assign_uint8(X, centers, 12),
+        "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
+        "sum_clusters, uint8": lambda: lloyd.sum_clusters(X, order, starts, np.int64(0)),
+        "sum_clusters, float32": lambda: lloyd.sum_clusters(points, order, starts, np.float64(0)),
+        "bound_clusters": lambda: lloyd.bound_clusters(points, order, starts),
+        "median_clusters_uint8": lambda: lloyd.median_clusters_uint8(X, order, starts),
+        "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
+        "outside, uint8": lambda: rectangles.outside(X, lower, upper),
+        "outside, float32": lambda: rectangles.outside(points, lower.astype(np.float64), upper.astype(np.float64)),
+    }
+
+
+def as_bytes(result):
+    return [part.tobytes() for part in (result if isinstance(result, tuple) else (result,))]
+
+
+@needs_jit
+@pytest.mark.parametrize("name", list(launches()))
+def test_one_thread_and_many_give_the_same_bits(name):
+    launch = launches()[name]
+    if threads.available_threads() < 2:
+        pytest.skip("one thread only")
+    with threads.using_threads(1):
+        alone = as_bytes(launch())
+    for n in range(2, threads.available_threads() + 1):
+        with threads.using_threads(n):
+            assert numba.get_num_threads() == n
+            assert as_bytes(launch()) == alone
+
+
+@needs_jit
+def test_the_number_of_threads_is_as_before_afterwards():
+    before = numba.get_num_threads()
+    launch = launches()["outside, uint8"]
+    with threads.using_threads(1):
+        assert numba.get_num_threads() == 1
+        launch()
+        assert numba.get_num_threads() == 1
+    assert numba.get_num_threads() == before
+    with pytest.raises(ZeroDivisionError), threads.using_threads(1):
+        raise ZeroDivisionError
+    assert numba.get_num_threads() == before
+
+
+def test_thread_limits_nest():
+    with threads.using_threads(threads.available_threads()):
+        many = numba.get_num_threads()
+        with threads.using_threads(1):
+            pass
+        assert numba.get_num_threads() == many
+
+
+@needs_jit
+def test_a_search_is_the_same_on_any_number_of_threads():
+    from numbaconc.search.rectangles import search_rectangles
+
+    X = blobs(240, 23, seed=5)
+
+    def search(n_threads):
+        with threads.using_threads(n_threads):
+            result = search_rectangles(X, epsilon="8/255", alpha=0.05, n_sets=4, seed=3, n_neighbors=10)
+        return result.q, result.trace, result.region.lower.tobytes(), result.region.upper.tobytes()
+
+    assert search(1) == search(threads.available_threads())
+
+
+# Rooms
+
+
+def imports(path):
+    """Full names of the modules that a file imports, relative ones with their dots."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
+def test_a_kernel_file_stands_alone(path):
+    """Numba's cache does not notice a change in a jitted function of another file, so none may be imported."""
+    for name in imports(path):
+        assert not name.startswith((".", "numbaconc"))
+
+
+def test_only_kernels_import_numba():
+    others = [path for path in PACKAGE.rglob("*.py") if KERNELS not in path.parents]
+    assert others
+    users = {path.name for path in others for name in imports(path) if name.split(".")[0] == "numba"}
+    assert not users
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
+def test_no_kernel_gives_up_the_meaning_of_infinity(path):
+    """Full fastmath makes comparisons with infinite bounds undefined; a chosen set of flags may be named."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.keyword) and node.arg == "fastmath":
+            flags = ast.literal_eval(node.value) if not isinstance(node.value, ast.Name) else set()
+            assert flags is not True
+            assert not {"nnan", "ninf", "fast"} & set(flags or ())
