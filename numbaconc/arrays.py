@@ -63,7 +63,8 @@ class Sample:
         """Turn lengths on epsilon's scale into levels; a near-whole number of levels becomes whole."""
         levels = np.asarray(values, dtype=np.float64) * _levels_per_one(self.unit)
         whole = np.rint(levels)
-        return np.where(np.abs(levels - whole) <= SNAP, whole, levels)
+        with np.errstate(invalid="ignore"):  # infinite faces of boxes stay infinite
+            return np.where(np.abs(levels - whole) <= SNAP, whole, levels)
 
     def to_units(self, levels: ArrayLike) -> NDArray[np.float64]:
         """Turn levels into lengths on epsilon's scale; correctly rounded, so that 8 is 8/255."""

@@ -3,44 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import sys
-import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
+from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
 from numbaconc.errors import InputError, check_count
 from numbaconc.files import cache_dir, check_writable
-from numbaconc.kernels.threads import announcing_compilation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numbaconc.arrays import Sample
-    from numbaconc.datasets import Dataset
-
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
-
-
-class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say it and leave with exit status 2."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def say(text: str) -> None:
-    """Print to standard output."""
-    sys.stdout.write(f"{text}\n")
-
-
-def tell(text: str) -> None:
-    """Print to standard error: what is not a result."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,45 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with reporting(f"numbaconc {options.command}", quiet=getattr(options, "quiet", False)) as outcome:
         outcome.status = options.run(options)
     return outcome.status
-
-
-class Outcome:
-    """The exit status that a block of `reporting` ends with."""
-
-    status: int = 0
-
-
-@contextlib.contextmanager
-def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
-    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status.
-
-    Yields
-    ------
-    Outcome
-        Its `status` is 2 after an error and 130 after ctrl-C.
-    """
-    outcome = Outcome()
-
-    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-        tell(f"{program}: warning: {message}")
-
-    def announce() -> None:
-        if not quiet:
-            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
-
-    try:
-        with warnings.catch_warnings(), announcing_compilation(announce):
-            warnings.showwarning = show_warning
-            yield outcome
-            sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has had enough
-        sys.stdout = None  # type: ignore[assignment]  # nothing is left to flush to
-    except (InputError, OSError, MemoryError) as error:
-        tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
-        outcome.status = EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        tell(f"{program}: interrupted; nothing half-written is left")
-        outcome.status = EXIT_INTERRUPTED
 
 
 def _parser() -> Parser:
@@ -100,18 +36,6 @@ def _parser() -> Parser:
     _add_show(commands)
     _add_data(commands)
     return parser
-
-
-def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say where data sets lie and whether they must be the published ones."""
-    parser.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="where data sets lie (default: $NUMBACONC_DATA_DIR, then ./data, then the user's cache)",
-    )
-    parser.add_argument(
-        "--unverified-data", action="store_true", help="use files whose contents are not the published ones; the result says so"
-    )
 
 
 def _add_measure(commands: Any) -> None:  # noqa: ANN401
@@ -134,12 +58,30 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
     add("--n-sets", type=int, default=5, metavar="T", help="number of boxes (default: %(default)s)")
     add("--q", help="fraction of the points to cluster, in (0, 1]; searched if not given")
     add("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
-    add("--restarts", type=int, default=1, metavar="N", help="repeat with seeds seed .. seed+N-1 (default: %(default)s)")
-    add("--n-neighbors", type=int, default=50, metavar="K", help="neighbors that say how dense a place is (default: %(default)s)")
+    add(
+        "--restarts", type=int, default=1, metavar="N", help="repeat with seeds seed .. seed+N-1 (default: %(default)s)"
+    )
+    add(
+        "--n-neighbors",
+        type=int,
+        default=50,
+        metavar="K",
+        help="neighbors that say how dense a place is (default: %(default)s)",
+    )
     add("--exclude-self", action="store_true", help="do not count a point as its own first neighbor")
-    add("--centers", default="mean", help="centers of the clusters: mean (as published) or median (default: %(default)s)")
+    add(
+        "--centers",
+        default="mean",
+        help="centers of the clusters: mean (as published) or median (default: %(default)s)",
+    )
     add("--max-train", type=int, metavar="N", help="use N training points, drawn with the seed")
-    add("--test-fraction", type=float, default=0.2, metavar="F", help="share of test points where a file has one X (default: %(default)s)")
+    add(
+        "--test-fraction",
+        type=float,
+        default=0.2,
+        metavar="F",
+        help="share of test points where a file has one X (default: %(default)s)",
+    )
     add_data_options(parser)
     add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
     add("--out", metavar="FILE.nc", help="result file; plot and region are saved beside it (default: NAME-NORM.nc)")
@@ -153,7 +95,7 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.measurement import find_regions
     from numbaconc.plotting import plot_measurement
     from numbaconc.results import save_results
-    from numbaconc.words import as_json, describe
+    from numbaconc.words import VERIFIED_WORDS, as_json, describe
 
     out = _result_path(options)
     data = load_dataset(
@@ -182,7 +124,7 @@ def _measure(options: argparse.Namespace) -> int:
         centers=options.centers,
         threads=options.threads,
         name=data.name,
-        provided={"data_verified": verified_word(data)},
+        provided={"data_verified": VERIFIED_WORDS[data.verified]},
         cache_dir=cache_dir(),
         progress=not options.quiet,
     )
@@ -190,7 +132,7 @@ def _measure(options: argparse.Namespace) -> int:
     plot_measurement(found.dataset, out.with_suffix(".png"))
     regions = {epsilon: _region_path(out, epsilon, len(found.regions)) for epsilon in found.regions}
     for epsilon, region in found.regions.items():
-        found.regions[epsilon].save(regions[epsilon])
+        region.save(regions[epsilon])
     files = {"result": out, "plot": out.with_suffix(".png")}
     if options.json:
         written = {name: str(path) for name, path in files.items()}
@@ -222,11 +164,6 @@ def _subsample(train: Sample, n: int | None, seed: int) -> Sample:
     if n is None:
         return train
     return train.subsample(check_count("--max-train", n, 2), check_count("seed", seed, 0))
-
-
-def verified_word(data: Dataset) -> str:
-    """Say whether the contents of a data set are the published ones."""
-    return {True: "the published contents", False: "NOT the published contents", None: "the user's own"}[data.verified]
 
 
 def _add_show(commands: Any) -> None:  # noqa: ANN401
@@ -267,7 +204,8 @@ def _add_data(commands: Any) -> None:  # noqa: ANN401
 
 
 def _data_list(options: argparse.Namespace) -> int:
-    from numbaconc.datasets import REGISTRY, listing
+    from numbaconc.datasets import listing
+    from numbaconc.registry import REGISTRY
 
     for row in listing(options.data_dir):
         where = f" in {row.path}" if row.path else ""
@@ -285,7 +223,7 @@ def _data_fetch(options: argparse.Namespace) -> int:
 def _data_check(options: argparse.Namespace) -> int:
     from numbaconc.datasets import check
 
-    rows = check(options.name, data_dir=options.data_dir)
+    rows = check(options.name, data_dir=options.data_dir, progress=not options.quiet)
     for row in rows:
         say(f"{row.name:26} {row.state:9} {row.path or ''} {row.detail}".rstrip())
     return 0 if all(row.state in {"verified", "bundled"} for row in rows) else EXIT_BAD_INPUT

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -94,8 +94,9 @@ def cluster(
     start = np.random.default_rng([seed, n_clusters, n]).choice(n, n_clusters, replace=False)
     here = _at_points(X[start])
     labels, converged, n_iter = np.full(n, -1, np.int32), False, 0
-    for n_iter in bar(range(1, max_iter + 1), what=f"clustering {n} points", shown=progress):
+    for _ in bar(range(max_iter), what=f"clustering {n} points", shown=progress):
         before = labels
+        n_iter += 1
         labels, distances = _assign(X, here)
         _give_points_to_empty_clusters(labels, distances, n_clusters)
         groups = _group(labels, n_clusters)
@@ -109,7 +110,7 @@ def cluster(
 
 
 def _assign(
-    X: NDArray[np.generic], centers: NDArray[np.generic]
+    X: NDArray[Any], centers: NDArray[Any]
 ) -> tuple[NDArray[np.int32], NDArray[np.int64] | NDArray[np.float64]]:
     found = lloyd.assign_uint8(X, centers, SHIFT) if X.dtype == np.uint8 else lloyd.assign_float32(X, centers)
     labels, distances = found
@@ -142,28 +143,28 @@ def _group(labels: NDArray[np.int32], n_clusters: int) -> tuple[NDArray[np.int64
     return order, np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=n_clusters))])
 
 
-def _at_points(points: NDArray[np.generic]) -> NDArray[np.generic]:
+def _at_points(points: NDArray[Any]) -> NDArray[Any]:
     """Centers at data points, in the type that distances are computed in."""
     return points.astype(np.int32) << SHIFT if points.dtype == np.uint8 else points.astype(np.float32)
 
 
-def _mean(
-    X: NDArray[np.generic], order: NDArray[np.int64], starts: NDArray[np.int64]
-) -> NDArray[np.int32] | NDArray[np.float32]:
+def _mean(X: NDArray[Any], order: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[Any]:
     counts = np.maximum(np.diff(starts), 1)[:, None]
     if X.dtype == np.uint8:
         sums = lloyd.sum_clusters(X, order, starts, np.int64(0))
-        return np.rint(sums * 2.0**SHIFT / counts).astype(np.int32)
-    return (lloyd.sum_clusters(X, order, starts, np.float64(0)) / counts).astype(np.float32)
+        centers: NDArray[Any] = np.rint(sums * 2.0**SHIFT / counts).astype(np.int32)
+    else:
+        centers = (lloyd.sum_clusters(X, order, starts, np.float64(0)) / counts).astype(np.float32)
+    return centers
 
 
-def _median(X: NDArray[np.generic], order: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[np.generic]:
+def _median(X: NDArray[Any], order: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[Any]:
     median = lloyd.median_clusters_uint8 if X.dtype == np.uint8 else lloyd.median_clusters_float32
     return _at_points(median(X, order, starts))
 
 
 def _boxes(
-    X: NDArray[np.generic], centers: NDArray[np.float64], order: NDArray[np.int64], starts: NDArray[np.int64]
+    X: NDArray[Any], centers: NDArray[np.float64], order: NDArray[np.int64], starts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Smallest boxes that are centered at the centers and hold their clusters; {center} without points.
 
@@ -175,5 +176,3 @@ def _boxes(
     lower = np.minimum(least, 2 * centers - largest).astype(np.float32)
     upper = np.maximum(largest, 2 * centers - least).astype(np.float32)
     return lower, upper
-
-

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import zipfile
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from numbaconc.arrays import Sample, as_sample
-from numbaconc.errors import check_choice, check_count
+from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.files import replacing
 from numbaconc.kernels.knn import kth_distance, kth_l1_uint8
 from numbaconc.progress import bar
@@ -65,13 +65,16 @@ def knn_radii(
     levels = _read(path, len(sample))
     if levels is None:
         levels = _radii(sample, k, metric, include_self, progress)
-        with replacing(path) as part:
-            np.savez(part, levels=levels)
+        try:
+            with replacing(path) as part:
+                np.savez(part, levels=levels)
+        except InputError as error:  # the radii are there, only not for the next time
+            warnings.warn(f"radii are not kept: {error}", UserWarning, stacklevel=2)
     return sample.to_units(levels)
 
 
 def dense_first(radii: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Indices by ascending radius, dense points first, ties by index (Algorithm 1, line 2)."""
+    """Sort indices by ascending radius, dense points first, ties by index (Algorithm 1, line 2)."""
     return np.argsort(radii, kind="stable")
 
 
@@ -93,11 +96,9 @@ def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bo
 def _read(path: Path, n: int) -> NDArray[np.float64] | None:
     """Radii in levels from the cache, or None where they must be computed (again)."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             levels: NDArray[np.float64] = kept["levels"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except Exception:  # whatever is wrong with the file, its contents can be computed again
         return None
     whole = levels.shape == (n,) and levels.dtype == np.float64 and bool(np.isfinite(levels).all())
     return levels if whole else None
-
-

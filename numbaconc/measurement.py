@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 NORMS = ("linf",)
 N_STRENGTHS = 101  # points of the curve of a kept region's adversarial risk
-BEYOND = 1.25  # how far past the largest epsilon that curve goes
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +48,10 @@ class Findings:
 
 
 def measure(
-    train: ArrayLike | Sample, test: ArrayLike | Sample, norm: str = "linf", **settings: Any  # noqa: ANN401
+    train: ArrayLike | Sample,
+    test: ArrayLike | Sample,
+    norm: str = "linf",
+    **settings: Any,  # noqa: ANN401
 ) -> xr.Dataset:
     """Measure how concentrated data are: find error regions on train, measure them on train and test.
 
@@ -156,11 +158,12 @@ def find_regions(
                 n_neighbors,
                 include_self,
                 centers,
-                radii=coverings.radii if found else radii,
+                radii=radii,
                 cache_dir=cache_dir,
                 progress=progress,
             )
             found += [_restart(coverings, strength, q, alpha) for strength in epsilons]
+            radii = coverings.radii
         ds, regions = _lay_out(found, samples, name, n_sets, q, alpha, progress)
     ds.attrs = provenance(
         norm=norm,
@@ -215,7 +218,7 @@ def _lay_out(
     rows += [common | {"epsilon": e, "kept_seed": restart.seed} for e, restart in kept.items()]
     rows += [{"dataset": name, "split": split, "n_points": len(samples[split])} for split in SPLITS]
     ds = assemble(rows).assign_coords(alpha=alpha)
-    strengths = np.union1d(np.linspace(0, BEYOND * epsilons[-1], N_STRENGTHS)[1:], epsilons)
+    strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS)[1:], epsilons)
     curves = [
         [kept[e].region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for e in epsilons
     ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
-from numbaconc.words import NORM_SIGNS, cases
+from numbaconc.words import NORM_SIGNS, cases, kept
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,8 +21,9 @@ DOTS_PER_INCH = 150
 def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     """Plot adversarial risk against epsilon for the kept regions, and write it to a file.
 
-    A curve is one region, the set fixed, expanded by every strength; a marker is the mean over the
-    restarts at the epsilon that the search aimed at, its bar one standard deviation.
+    A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search
+    aimed at; it starts at the region's risk. The marker at its end is the mean over the restarts, its
+    bar one standard deviation.
 
     Parameters
     ----------
@@ -45,7 +46,7 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
         _plot_case(axes, ds.sel(case), case["epsilon"], f"C{number}")
     alpha = float(ds["alpha"].max())
     axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
-    axes.set_xlim(0, float(ds["strength"].max()))
+    axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     axes.set_xlabel(f"strength of the expansion, {NORM_SIGNS.get(ds.attrs.get('norm', ''), '')} distance")
@@ -60,9 +61,11 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
 def _plot_case(axes: Any, here: xr.Dataset, epsilon: float, color: str) -> None:  # noqa: ANN401
     mean, std = mean_and_std(here, "adversarial_risk")
     for split, style in STYLES.items():
-        curve = here["adversarial_risk_at"].sel(split=split)
-        label = f"found at epsilon {epsilon:g}, {split}"
-        axes.plot(here["strength"], curve, style, color=color, linewidth=1.5, label=label)
+        at_split = kept(here).sel(split=split)
+        curve = at_split["adversarial_risk_at"].sel(strength=slice(None, epsilon))
+        strengths = [0.0, *curve["strength"].values]
+        label = f"found for epsilon {epsilon:g}, {split}"
+        axes.plot(strengths, [float(at_split["risk"]), *curve.values], style, color=color, linewidth=1.5, label=label)
         filled = color if split == "test" else "white"
         axes.errorbar(
             epsilon,

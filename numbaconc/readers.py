@@ -15,9 +15,10 @@ import tarfile
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.utils import CallbackIOWrapper
 
 from numbaconc.errors import InputError
+from numbaconc.progress import bar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
 CIFAR_CLASSES = 10
 CHUNK = 1 << 20  # bytes read at a time
-BAR_DELAY = 0.5  # seconds before a progress bar appears: most files are read by then
 
 
 @contextlib.contextmanager
@@ -77,10 +77,10 @@ def unpack(path: Path, names: Collection[str], *, progress: bool = False) -> Ite
     """
     where = repr(str(path))
     if path.name.endswith(".tar.gz"):
-        with reading(where, "a .tar.gz archive"), _gunzip(path, progress) as stream:
+        with reading(where, "a .tar.gz archive"), _gunzip(path, progress=progress) as stream:
             yield from _members(stream, names, where)
     elif path.suffix == ".gz":
-        with reading(where, "a .gz file"), _gunzip(path, progress) as stream:
+        with reading(where, "a .gz file"), _gunzip(path, progress=progress) as stream:
             contents = stream.read()
         yield next(iter(names)), contents
     else:
@@ -90,15 +90,11 @@ def unpack(path: Path, names: Collection[str], *, progress: bool = False) -> Ite
 
 
 @contextlib.contextmanager
-def _gunzip(path: Path, progress: bool) -> Iterator[gzip.GzipFile]:
-    bar = {
-        "desc": path.name,
-        "total": path.stat().st_size,
-        "disable": None if progress else True,  # None: hidden unless standard error is a terminal
-        "delay": BAR_DELAY,
-    }
-    with path.open("rb") as raw, tqdm.wrapattr(raw, "read", **bar) as counted, gzip.GzipFile(fileobj=counted) as stream:
-        yield stream
+def _gunzip(path: Path, *, progress: bool) -> Iterator[gzip.GzipFile]:
+    with path.open("rb") as raw, bar(what=path.name, shown=progress, total=path.stat().st_size) as shown:
+        shown.unit, shown.unit_scale = "B", True
+        with gzip.GzipFile(fileobj=CallbackIOWrapper(shown.update, raw, "read")) as stream:
+            yield stream
 
 
 def _members(stream: gzip.GzipFile, names: Collection[str], where: str) -> Iterator[tuple[str, bytes]]:
@@ -109,7 +105,7 @@ def _members(stream: gzip.GzipFile, names: Collection[str], where: str) -> Itera
             if name in wanted and member.isreg():
                 wanted.remove(name)
                 file = archive.extractfile(member)
-                assert file is not None  # a regular member has contents
+                assert file is not None  # a regular member has contents  # noqa: S101
                 yield name, file.read()
     while stream.read(CHUNK):  # to the end, where the checksum is
         pass

@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import platform
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,6 @@ from numbaconc.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 DIMENSIONS = ("dataset", "epsilon", "T", "q", "seed", "split")
 SPLITS = ("train", "test")
@@ -67,9 +67,9 @@ def assemble(rows: Sequence[Mapping[str, Any]]) -> xr.Dataset:
         for key, value in values.items():
             array[tuple(place[dim][at] for dim, at in zip(dims, key, strict=True))] = value
         ds[name] = (dims, array.astype(str) if text else array)
-    for name in ds.variables:
-        if name in LONG_NAMES:
-            ds[name].attrs["long_name"] = LONG_NAMES[str(name)]
+    for variable in ds.variables:
+        if variable in LONG_NAMES:
+            ds[variable].attrs["long_name"] = LONG_NAMES[str(variable)]
     return ds
 
 
@@ -85,9 +85,14 @@ def provenance(**settings: object) -> dict[str, Any]:
     attrs |= {f"{package}_version": importlib.metadata.version(package) for package in ("numpy", "numba")}
     attrs["python_version"] = platform.python_version()
     attrs["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    attrs["command"] = " ".join([sys.argv[0].rsplit("/", 1)[-1], *sys.argv[1:]])
+    attrs["command"] = " ".join([_program(), *sys.argv[1:]])
     attrs |= {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
     return attrs
+
+
+def _program() -> str:
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {module.name.removesuffix('.__main__')}" if module else Path(sys.argv[0]).name
 
 
 def save_results(ds: xr.Dataset, path: str | Path) -> None:
@@ -115,7 +120,7 @@ def open_results(path: str | Path) -> xr.Dataset:
     try:
         with xr.open_dataset(path, engine="netcdf4") as ds:
             loaded = ds.load()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise InputError(msg) from error
     if loaded.attrs.get("schema") != SCHEMA:
         raise InputError(msg)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ2"}
+VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified")
 
 
@@ -32,9 +33,7 @@ def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
     has_value = ds["risk"].notnull()
     has_value = has_value.any([dim for dim in has_value.dims if dim in {"seed", "split"}])
     for at in np.argwhere(has_value.values):
-        yield {
-            str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)
-        }
+        yield {str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)}
 
 
 def describe(ds: xr.Dataset) -> str:

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-settings.register_profile("numbaconc", deadline=None, max_examples=30, print_blob=True)
+settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
 settings.load_profile("numbaconc")
 
 needs_jit = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="too slow, or meaningless, without compilation")
@@ -29,13 +29,16 @@ PALETTES = (None, (0, 255), (7,), (0, 1, 2, 3), (0, 1, 127, 128, 254, 255))
 
 @st.composite
 def grey(draw, n=(1, 12), d=(1, 9)):
-    """uint8 points, shape (n, d), often with ties and duplicates."""
-    shape = draw(st.integers(*n)), draw(st.integers(*d))
+    """uint8 points, shape (n, d), often with ties and duplicates; half of the time in clusters."""
+    n, d = draw(st.integers(*n)), draw(st.integers(*d))
+    if draw(st.booleans()):
+        step = draw(st.sampled_from([1, 16, 85]))
+        return blobs(n, d, draw(st.integers(0, 9999)), draw(st.integers(1, 4)), draw(st.integers(1, 60))) // step * step
     palette = draw(st.sampled_from(PALETTES))
     elements = st.integers(0, 255) if palette is None else st.sampled_from(palette)
-    X = draw(hnp.arrays(np.uint8, shape, elements=elements))
+    X = draw(hnp.arrays(np.uint8, (n, d), elements=elements))
     if draw(st.booleans()):
-        X = X[draw(st.lists(st.integers(0, len(X) - 1), min_size=len(X), max_size=len(X)))]
+        X = X[draw(st.lists(st.integers(0, n - 1), min_size=n, max_size=n))]
     return X
 
 

@@ -226,9 +226,7 @@ def check_summaries(X, order, starts):
     points = floats(X)
     sums = lloyd.sum_clusters(points, order, starts, np.float64(0))
     assert sums.dtype == np.float64
-    np.testing.assert_allclose(
-        sums, oracles.sum_clusters(points, order, starts, np.float64(0)), rtol=CLOSE, atol=0
-    )
+    np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts, np.float64(0)), rtol=CLOSE, atol=0)
     for values in (X, points, -points):
         for found, expected in zip(
             lloyd.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
@@ -236,7 +234,9 @@ def check_summaries(X, order, starts):
             same(found, expected)
     same(lloyd.median_clusters_uint8(X, order, starts), oracles.median_clusters_uint8(X, order, starts))
     for values in (points, -points):
-        same(lloyd.median_clusters_float32(values, order, starts), oracles.median_clusters_float32(values, order, starts))
+        same(
+            lloyd.median_clusters_float32(values, order, starts), oracles.median_clusters_float32(values, order, starts)
+        )
 
 
 @needs_jit
@@ -251,7 +251,9 @@ def test_a_cluster_of_more_points_than_sixteen_bits_count():
 
 # Boxes
 
-FACES = st.one_of(st.integers(-255 * 4096, 510 * 4096).map(lambda steps: steps / 4096), st.sampled_from([0.0, 7.0, 255.0]))
+FACES = st.one_of(
+    st.integers(-255 * 4096, 510 * 4096).map(lambda steps: steps / 4096), st.sampled_from([0.0, 7.0, 255.0])
+)
 
 
 @given(X=grey(), T=st.integers(1, 4), as_float=st.booleans(), data=st.data())

@@ -53,7 +53,7 @@ def _number(text: str) -> float | None:
 def published(table: int) -> list[Published]:
     """Return the rows of one of the paper's tables, in its order."""
     rows = []
-    with resources.files(__package__).joinpath("published.csv").open(encoding="utf-8", newline="") as lines:
+    with resources.files(__package__).joinpath("published.csv").open(encoding="utf-8") as lines:
         for line in csv.DictReader(lines):
             if int(line["table"]) != table:
                 continue

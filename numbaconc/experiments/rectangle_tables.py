@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from numbaconc.cli import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell, verified_word
+from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
 from numbaconc.datasets import load_dataset
 from numbaconc.density import knn_radii
 from numbaconc.errors import InputError, check_choice, check_count
@@ -14,6 +14,7 @@ from numbaconc.experiments.published import QUANTITIES, Published, published
 from numbaconc.files import cache_dir, check_writable, replacing
 from numbaconc.measurement import find_regions
 from numbaconc.results import SPLITS, join_results, mean_and_std, save_results
+from numbaconc.words import VERIFIED_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,11 @@ def _parser(table: int) -> Parser:
     add("--datasets", nargs="+", metavar="NAME", help="which of them (default: all that can be had)")
     add("--restarts", type=int, metavar="N", help="seeds seed .. seed+N-1 (default: 10)")
     add("--seed", type=int, default=0, help="first seed (default: %(default)s)")
-    add("--quick", action="store_true", help=f"a reduced run: {QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts")
+    add(
+        "--quick",
+        action="store_true",
+        help=f"a reduced run: {QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts",
+    )
     add_data_options(parser)
     add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
     add("--out", default=".", metavar="DIR", help=f"folder for table{table}.nc and table{table}.md (default: here)")
@@ -76,7 +81,7 @@ def _run(table: int, options: argparse.Namespace) -> int:
                 radii=radii,
                 threads=options.threads,
                 name=data.name,
-                provided={"data_verified": f"{data.name}: {verified_word(data)}"},
+                provided={"data_verified": f"{data.name}: {VERIFIED_WORDS[data.verified]}"},
                 progress=not options.quiet,
             )
             parts.append(found.dataset[["risk", "adversarial_risk", "n_points"]])
@@ -153,4 +158,3 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-

@@ -17,7 +17,7 @@ LANES = 16  # bytes in a vector: with 16, LLVM makes one psadbw of each absolute
 
 
 @intrinsic
-def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]
+def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Sum |x[start:][:width] - Y[first + r * stride:][:width]| for r < ROWS; `width` is a multiple of LANES.
 
     Generic vector IR: zext, subtract, abs, add, which LLVM turns into the processor's
@@ -63,11 +63,14 @@ def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-unty
     return signature, codegen
 
 
-if config.DISABLE_JIT:  # an intrinsic has no Python body; this says the same in NumPy
+def _l1_rows_plainly(x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]
+    """Say the same in NumPy: an intrinsic has no Python body."""
+    here = x[start : start + width].astype(np.int64)
+    return [np.abs(here - Y[first + r * stride :][:width]).sum() for r in range(ROWS)]
 
-    def _l1_rows(x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]  # noqa: F811
-        here = x[start : start + width].astype(np.int64)
-        return [np.abs(here - Y[first + r * stride :][:width]).sum() for r in range(ROWS)]
+
+if config.DISABLE_JIT:
+    _l1_rows = _l1_rows_plainly
 
 
 @njit(cache=True)
@@ -165,7 +168,7 @@ def kth_distance(X, start, stop, k, include_self, squared):  # type: ignore[no-u
     ndarray, shape (stop - start,), float64
         In levels (squared levels if `squared`). Sums are taken in float64: exact for uint8.
     """
-    n, d = X.shape
+    n = X.shape[0]
     found = np.empty(stop - start, np.float64)
     for group in prange((stop - start + QUERIES - 1) // QUERIES):
         low = start + group * QUERIES

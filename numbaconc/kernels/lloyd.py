@@ -15,9 +15,11 @@ COLUMNS = 128  # coordinates in one block of a summary
 def _distance_uint8(x, center, shift):  # type: ignore[no-untyped-def]
     total = np.int64(0)
     for low in range(0, x.shape[0], 1024):  # 1,024 terms below 2^21 fit into int32, which has twice the lanes
+        here, there = x[low : low + 1024], center[low : low + 1024]
         part = np.int32(0)
-        for c in range(low, min(x.shape[0], low + 1024)):
-            part += abs((np.int32(x[c]) << np.int32(shift)) - center[c])
+        for c in range(here.shape[0]):  # every step is cast: Numba adds two int32 in int64
+            difference = np.int32(np.int32(np.int32(here[c]) << np.int32(shift)) - there[c])
+            part = np.int32(part + np.int32(abs(difference)))
         total += part
     return total
 

@@ -3,6 +3,9 @@
 import numpy as np
 from numba import njit, prange
 
+POINTS = 64  # points that a thread takes at a time
+COLUMNS = 64  # coordinates looked at before a box is given up
+
 
 @njit(parallel=True, cache=True)
 def outside(X, lower, upper):  # type: ignore[no-untyped-def]
@@ -25,15 +28,20 @@ def outside(X, lower, upper):  # type: ignore[no-untyped-def]
     """
     n, d = X.shape
     gaps = np.empty(n, lower.dtype)
-    for i in prange(n):
-        best = np.inf
-        for t in range(lower.shape[0]):
-            worst = -np.inf
-            for low in range(0, d, 64):  # a box that is already worse than the best one is left early
-                for c in range(low, min(d, low + 64)):
-                    worst = max(worst, max(lower[t, c] - X[i, c], X[i, c] - upper[t, c]))
-                if worst >= best:
-                    break
-            best = min(best, worst)
-        gaps[i] = best
+    infinity = lower.dtype.type(np.inf)
+    for group in prange((n + POINTS - 1) // POINTS):
+        x = np.empty(d, lower.dtype)
+        for i in range(group * POINTS, min(n, (group + 1) * POINTS)):
+            for c in range(d):
+                x[c] = X[i, c]
+            best = infinity
+            for t in range(lower.shape[0]):
+                worst = -infinity
+                for low in range(0, d, COLUMNS):
+                    for c in range(low, min(d, low + COLUMNS)):
+                        worst = max(worst, max(lower[t, c] - x[c], x[c] - upper[t, c]))
+                    if worst >= best:  # this box cannot be the nearest any more
+                        break
+                best = min(best, worst)
+            gaps[i] = best
     return gaps

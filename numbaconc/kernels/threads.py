@@ -35,7 +35,7 @@ def using_threads(n: int | None) -> Iterator[int]:
         numba.set_num_threads(before)
 
 
-class _FirstCompilation(event.Listener):
+class _FirstCompilation(event.Listener):  # type: ignore[misc]  # numba has no types
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce: Callable[[], None] | None = announce
 

@@ -158,9 +158,7 @@ class Coverings:
             )
             raise InputError(msg)
         best = min(feasible, key=lambda tried: tried.adversarial_risk)
-        return RectangleSearch(
-            self.region(best.q, epsilon), best.q, best.risk, best.adversarial_risk, tuple(trace)
-        )
+        return RectangleSearch(self.region(best.q, epsilon), best.q, best.risk, best.adversarial_risk, tuple(trace))
 
     def _try(self, q: float, epsilon: float, alpha: float) -> Tried:
         n_clustered = self.count(q)

@@ -11,7 +11,6 @@ import numpy as np
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError
 from numbaconc.files import replacing
-from numbaconc.kernels.rectangles import outside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +47,11 @@ class Region(abc.ABC):
     """
 
     closed: ClassVar[bool] = True
+    families: ClassVar[dict[str, type[Region]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        """Make the family known to `load_region` by its name."""
+        Region.families[cls.__name__] = cls
 
     @property
     @abc.abstractmethod
@@ -115,6 +119,7 @@ class Region(abc.ABC):
         several = not isinstance(epsilon, str) and np.ndim(np.asarray(epsilon, dtype=object)) > 0
         values = [parse_epsilon(e) for e in (np.ravel(np.asarray(epsilon, dtype=object)) if several else [epsilon])]
         signed, shift = self._signed(sample)
+        signed = signed.astype(np.float64)  # or NumPy would round what it is compared with
         compare = np.less_equal if self.closed else np.less
 
         def fraction(strength: float) -> float:
@@ -148,73 +153,6 @@ class Region(abc.ABC):
         return sample
 
 
-class RectangleComplement(Region):
-    """Complement of a union of boxes, each enlarged by epsilon (Definition 3.7).
-
-    Its expansion by epsilon lies outside the boxes themselves. With more than one box "outside" can
-    be a little more than the true expansion, for points in a crack between two boxes; adversarial
-    risks are then still valid upper bounds.
-
-    Parameters
-    ----------
-    lower, upper : array-like, shape (T, d)
-        Faces of the boxes before they are enlarged, on epsilon's scale. May be infinite.
-    epsilon : float or str
-        How far the boxes are enlarged in ℓ∞, on the unit scale.
-
-    Raises
-    ------
-    InputError
-        If the faces are not two matrices of one shape without NaN, or epsilon is not positive.
-    """
-
-    closed = False
-
-    def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
-        self.lower = np.asarray(lower, dtype=np.float64)
-        self.upper = np.asarray(upper, dtype=np.float64)
-        self.epsilon = parse_epsilon(epsilon)
-        if self.lower.ndim != 2 or self.lower.shape != self.upper.shape or 0 in self.lower.shape:
-            msg = f"lower and upper have shapes {self.lower.shape} and {self.upper.shape}; allowed: both (T, d)"
-            raise InputError(msg)
-        if np.isnan(self.lower).any() or np.isnan(self.upper).any():
-            msg = "lower or upper holds NaN; allowed: numbers and infinities"
-            raise InputError(msg)
-
-    def __repr__(self) -> str:
-        return f"RectangleComplement({len(self.lower)} boxes, d={self.n_features}, epsilon={self.epsilon:g})"
-
-    @property
-    def n_features(self) -> int:
-        """Number of coordinates d of the points."""
-        return int(self.lower.shape[1])
-
-    def at(self, epsilon: float | str) -> RectangleComplement:
-        """Return the error region that the same boxes make at another epsilon."""
-        return RectangleComplement(self.lower, self.upper, epsilon)
-
-    def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
-        # faces are rounded as the data were; differences are then exact in the wider type
-        lower, upper = (sample.to_levels(face).astype(np.float32) for face in (self.lower, self.upper))
-        if sample.X.dtype == np.float32:
-            return -outside(sample.X, lower.astype(np.float64), upper.astype(np.float64)), self._shift(sample)
-        return -outside(sample.X, lower, upper), self._shift(sample)
-
-    def _shift(self, sample: Sample) -> float:
-        return float(sample.to_levels(self.epsilon))
-
-    def _variables(self) -> dict[str, Any]:
-        faces = ("T", "coordinate")
-        return {"lower": (faces, self.lower), "upper": (faces, self.upper), "epsilon": ((), self.epsilon)}
-
-    @classmethod
-    def _from_variables(cls, ds: xr.Dataset) -> Self:
-        return cls(ds["lower"].values, ds["upper"].values, float(ds["epsilon"]))
-
-
-FAMILIES: dict[str, type[Region]] = {"RectangleComplement": RectangleComplement}
-
-
 def load_region(path: str | Path) -> Region:
     """Read a region that `save` wrote.
 
@@ -236,6 +174,6 @@ def load_region(path: str | Path) -> Region:
     msg = f"region {str(path)!r} cannot be read; allowed: a netCDF file that a region's save wrote"
     try:
         with xr.open_dataset(path, engine="netcdf4") as ds:
-            return FAMILIES[ds.attrs["region"]]._from_variables(ds.load())
-    except (OSError, KeyError, ValueError) as error:
+            return Region.families[ds.attrs["region"]]._from_variables(ds.load())
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(msg) from error

@@ -1,0 +1,90 @@
+"""What every command shares: parsing, one-line errors, exit statuses, and where words go."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import warnings
+from typing import TYPE_CHECKING, NoReturn
+
+from numbaconc.errors import InputError
+from numbaconc.kernels.threads import announcing_compilation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say it and leave with exit status 2."""
+        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def say(text: str) -> None:
+    """Print to standard output."""
+    sys.stdout.write(f"{text}\n")
+
+
+def tell(text: str) -> None:
+    """Print to standard error: what is not a result."""
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+class Outcome:
+    """The exit status that a block of `reporting` ends with."""
+
+    status: int = 0
+
+
+@contextlib.contextmanager
+def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
+    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status.
+
+    Yields
+    ------
+    Outcome
+        Its `status` is 2 after an error and 130 after ctrl-C.
+    """
+    outcome = Outcome()
+
+    def show_warning(message: Warning | str, *_: object, **__: object) -> None:
+        tell(f"{program}: warning: {message}")
+
+    def announce() -> None:
+        if not quiet:
+            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
+
+    try:
+        with warnings.catch_warnings(), announcing_compilation(announce):
+            warnings.showwarning = show_warning
+            yield outcome
+            sys.stdout.flush()
+    except BrokenPipeError:  # the reader of a pipe has had enough
+        sys.stdout = None  # nothing is left to flush to
+    except (InputError, OSError, MemoryError) as error:
+        tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
+        outcome.status = EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        tell(f"{program}: interrupted; nothing half-written is left")
+        outcome.status = EXIT_INTERRUPTED
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say where data sets lie and whether they must be the published ones."""
+    parser.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="where data sets lie (default: $NUMBACONC_DATA_DIR, then ./data, then the user's cache)",
+    )
+    parser.add_argument(
+        "--unverified-data",
+        action="store_true",
+        help="use files whose contents are not the published ones; the result says so",
+    )

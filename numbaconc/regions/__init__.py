@@ -1,0 +1,6 @@
+"""Error regions, one family a file: sets that answer one question, how far a point is from them."""
+
+from numbaconc.regions.base import Measurement, Region, load_region
+from numbaconc.regions.rectangles import RectangleComplement
+
+__all__ = ["Measurement", "RectangleComplement", "Region", "load_region"]

@@ -1,0 +1,189 @@
+"""The data sets that numbaconc knows: where they are published, and the hash of everything in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from numbaconc import readers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Published:
+    """A file as it is published.
+
+    Attributes
+    ----------
+    addresses : tuple of str
+        Where it can be had; they are tried in order.
+    sha256 : str
+        Of the published file.
+    contents : dict of str to str
+        What is in it, uncompressed (itself if it is not packed): names, and SHA-256 of each.
+    """
+
+    addresses: tuple[str, ...]
+    sha256: str
+    contents: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """What the file is called."""
+        return self.addresses[0].rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A data set of the registry.
+
+    Attributes
+    ----------
+    description, license, source : str
+        One line each.
+    shape : tuple of int
+        Of one image, in the order of its coordinates.
+    n_train, n_test : int
+        Numbers of images; the digits are split on loading.
+    files : tuple of Published
+        Images only: labels are not needed. None for the digits.
+    test : str
+        The contents that are the test images; all others are training images, in order.
+    parse : callable or None
+        Turns contents into images: one of the parsers of `numbaconc.readers`.
+    subfolder : str
+        What its archive unpacks to.
+    shares_names : bool
+        Another data set has files of the same names, so that these need a folder of their own.
+    """
+
+    description: str
+    license: str
+    source: str
+    shape: tuple[int, ...]
+    n_train: int
+    n_test: int
+    files: tuple[Published, ...] = ()
+    test: str = ""
+    parse: Callable[[bytes, str, tuple[int, ...]], NDArray[np.uint8]] | None = None
+    subfolder: str = ""
+    shares_names: bool = False
+
+    @property
+    def contents(self) -> dict[str, str]:
+        """All contents: names, and SHA-256 of each."""
+        return {part: sha256 for file in self.files for part, sha256 in file.contents.items()}
+
+
+def _idx(folders: tuple[str, ...], **sha256: tuple[str, str]) -> tuple[Published, ...]:
+    """Describe MNIST-like files by the hashes of `train` and `t10k`: as published (.gz), and of the contents."""
+    names = {part: f"{part}-images-idx3-ubyte" for part in sha256}
+    return tuple(
+        Published(tuple(f"{folder}{names[part]}.gz" for folder in folders), packed, {names[part]: contents})
+        for part, (packed, contents) in sha256.items()
+    )
+
+
+def _svhn(part: str, sha256: str) -> Published:
+    name = f"{part}_32x32.mat"
+    return Published((f"http://ufldl.stanford.edu/housenumbers/{name}",), sha256, {name: sha256})
+
+
+REGISTRY = {
+    "digits": Entry(
+        "handwritten digits, bundled with scikit-learn (17 levels)",
+        license="CC BY 4.0",
+        source="https://archive.ics.uci.edu/dataset/80",
+        shape=(8, 8),
+        n_train=1438,
+        n_test=359,
+    ),
+    "mnist": Entry(
+        "handwritten digits, gray",
+        license="CC BY-SA 3.0",
+        source="http://yann.lecun.com/exdb/mnist/",
+        shape=(28, 28),
+        n_train=60000,
+        n_test=10000,
+        files=_idx(
+            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
+            train=(
+                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            ),
+            t10k=(
+                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            ),
+        ),
+        test="t10k-images-idx3-ubyte",
+        parse=readers.idx_images,
+        shares_names=True,
+    ),
+    "fashion_mnist": Entry(
+        "articles of clothing, gray",
+        license="MIT",
+        source="https://github.com/zalandoresearch/fashion-mnist",
+        shape=(28, 28),
+        n_train=60000,
+        n_test=10000,
+        files=_idx(
+            ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+            train=(
+                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+            ),
+            t10k=(
+                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+            ),
+        ),
+        test="t10k-images-idx3-ubyte",
+        parse=readers.idx_images,
+        shares_names=True,
+    ),
+    "cifar10": Entry(
+        "photographs of ten kinds of things, color",
+        license="none stated",
+        source="https://www.cs.toronto.edu/~kriz/cifar.html",
+        shape=(3, 32, 32),
+        n_train=50000,
+        n_test=10000,
+        files=(
+            Published(
+                ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
+                "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
+                {
+                    "data_batch_1.bin": "cee916563c9f80d84e3cc88e17fdc0941787f1244f00a67874d45b261883ada5",
+                    "data_batch_2.bin": "a591ca11fa1708a91ee40f54b3da4784ccd871ecf2137de63f51ada8b3fa57ed",
+                    "data_batch_3.bin": "bbe8596564c0f86427f876058170b84dac6670ddf06d79402899d93ceea26f67",
+                    "data_batch_4.bin": "014e562d6e23c72197cc727519169a60359f5eccd8945ad5a09d710285ff4e48",
+                    "data_batch_5.bin": "755304fc0b379caeae8c14f0dac912fbc7d6cd469eb67a1029a08a39453a9add",
+                    "test_batch.bin": "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b",
+                },
+            ),
+        ),
+        test="test_batch.bin",
+        parse=readers.cifar_batch,
+        subfolder="cifar-10-batches-bin",
+    ),
+    "svhn": Entry(
+        "house numbers in street views (format 2), color",
+        license="non-commercial use only",
+        source="http://ufldl.stanford.edu/housenumbers/",
+        shape=(32, 32, 3),
+        n_train=73257,
+        n_test=26032,
+        files=(
+            _svhn("train", "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"),
+            _svhn("test", "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"),
+        ),
+        test="test_32x32.mat",
+        parse=readers.svhn_images,
+    ),
+}
