@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from numbaconc.arrays import Sample, as_sample, check_width, parse_epsilons
-from numbaconc.errors import check_choice, check_count, check_fraction
+from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import LONG_NAMES, SPLITS, assemble, provenance
+from numbaconc.search.balls import search_balls
 from numbaconc.search.rectangles import Coverings, check_alpha
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
     from numbaconc.regions import Region
 
-NORMS = ("linf",)
-N_STRENGTHS = 101  # points of the curve of a kept region's adversarial risk
+SEARCHES = {"linf": ("rectangles",), "l2": ("balls", "hyperplane")}  # by norm; the first is its default
+N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
 
 @dataclass(frozen=True, eq=False)
-class Restart:
-    """One region found: its epsilon, q and seed, and its training risk and adversarial risk."""
+class Found:
+    """One region found for an epsilon, its risks on the training sample, and the coordinates it has."""
 
     epsilon: float
-    q: float
-    seed: int
     region: Region
     risk: float
     adversarial_risk: float
+    seed: int | None = None  # None: the search is deterministic
+    q_found: float | None = None  # None: q was not searched
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,7 @@ def measure(
     Parameters
     ----------
     train, test : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-    norm : {"linf"}
+    norm : {"linf", "l2"}
         What epsilon is measured in.
     **settings
         As in `find_regions`.
@@ -66,13 +68,13 @@ def measure(
     Returns
     -------
     xarray.Dataset
-        `risk` and `adversarial_risk`, fractions, on the dimensions dataset, epsilon, T, seed and
-        split, and q where it is fixed; `q_found` where it is searched.
+        `risk` and `adversarial_risk`, fractions, on the dimensions dataset, epsilon, T and split, on
+        seed for a search that draws, and on q where it is fixed; `q_found` where it is searched.
 
     Raises
     ------
     InputError
-        If an argument is not allowed, or no q is feasible.
+        If an argument is not allowed, or no region of enough risk is found.
     """
     return find_regions(train, test, norm, **settings).dataset
 
@@ -82,16 +84,19 @@ def find_regions(
     test: ArrayLike | Sample,
     norm: str = "linf",
     *,
+    search: str | None = None,
     epsilon: float | str | ArrayLike = 0.1,
     alpha: float = 0.05,
     n_sets: int = 5,
     q: float | None = None,
+    delta: float = 0.0,
     restarts: int = 1,
     seed: int = 0,
     n_neighbors: int = 50,
     include_self: bool = True,
     centers: str = "mean",
     radii: NDArray[np.float64] | None = None,
+    checkpoint: str | Path | None = None,
     threads: int | None = None,
     name: str = "data",
     provided: dict[str, Any] | None = None,
@@ -104,26 +109,32 @@ def find_regions(
     ----------
     train, test, norm
         As in `measure`.
+    search : {"rectangles", "balls", "hyperplane"}, optional
+        How regions are found: `rectangles` for linf; `balls` (the default) or `hyperplane` for l2.
     epsilon : float, str, or a sequence of them
         Strengths on the unit scale; clusterings are shared between them.
     alpha : float
         Risk threshold, in (0, 1).
     n_sets : int
-        T, the number of boxes.
+        T, the number of boxes, or the most balls.
     q : float, optional
-        Fraction of the points to cluster, in (0, 1]; searched if not given.
+        Rectangles: fraction of the points to cluster, in (0, 1]; searched if not given.
+    delta : float
+        Balls: share of points covered beyond α, at least 0.
     restarts : int
-        Repeat with seeds seed, ..., seed + restarts - 1. Kept for each epsilon is the region of least
-        training adversarial risk among those with training risk >= alpha.
+        Rectangles: repeat with seeds seed, ..., seed + restarts - 1. Kept for each epsilon is the
+        region of least training adversarial risk among those with training risk >= alpha.
     seed : int
     n_neighbors, include_self, centers, radii
         As in `search_rectangles`.
+    checkpoint : path-like, optional
+        Balls: a file from which an interrupted search goes on; one for each epsilon if there are several.
     threads : int, optional
         Threads for the kernels; all by default.
     name : str
         The data set's name in the result.
     provided : dict, optional
-        More attributes for the result, such as the hash of the data.
+        More attributes for the result, such as where the data are from.
     cache_dir : path-like, optional
         Folder in which radii are kept.
     progress : bool
@@ -136,25 +147,30 @@ def find_regions(
     Raises
     ------
     InputError
-        If an argument is not allowed, or no q is feasible.
+        If an argument is not allowed, or no region of enough risk is found.
     """
     started = time.perf_counter()
     samples = {"train": as_sample(train, name="X_train"), "test": as_sample(test, name="X_test")}
-    check_width(samples["train"], samples["test"])
-    check_choice("norm", norm, NORMS)
+    sample = samples["train"]
+    check_width(sample, samples["test"])
+    check_choice("norm", norm, tuple(SEARCHES))
+    search = check_choice("search", search or SEARCHES[norm][0], SEARCHES[norm])
     epsilons = parse_epsilons(epsilon)
-    alpha = check_alpha(alpha, len(samples["train"]))
+    alpha = check_alpha(alpha, len(sample))
     q = None if q is None else check_fraction("q", q, one_allowed=True)
-    first, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
+    seed, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
+    _check_fits(search, q=(q, None), delta=(delta, 0.0), restarts=(restarts, 1), checkpoint=(checkpoint, None))
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
+    settings: dict[str, Any] = {"norm": norm, "search": search}
+    case: dict[str, Any] = {"dataset": name}
     with using_threads(threads) as n_threads:
-        found: list[Restart] = []
-        for number in bar(range(first, first + restarts), what="restarts", shown=progress and restarts > 1):
+        if search == "rectangles":
+            settings |= {"n_neighbors": n_neighbors, "include_self": include_self, "centers": centers}
             coverings = Coverings(
-                samples["train"],
+                sample,
                 n_sets,
-                number,
+                seed,
                 n_neighbors,
                 include_self,
                 centers,
@@ -162,71 +178,112 @@ def find_regions(
                 cache_dir=cache_dir,
                 progress=progress,
             )
-            found += [_restart(coverings, strength, q, alpha) for strength in epsilons]
-            radii = coverings.radii
-        ds, regions = _lay_out(found, samples, name, n_sets, q, alpha, progress)
-    ds.attrs = provenance(
-        norm=norm,
-        search="rectangles",
-        n_neighbors=n_neighbors,
-        include_self=include_self,
-        centers=centers,
-        data_sha256=f"train {samples['train'].sha256}, test {samples['test'].sha256}",
-        threads=n_threads,
-        seconds=round(time.perf_counter() - started, 3),
-    ) | (provided or {})
+            found = list(_rectangles(coverings, epsilons, q, alpha, restarts))
+            case |= {"T": n_sets} | ({} if q is None else {"q": q})
+        elif search == "balls":
+            settings["delta"] = delta
+            found = list(_balls(sample, epsilons, alpha, n_sets, delta, checkpoint, progress))
+            case["T"] = n_sets
+        else:
+            found = [_hyperplane(sample, strength, alpha) for strength in epsilons]
+        ds, regions = _lay_out(found, samples, case, alpha, progress)
+    settings |= {
+        "data_sha256": f"train {sample.sha256}, test {samples['test'].sha256}",
+        "threads": n_threads,
+        "seconds": round(time.perf_counter() - started, 3),
+    }
+    ds.attrs = provenance(**settings) | (provided or {})
     return Findings(ds, regions)
 
 
-def _restart(coverings: Coverings, epsilon: float, q: float | None, alpha: float) -> Restart:
-    if q is None:
-        found = coverings.search(epsilon, alpha)
-        return Restart(epsilon, found.q, coverings.seed, found.region, found.risk, found.adversarial_risk)
-    region = coverings.region(q, epsilon)
-    on_train = region.measure(coverings.sample, epsilon)
-    return Restart(epsilon, q, coverings.seed, region, float(on_train.risk), float(on_train.adversarial_risk))
+FITS = {"q": ("rectangles",), "restarts": ("rectangles",), "delta": ("balls",), "checkpoint": ("balls",)}
 
 
-def best_restart(restarts: list[Restart], alpha: float) -> Restart:
+def _check_fits(search: str, **given: tuple[Any, Any]) -> None:
+    """Refuse a setting that the search would ignore."""
+    for setting, (value, unset) in given.items():
+        if value != unset and search not in FITS[setting]:
+            msg = f"{setting} is {value!r} with search {search!r}; allowed: only with {', '.join(FITS[setting])}"
+            raise InputError(msg)
+
+
+def _rectangles(
+    coverings: Coverings, epsilons: list[float], q: float | None, alpha: float, restarts: int
+) -> Iterator[Found]:
+    sample, progress = coverings.sample, coverings.progress
+    for _ in bar(range(restarts), what="restarts", shown=progress and restarts > 1):
+        for epsilon in epsilons:
+            if q is None:
+                best = coverings.search(epsilon, alpha)
+                yield Found(epsilon, best.region, best.risk, best.adversarial_risk, coverings.seed, best.q)
+            else:
+                region = coverings.region(q, epsilon)
+                on_train = region.measure(sample, epsilon)
+                yield Found(epsilon, region, float(on_train.risk), float(on_train.adversarial_risk), coverings.seed)
+        coverings = coverings.next_seed()
+
+
+def _balls(
+    sample: Sample,
+    epsilons: list[float],
+    alpha: float,
+    n_sets: int,
+    delta: float,
+    checkpoint: str | Path | None,
+    progress: bool,  # noqa: FBT001
+) -> Iterator[Found]:
+    for epsilon in epsilons:
+        path = None if checkpoint is None else Path(checkpoint)
+        if path is not None and len(epsilons) > 1:
+            path = path.with_name(f"{path.stem}-{epsilon:g}{path.suffix}")
+        best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=path, progress=progress)
+        yield Found(epsilon, best.region, best.risk, best.adversarial_risk)
+
+
+def _hyperplane(sample: Sample, epsilon: float, alpha: float) -> Found:
+    from numbaconc.search.hyperplane import search_hyperplane
+
+    best = search_hyperplane(sample, epsilon, alpha)
+    return Found(epsilon, best.region, best.risk, best.adversarial_risk)
+
+
+def best_found(found: list[Found], alpha: float) -> Found:
     """Least training adversarial risk among those with training risk >= alpha; if none, most risk."""
-    enough = [restart for restart in restarts if restart.risk >= alpha]
+    enough = [one for one in found if one.risk >= alpha]
     if not enough:
-        return max(restarts, key=lambda restart: restart.risk)
-    return min(enough, key=lambda restart: restart.adversarial_risk)
+        return max(found, key=lambda one: one.risk)
+    return min(enough, key=lambda one: one.adversarial_risk)
 
 
 def _lay_out(
-    found: list[Restart],
+    found: list[Found],
     samples: dict[str, Sample],
-    name: str,
-    n_sets: int,
-    q: float | None,
+    case: dict[str, Any],
     alpha: float,
     progress: bool,  # noqa: FBT001
 ) -> tuple[xr.Dataset, dict[float, Region]]:
+    """Measure what was found on the test sample, and keep the best region for each epsilon."""
     rows: list[dict[str, Any]] = []
-    common = {"dataset": name, "T": n_sets} | ({} if q is None else {"q": q})
-    for restart in bar(found, what="measuring on test", shown=progress):
-        at = common | {"epsilon": restart.epsilon, "seed": restart.seed}
-        on_test = restart.region.measure(samples["test"], restart.epsilon)
-        rows.append(at | {"split": "train", "risk": restart.risk, "adversarial_risk": restart.adversarial_risk})
+    for one in bar(found, what="measuring on test", shown=progress):
+        at = case | {"epsilon": one.epsilon} | ({} if one.seed is None else {"seed": one.seed})
+        on_test = one.region.measure(samples["test"], one.epsilon)
+        rows.append(at | {"split": "train", "risk": one.risk, "adversarial_risk": one.adversarial_risk})
         rows.append(at | {"split": "test", "risk": on_test.risk, "adversarial_risk": on_test.adversarial_risk})
-        if q is None:
-            rows.append(at | {"q_found": restart.q})
-    epsilons = sorted({restart.epsilon for restart in found})
-    kept = {e: best_restart([restart for restart in found if restart.epsilon == e], alpha) for e in epsilons}
-    rows += [common | {"epsilon": e, "kept_seed": restart.seed} for e, restart in kept.items()]
-    rows += [{"dataset": name, "split": split, "n_points": len(samples[split])} for split in SPLITS]
-    ds = assemble(rows).assign_coords(alpha=alpha)
-    strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS)[1:], epsilons)
-    curves = [
-        [kept[e].region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for e in epsilons
+        if one.q_found is not None:
+            rows.append(at | {"q_found": one.q_found})
+    epsilons = sorted({one.epsilon for one in found})
+    kept = {epsilon: best_found([one for one in found if one.epsilon == epsilon], alpha) for epsilon in epsilons}
+    rows += [
+        case | {"epsilon": epsilon, "kept_seed": one.seed} for epsilon, one in kept.items() if one.seed is not None
     ]
-    ds["adversarial_risk_at"] = (
-        ("dataset", "epsilon", "T", "split", "strength"),
-        np.array(curves)[None, :, None],
-        {"long_name": LONG_NAMES["adversarial_risk_at"]},
-    )
-    ds = ds.assign_coords(strength=("strength", strengths, {"long_name": LONG_NAMES["strength"]}))
-    ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
-    return ds, {e: restart.region for e, restart in kept.items()}
+    rows += [{"dataset": case["dataset"], "split": split, "n_points": len(samples[split])} for split in SPLITS]
+    ds = assemble(rows).assign_coords(alpha=alpha)
+    strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS + 1)[1:], epsilons)
+    curves = [
+        [one.region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for one in kept.values()
+    ]
+    ds["adversarial_risk_at"] = (("dataset", "epsilon", "split", "strength"), np.array(curves)[None])
+    ds = ds.assign_coords(strength=strengths)
+    for variable in ("adversarial_risk_at", "strength", "alpha"):
+        ds[variable].attrs["long_name"] = LONG_NAMES[variable]
+    return ds, {epsilon: one.region for epsilon, one in kept.items()}

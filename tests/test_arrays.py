@@ -253,7 +253,7 @@ def test_several_epsilons_of_which_one_is_none(bad):
 # Levels
 
 
-@pytest.mark.parametrize("levels", [255, 16, 1, 100, 3])
+@pytest.mark.parametrize("levels", [255, 16, 1, 49, 100, 3])
 def test_a_whole_number_of_levels_stays_whole(levels):
     sample = Sample(np.zeros((2, 1), np.uint8), 1 / levels)
     steps = np.arange(levels + 1)

@@ -73,6 +73,18 @@ def test_clusters_that_lose_their_points(seed, centers, n, values, T):
     check_against_oracle(X.astype(np.float32) * np.float32(144144), T, seed, centers, 30)
 
 
+@pytest.mark.parametrize(
+    ("X", "T"),
+    [
+        ([[2, 0], [0, 3], [2, 3], [1, 0], [1, 0], [0, 3], [0, 0]], 4),
+        ([[109, 33], [81, 4], [240, 84], [70, 184], [240, 84], [237, 35], [178, 219], [233, 233]], 5),
+    ],
+)
+def test_a_cluster_robbed_of_its_only_point_takes_one_in_its_turn(X, T):
+    """Rare: in these an empty cluster takes the only point of a later one, which is then empty itself."""
+    check_against_oracle(np.array(X, np.uint8), T, 3, "mean", 30)
+
+
 def test_all_points_alike():
     X = np.full((6, 3), 9, np.uint8)
     for centers in ("mean", "median"):
@@ -99,6 +111,13 @@ def test_rounding_puts_no_float_outside_its_own_box(seed, T, scale, centers):
     rng = np.random.default_rng(seed)
     X = (rng.standard_normal((17, 6)) * scale + rng.standard_normal(6) * scale * 100).astype(np.float32)
     assert not outside_own_box(X.astype(np.float64), cluster(sample_of(X), T, seed, centers=centers))
+
+
+@given(seed=st.integers(0, 1000))
+def test_rounding_puts_no_float_outside_its_own_box_on_mixed_scales(seed):
+    rng = np.random.default_rng(seed)
+    X = (rng.standard_normal((9, 40)) * rng.choice([1e-30, 1e-6, 1, 1e30], (9, 40))).astype(np.float32)
+    assert not outside_own_box(X.astype(np.float64), cluster(sample_of(X), 2, seed))
 
 
 @given(X=grey(n=(2, 20)), seed=st.integers(0, 20), centers=CENTERS, data=st.data())

@@ -13,6 +13,7 @@ from numbaconc.errors import InputError
 from numbaconc.files import replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     import xarray as xr
@@ -118,13 +119,10 @@ class Region(abc.ABC):
         sample = self._sample(X)
         several = not isinstance(epsilon, str) and np.ndim(np.asarray(epsilon, dtype=object)) > 0
         values = [parse_epsilon(e) for e in (np.ravel(np.asarray(epsilon, dtype=object)) if several else [epsilon])]
-        signed, shift = self._signed(sample)
-        signed = signed.astype(np.float64)  # or NumPy would round what it is compared with
-        compare = np.less_equal if self.closed else np.less
+        within = self._within(sample)
 
         def fraction(strength: float) -> float:
-            within = compare(signed, float(sample.to_levels(strength)) - shift)
-            return int(np.count_nonzero(within)) / len(sample)
+            return int(np.count_nonzero(within(float(sample.to_levels(strength))))) / len(sample)
 
         risk, adversarial = fraction(0.0), [fraction(e) for e in values]
         if several:
@@ -144,6 +142,13 @@ class Region(abc.ABC):
         ds = xr.Dataset(self._variables(), attrs={"region": type(self).__name__, "epsilon_scale": "unit scale"})
         with replacing(path) as part:
             ds.to_netcdf(part, engine="netcdf4", encoding={str(name): {"zlib": True} for name in ds if ds[name].ndim})
+
+    def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
+        """Return what says which points lie in the expansion by a strength in levels (0: the region)."""
+        signed, shift = self._signed(sample)
+        signed = signed.astype(np.float64)  # or NumPy would round what it is compared with
+        compare = np.less_equal if self.closed else np.less
+        return lambda strength: compare(signed, strength - shift)
 
     def _sample(self, X: ArrayLike | Sample) -> Sample:
         sample = as_sample(X, min_rows=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from dataclasses import dataclass, field
@@ -103,6 +104,10 @@ class Coverings:
                 progress=self.progress,
             )
         return dense_first(self.radii)
+
+    def next_seed(self) -> Coverings:
+        """Return the same with the next seed, and the radii that are known by now."""
+        return dataclasses.replace(self, seed=self.seed + 1, _made={})
 
     def count(self, q: float) -> int:
         """⌊q n⌋, where q n within rounding of a whole number is that number."""

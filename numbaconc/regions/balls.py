@@ -1,0 +1,96 @@
+"""Unions of balls, the error regions of Algorithm 2 (ℓ2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from numbaconc.errors import InputError
+from numbaconc.kernels.balls import center_distances
+from numbaconc.regions.base import Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
+    from numpy.typing import ArrayLike, NDArray
+
+    from numbaconc.arrays import Sample
+
+ROUNDING = 1e-15  # how far, relatively, a squared radius strays on its way to epsilon's scale and back
+
+
+class BallUnion(Region):
+    """Union of closed ℓ2 balls; its expansion by epsilon is the union of the balls enlarged by epsilon.
+
+    Parameters
+    ----------
+    centers : array-like, shape (T, d)
+        On epsilon's scale.
+    radii : array-like, shape (T,)
+        On epsilon's scale, at least 0.
+    center_indices : array-like, shape (T,), optional
+        Which training points the centers are; -1 for a center off the data, as all are if not given.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit, or a number is not finite, or a radius is negative.
+    """
+
+    def __init__(self, centers: ArrayLike, radii: ArrayLike, center_indices: ArrayLike | None = None) -> None:
+        self.centers = np.ascontiguousarray(centers, dtype=np.float64)
+        self.radii = np.asarray(radii, dtype=np.float64)
+        n_balls = len(self.centers) if self.centers.ndim else 0
+        indices = np.full(n_balls, -1) if center_indices is None else center_indices
+        self.center_indices = np.asarray(indices, dtype=np.int64)
+        if self.centers.ndim != 2 or 0 in self.centers.shape or self.radii.shape != (n_balls,):
+            msg = f"centers and radii have shapes {self.centers.shape} and {self.radii.shape}; allowed: (T, d) and (T,)"
+            raise InputError(msg)
+        if self.center_indices.shape != (n_balls,):
+            msg = f"center_indices has shape {self.center_indices.shape}; allowed: ({n_balls},), one for each ball"
+            raise InputError(msg)
+        if not np.isfinite(self.centers).all() or not np.isfinite(self.radii).all() or (self.radii < 0).any():
+            msg = "centers or radii hold NaN, infinity or a negative radius; allowed: finite numbers, radii from 0"
+            raise InputError(msg)
+
+    def __repr__(self) -> str:
+        return f"BallUnion({len(self.radii)} balls, d={self.n_features})"
+
+    @property
+    def n_features(self) -> int:
+        """Number of coordinates d of the points."""
+        return int(self.centers.shape[1])
+
+    def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
+        distances, radii = self._distances(sample)
+        return (distances - radii).min(axis=0), 0.0
+
+    def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
+        # r + ε is rounded once, as in the search: subtracted from the distance, a tie could come apart
+        distances, radii = self._distances(sample)
+        return lambda strength: (distances <= radii + strength).any(axis=0)
+
+    def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
+        per_one = float(sample.to_levels(1.0))
+        radii = self.radii * per_one
+        if sample.X.dtype == np.uint8:  # whole levels and roots of whole squares come back exactly
+            centers = sample.to_levels(self.centers)
+            squares = np.rint(radii**2)
+            radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
+        else:
+            centers = (self.centers * per_one).astype(np.float32).astype(np.float64)  # rounded as the data were
+        return center_distances(sample.X, centers), radii[:, np.newaxis]
+
+    def _variables(self) -> dict[str, Any]:
+        return {
+            "centers": (("T", "coordinate"), self.centers),
+            "radii": ("T", self.radii),
+            "center_indices": ("T", self.center_indices),
+        }
+
+    @classmethod
+    def _from_variables(cls, ds: xr.Dataset) -> Self:
+        return cls(ds["centers"].values, ds["radii"].values, ds["center_indices"].values)

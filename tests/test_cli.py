@@ -1,0 +1,797 @@
+"""The command line: what is printed, what is written, and what bad input gets."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gzip
+import io
+import json
+import os
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+import xarray as xr
+from conftest import needs_jit
+
+import numbaconc as nc
+from numbaconc.cli import main
+from numbaconc.datasets import load_dataset
+from numbaconc.results import open_results
+
+REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")
+SETTINGS = {"n_sets": 3, "n_neighbors": 5}  # small enough for pure Python
+OPTIONS = ["--n-sets", "3", "--n-neighbors", "5", "--quiet"]
+COMPILING = "compiling kernels"
+OLD = b"an earlier result"
+
+
+class Ran(NamedTuple):
+    """How a command line ended, and what it said."""
+
+    status: int
+    out: str
+    err: str
+
+
+def points(n, seed):
+    """uint8 points (n, 5) in six blobs, a fifth of them anywhere: restarts differ."""
+    rng = np.random.default_rng(seed)
+    middles = np.random.default_rng(9).integers(40, 216, (6, 5))
+    X = middles[rng.integers(0, 6, n)] + rng.integers(-12, 13, (n, 5))
+    astray = rng.random(n) < 0.2
+    X[astray] = rng.integers(0, 256, (astray.sum(), 5))
+    return X.astype(np.uint8)
+
+
+TRAIN, TEST = points(120, 1), points(80, 2)
+
+
+def call(*arguments):
+    """Run a command line in this process."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            status = main([str(argument) for argument in arguments])
+        except SystemExit as left:  # argparse
+            status = left.code
+    return Ran(status, out.getvalue(), err.getvalue())
+
+
+def fine(*arguments):
+    """Run a command line that must work."""
+    ran = call(*arguments)
+    assert ran.status == 0, ran.err
+    return ran.out
+
+
+def lines(text):
+    """Lines of standard error, without word of a compilation."""
+    return [line for line in text.splitlines() if not line.startswith(COMPILING)]
+
+
+def tree(folder):
+    """Everything under a folder: files with their bytes, folders without."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+    }
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("NUMBACONC_DATA_DIR", raising=False)
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A user's file, `own.npz`, outside the working folder."""
+    path = tmp_path_factory.mktemp("own") / "own.npz"
+    np.savez(path, X_train=TRAIN, X_test=TEST)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made(own, tmp_path_factory):
+    """What three restarts at two epsilon print, and the result file."""
+    out = tmp_path_factory.mktemp("made") / "m.nc"
+    text = fine("measure", own, "--epsilon", "8/255,0.1", "--restarts", 3, "--seed", 4, "--out", out, *OPTIONS)
+    return text, out
+
+
+@pytest.fixture(scope="module")
+def in_python():
+    """The same from Python."""
+    return nc.measure(TRAIN, TEST, epsilon=["8/255", 0.1], restarts=3, seed=4, name="own", **SETTINGS)
+
+
+def measured(*arguments):
+    """Measure quietly, and return the result."""
+    fine("measure", *arguments, "--out", "one.nc", *OPTIONS)
+    return open_results("one.nc")
+
+
+def same(first, second):
+    """Whether two results hold the same numbers; say where not."""
+    xr.testing.assert_equal(first, second)
+    return True
+
+
+# What is measured
+
+
+def test_the_file_holds_what_python_measures(made, in_python):
+    assert same(open_results(made[1]), in_python)
+
+
+def test_the_words_are_the_file_s_numbers(made, in_python):
+    """Per cent, two digits, mean ± population standard deviation over the restarts."""
+    text, _ = made
+    assert text.startswith("own: 120 training and 80 test points\n")
+    tables = re.findall(r"^ +risk +(.+?)  +(.+)\n +adversarial risk +(.+?)  +(.+)$", text, re.MULTILINE)
+    assert len(tables) == 2
+    for epsilon, table in zip((8 / 255, 0.1), tables, strict=True):
+        expected = []
+        for name in ("risk", "adversarial_risk"):
+            for split in ("train", "test"):
+                values = 100 * in_python[name].sel(epsilon=epsilon, split=split).values.ravel()
+                expected.append(f"{np.mean(values):.2f} ± {np.std(values):.2f}%")
+        assert list(table) == expected
+    assert "3 restarts" in text
+    assert "ℓ∞ epsilon 0.1, alpha 0.05, T = 3" in text
+
+
+def test_the_bound_is_that_of_the_kept_region(made):
+    """By hand: of the restarts' regions the one of least training adversarial risk."""
+    text, path = made
+    for epsilon in (8 / 255, 0.1):
+        found = [nc.search_rectangles(TRAIN, epsilon, 0.05, 3, seed, n_neighbors=5) for seed in (4, 5, 6)]
+        assert all(one.risk >= 0.05 for one in found)
+        best = min(found, key=lambda one: one.adversarial_risk)
+        on_test = best.region.measure(TEST, epsilon)
+        said = f"a set of measure {on_test.risk:.2%} grows to at most {on_test.adversarial_risk:.2%}"
+        assert said in text
+        kept = nc.load_region(path.with_name(f"m-region-{epsilon:g}.nc"))
+        np.testing.assert_array_equal(kept.lower, best.region.lower)
+        np.testing.assert_array_equal(kept.upper, best.region.upper)
+        assert kept.epsilon == epsilon
+        assert kept.measure(TEST, epsilon) == on_test
+
+
+def test_show_prints_the_same(made):
+    text, path = made
+    measured_part = text[: text.index("result:")].rstrip()
+    shown = fine("show", path)
+    assert shown.startswith(measured_part + "\n")
+    assert "data_verified: the user's own" in shown
+    assert "numbaconc_version: " + version("numbaconc") in shown
+
+
+def test_it_says_where_the_files_lie(made):
+    text, path = made
+    files = dict(re.findall(r"^(result|plot|region): +(.+)$", text, re.MULTILINE))
+    assert files["result"] == str(path)
+    assert files["plot"] == str(path.with_suffix(".png"))
+    regions = files["region"].split(", ")
+    assert len(regions) == 2
+    assert {path.name for path in path.parent.iterdir()} == {
+        Path(file).name for file in (path, files["plot"], *regions)
+    }
+    assert Path(files["plot"]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_json_is_the_same_in_numbers(own, in_python):
+    """From `measure` and from `show`."""
+    out = "j.nc"
+    epsilons = ["--epsilon", "8/255", "--epsilon", 0.1]
+    text = fine("measure", own, *epsilons, "--restarts", 3, "--seed", 4, "--json", "--out", out, *OPTIONS)
+    printed = json.loads(text)
+    ds = open_results(out)
+    assert same(ds, in_python)
+    shown = json.loads(fine("show", out, "--json"))
+    assert shown["cases"] == printed["cases"]
+    assert shown["attributes"]["norm"] == "linf"
+    assert [case["epsilon"] for case in printed["cases"]] == [8 / 255, 0.1]
+    for case in printed["cases"]:
+        here = ds.sel(dataset=case["dataset"], epsilon=case["epsilon"], T=case["T"])
+        for name in ("risk", "adversarial_risk"):
+            for split in ("train", "test"):
+                values = here[name].sel(split=split)
+                assert case[f"{name}_{split}"] == pytest.approx(float(values.mean()), abs=1e-15)
+                assert case[f"{name}_{split}_std"] == pytest.approx(float(np.std(values)), abs=1e-15)
+        assert case["q_found"] == here["q_found"].values.tolist()
+        chosen = here.sel(seed=case["kept_seed"], split="test")
+        assert case["bound"] == {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
+        assert Path(printed["files"]["regions"][f"{case['epsilon']:g}"]).is_file()
+    assert Path(printed["files"]["result"]).samefile(out)
+    assert Path(printed["files"]["plot"]).is_file()
+
+
+def test_several_epsilon_are_separate_runs(own, made):
+    """Clusterings are shared, answers are not changed by it; repeated and comma lists are one."""
+    together = open_results(made[1])
+    for text, value in (("8/255", 8 / 255), ("0.1", 0.1)):
+        alone = measured(own, "--epsilon", text, "--restarts", 3, "--seed", 4)
+        for name in ("risk", "adversarial_risk", "q_found", "kept_seed"):
+            assert same(together[name].sel(epsilon=[value]), alone[name])
+    repeated = measured(own, "--epsilon", "0.1,8/255", "--epsilon", "0.1", "--restarts", 3, "--seed", 4)
+    assert same(repeated, together)
+
+
+def test_epsilon_as_a_fraction_and_as_a_number(own):
+    assert same(measured(own, "--epsilon", "8/255"), measured(own, "--epsilon", 8 / 255))
+
+
+def test_the_kept_region_has_risk_alpha_on_train(own):
+    """At a fixed q the restart of least adversarial risk may have too little risk."""
+    ds = measured(own, "--epsilon", "8/255", "--q", 0.8, "--alpha", 0.14, "--restarts", 8)
+    found = [nc.cover_rectangles(TRAIN, 0.8, "8/255", 3, seed, n_neighbors=5) for seed in range(8)]
+    risks = [region.measure(TRAIN, "8/255") for region in found]
+    least = min(range(8), key=lambda seed: risks[seed].adversarial_risk)
+    allowed = [seed for seed in range(8) if risks[seed].risk >= 0.14]
+    assert least not in allowed, "the data no longer make the point"
+    best = min(allowed, key=lambda seed: risks[seed].adversarial_risk)
+    assert ds["kept_seed"].item() == best
+    np.testing.assert_array_equal(nc.load_region("one-region.nc").lower, found[best].lower)
+    on_train = ds.sel(split="train")
+    np.testing.assert_array_equal(on_train["risk"].values.ravel(), [at.risk for at in risks])
+    np.testing.assert_array_equal(on_train["adversarial_risk"].values.ravel(), [at.adversarial_risk for at in risks])
+
+
+def test_a_fixed_q_is_a_dimension(own):
+    ds = measured(own, "--q", 0.8)
+    assert ds["q"].values.tolist() == [0.8]
+    assert "q_found" not in ds
+    text = fine("show", "one.nc")
+    assert "q = 0.8" in text
+    assert "q found" not in text
+    assert json.loads(fine("show", "one.nc", "--json"))["cases"][0]["q"] == 0.8
+
+
+def test_max_train_is_a_seeded_subsample(own):
+    ds = measured(own, "--max-train", 90, "--seed", 7, "--restarts", 2)
+    assert ds["n_points"].values.tolist() == [[90, 80]]
+    rows = np.sort(np.random.default_rng(7).choice(120, 90, replace=False))
+    assert same(ds, nc.measure(TRAIN[rows], TEST, seed=7, restarts=2, name="own", **SETTINGS))
+    assert same(measured(own, "--max-train", 120), measured(own))
+    assert same(measured(own, "--max-train", 99999), measured(own))
+
+
+def test_one_thread_measures_the_same(own):
+    one = measured(own, "--threads", 1)
+    assert one.attrs["threads"] == 1
+    assert same(one, measured(own))
+
+
+def test_settings_of_the_search_are_passed_on(own):
+    """Each differs from the default, so that one which is dropped is seen."""
+    common = {"epsilon": 0.1, "name": "own"} | SETTINGS
+    plain = measured(own)
+    for options, settings in (
+        (["--centers", "median"], {"centers": "median"}),
+        (["--exclude-self"], {"include_self": False}),
+        (["--alpha", "0.2"], {"alpha": 0.2}),
+        (["--seed", "2"], {"seed": 2}),
+    ):
+        ds = measured(own, *options)
+        assert same(ds, nc.measure(TRAIN, TEST, **(common | settings)))
+        assert not ds.equals(plain), f"{options} makes no difference to these data"
+
+
+@pytest.mark.parametrize("fraction", [None, 0.4])
+def test_one_array_is_split(fraction):
+    np.save("all.npy", np.concatenate([TRAIN, TEST]))
+    np.savez("packed.npz", X=np.concatenate([TRAIN, TEST]))
+    options = [] if fraction is None else ["--test-fraction", fraction]
+    split = load_dataset("all.npy", test_fraction=fraction or 0.2)
+    n_test = round(200 * (fraction or 0.2))
+    ds = measured("all.npy", *options)
+    assert ds["n_points"].values.tolist() == [[200 - n_test, n_test]]
+    assert same(ds, nc.measure(split.train, split.test, name="all", **SETTINGS))
+    assert same(ds.drop_vars("dataset"), measured("packed.npz", *options).drop_vars("dataset"))
+
+
+def test_images_of_a_user_as_totensor_makes_them():
+    """(n, h, w, c) floats, multiples of 1/255, are the same images, and that is said."""
+    np.savez("floats.npz", X_train=(TRAIN / 255).astype(np.float32).reshape(-1, 5, 1, 1), X_test=TEST / 255)
+    ran = call("measure", "floats.npz", "--out", "f.nc", *[option for option in OPTIONS if option != "--quiet"])
+    assert ran.status == 0
+    assert any("multiples of 1/255" in line for line in lines(ran.err))
+    assert same(open_results("f.nc"), nc.measure(TRAIN, TEST, name="floats", **SETTINGS))
+
+
+@pytest.mark.filterwarnings("always::numbaconc.UnitWarning")
+def test_floats_outside_0_1_are_measured_with_a_warning():
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    np.savez("normal.npz", X_train=X[:120], X_test=X[120:] / 100 + 0.5)  # only X_train is outside
+    ran = call("measure", "normal.npz", "--epsilon", 0.2, "--out", "n.nc", *OPTIONS)
+    assert ran.status == 0
+    (line,) = lines(ran.err)
+    assert line.startswith("numbaconc measure: warning: X_train lies in [")
+    assert "own units" in line
+    assert open_results("n.nc").sizes["split"] == 2
+
+
+def test_quiet_says_nothing_but_the_result(own):
+    ran = call("measure", own, *OPTIONS)
+    assert ran.err == ""
+    assert Path("own-linf.nc").is_file()  # in the working folder, not beside the data
+
+
+def test_no_bars_where_there_is_no_terminal(own):
+    ran = call("measure", own, "--n-sets", 3, "--n-neighbors", 5, "--restarts", 2)
+    assert lines(ran.err) == []
+
+
+def test_an_output_folder_is_made_and_an_old_result_replaced(own):
+    out = Path("a/b/m.nc")
+    fine("measure", own, "--out", out, *OPTIONS)
+    first = tree(out.parent)
+    assert set(first) == {"m.nc", "m.png", "m-region.nc"}
+    fine("measure", own, "--alpha", 0.2, "--out", out, *OPTIONS)
+    second = tree(out.parent)
+    assert set(second) == set(first)
+    assert all(first[name] != second[name] for name in first)
+    assert open_results(out)["alpha"] == 0.2
+
+
+@pytest.mark.parametrize(("test", "below"), [("train", False), ("dense", True)])
+def test_what_is_bounded_when_the_test_risk_is_below_alpha(test, below):
+    """ "this bounds h at x%, not y%" exactly then."""
+    dense = TRAIN[nc.dense_first(nc.knn_radii(TRAIN, 5))[:20]]
+    np.savez(
+        "own.npz", X_train=TRAIN, X_test={"train": TRAIN, "dense": np.concatenate([dense, [[0, 255, 0, 255, 0]]])}[test]
+    )
+    text = fine("measure", "own.npz", *OPTIONS, "--alpha", 0.05)
+    risk = open_results("own-linf.nc")["risk"].sel(split="test").item()
+    assert (risk < 0.05) == below
+    assert (f"this bounds h at {risk:.2%}, not 5%" in text) == below
+    assert ("not 5%" in text) == below
+
+
+# Data sets
+
+
+def idx(X):
+    return b"\x00\x00\x08\x03" + struct.pack(">III", *X.shape) + X.tobytes()
+
+
+def write_mnist(folder, n_train, n_test):
+    folder.mkdir(parents=True)
+    X = np.random.default_rng(0).integers(0, 256, (n_train + n_test, 28, 28), dtype=np.uint8)
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(X[:n_train]))
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(X[n_train:])))
+    return X.reshape(-1, 784)
+
+
+def test_data_list():
+    write_mnist(Path("sets/mnist"), 4, 2)
+    rows = {line.split()[0]: line for line in fine("data", "list", "--data-dir", "sets").splitlines()}
+    assert set(rows) == {"digits", "mnist", "fashion_mnist", "cifar10", "svhn"}
+    assert "bundled" in rows["digits"]
+    assert "on disk" in rows["mnist"]
+    assert str(Path("sets/mnist")) in rows["mnist"]
+    assert all("missing" in rows[name] for name in ("fashion_mnist", "cifar10", "svhn"))
+
+
+def test_data_check():
+    assert call("data", "check", "digits")[:2] == (0, fine("data", "check", "digits"))
+    missing = call("data", "check", "mnist", "--data-dir", "sets")
+    assert missing.status == 2
+    assert missing.out.count("missing") == 2
+    write_mnist(Path("sets/mnist"), 4, 2)
+    (Path("sets/mnist") / "t10k-images-idx3-ubyte.gz").write_bytes(b"not gzip")
+    wrong = call("data", "check", "mnist", "--data-dir", "sets")
+    assert wrong.status == 2
+    train, test = wrong.out.splitlines()
+    assert re.search(r"train-images-idx3-ubyte +wrong .*SHA-256 [0-9a-f]{64}, expected ba891046[0-9a-f]{56}", train)
+    assert re.search(r"t10k-images-idx3-ubyte +wrong .*t10k-images-idx3-ubyte\.gz", test)
+
+
+@needs_jit
+@pytest.mark.skipif(not (REAL / "mnist").is_dir(), reason="no real MNIST in $NUMBACONC_DATA_DIR")
+def test_real_mnist():
+    assert "wrong" not in fine("data", "check", "mnist", "--data-dir", REAL)
+    options = ["--data-dir", REAL, "--max-train", 1500, "--q", 0.629, "--alpha", 0.01, "--epsilon", 0.3, "--n-sets", 10]
+    fine("measure", "mnist", *options)
+    ds = open_results("mnist-linf.nc")
+    assert ds.attrs["data_verified"] == "the published contents"
+    assert ds["n_points"].values.tolist() == [[1500, 10000]]
+    assert 0 < ds["risk"].sel(split="test").item() < ds["adversarial_risk"].sel(split="test").item() < 0.5
+
+
+@pytest.mark.parametrize("action", ["check", "fetch"])
+def test_an_unknown_data_set(action):
+    refused(
+        "data", action, "fashion_mnits", says=["data set", "'fashion_mnits'", "svhn", "did you mean 'fashion_mnist'"]
+    )
+
+
+def test_fetching_what_is_bundled():
+    refused("data", "fetch", "digits", says=["'digits'", "needs no download"])
+
+
+def test_data_that_are_not_the_published_ones():
+    """Refused with both hashes, unless asked for; then the file says so."""
+    X = write_mnist(Path("sets/mnist"), 60, 30)
+    options = ["mnist", "--data-dir", "sets", "--n-neighbors", 5, "--n-sets", 2, "--q", 0.5]
+    (line,) = refused("measure", *options, says=["train-images-idx3-ubyte", "SHA-256", "--unverified-data"])
+    hashes = re.findall(r"\b[0-9a-f]{64}\b", line)
+    assert len(set(hashes)) == 2
+    assert "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db" in hashes
+    fine("measure", *options, "--unverified-data", "--quiet")
+    ds = open_results("mnist-linf.nc")
+    assert ds.attrs["data_verified"] == "NOT the published contents"
+    assert "NOT the published contents" in fine("show", "mnist-linf.nc")
+    expected = nc.measure(X[:60], X[60:], q=0.5, n_sets=2, n_neighbors=5, name="mnist")
+    assert same(ds, expected)
+
+
+def test_a_known_data_set_that_is_not_on_disk():
+    refused("measure", "svhn", "--data-dir", "sets", says=["'svhn'", "not on disk", "numbaconc data fetch svhn"])
+
+
+# What bad input gets
+
+
+def refused(*arguments, says):
+    """Run what must be refused: one line with these words, status 2, and nothing left behind."""
+    before = tree(Path())
+    ran = call(*arguments)
+    assert (ran.status, ran.out) == (2, "")
+    said = lines(ran.err)
+    assert len(said) == 1, ran.err
+    assert re.match(r"numbaconc( \w+)*: error: ", said[0])
+    spoken = said[0].replace("--", "").replace("-sets", "_sets").replace("-neighbors", "_neighbors")
+    spoken = spoken.replace("test-fraction", "test_fraction")
+    for words in says:
+        assert words in spoken or words in said[0], said[0]
+    assert tree(Path()) == before
+    return said
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        *[
+            (["--epsilon", value], ["epsilon", repr(value), "positive number"])
+            for value in ("-0.1", "0", "garbage", "8/0", "nan", "inf", "-8/255", "0/255", "")
+        ],
+        (["--epsilon", "0.1,,0.2"], ["epsilon", "''", "positive number"]),
+        (["--epsilon", "0.1", "--epsilon", "0.2,-1"], ["epsilon", "'-1'", "positive number"]),
+        *[(["--alpha", value], ["alpha", value, "(0, 1)"]) for value in ("0", "1", "-0.5", "nan", "garbage")],
+        (["--alpha", "0.008"], ["alpha", "0.008", "1/n = 0.00833"]),
+        (["--n-sets", "0"], ["n_sets", "0", "from 1 to 120"]),
+        (["--n-sets", "-3"], ["n_sets", "-3", "from 1 to 120"]),
+        (["--n-sets", "121"], ["n_sets", "121", "from 1 to 120"]),
+        (["--n-sets", "two"], ["n_sets", "two"]),
+        (["--n-sets", "61", "--q", "0.5"], ["n_sets", "61", "from 1 to 60"]),
+        (["--n-sets", "120"], ["no q", "largest risk seen"]),
+        *[(["--q", value], ["q", value, "(0, 1]"]) for value in ("0", "1.01", "-0.5", "nan", "garbage")],
+        (["--epsilon", "0.999"], ["alpha", "0.05", "no q", "largest risk seen is 0"]),
+        (["--alpha", "0.99"], ["alpha", "0.99", "no q", "largest risk seen is 0."]),
+        (["--n-neighbors", "120"], ["n_neighbors", "120", "from 1 to 119"]),
+        (["--n-neighbors", "0"], ["n_neighbors", "0", "from 1 to 119"]),
+        (["--max-train", "5"], ["n_neighbors", "5", "from 1 to 4"]),
+        (["--max-train", "1"], ["max-train", "1", "at least 2"]),
+        (["--restarts", "0"], ["restarts", "0", "at least 1"]),
+        (["--seed", "-1"], ["seed", "-1", "at least 0"]),
+        (["--threads", "0"], ["threads", "0", "from 1 to"]),
+        (["--threads", "100000"], ["threads", "100000", "from 1 to"]),
+        (["--test-fraction", "1"], ["test_fraction", "1", "(0, 1)"]),
+        (["--norm", "linfty"], ["norm", "'linfty'", "linf", "did you mean 'linf'"]),
+        (["--centers", "medain"], ["centers", "'medain'", "mean, median", "did you mean 'median'"]),
+        (["--out", "result.txt"], ["out", "'result.txt'", ".nc"]),
+        (["--out", "result"], ["out", "'result'", ".nc"]),
+        (["--colour", "blue"], ["colour"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].startswith("--") else "",
+)
+def test_bad_arguments(own, options, says):
+    """The line names the argument, the value and what is allowed; a result that was there stays."""
+    for name in ("m.nc", "m.png", "m-region.nc"):
+        Path(name).write_bytes(OLD)
+    refused("measure", own, *OPTIONS, "--out", "m.nc", *options, says=says)
+
+
+def poisoned(value):
+    X = TRAIN / 255
+    X[3, 2] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("arrays", "says"),
+    [
+        ({"X_train": poisoned(np.nan)}, ["X_train", "nan", "row 3, column 2", "finite"]),
+        ({"X_test": poisoned(np.inf)}, ["X_test", "inf", "row 3, column 2", "finite"]),
+        ({"X_train": TRAIN[:0]}, ["X_train", "(0, 5)"]),
+        ({"X_train": TRAIN[:1]}, ["X_train", "1 row", "at least 2"]),
+        ({"X_test": TRAIN[:1]}, ["X_test", "1 row", "at least 2"]),
+        ({"X_train": TRAIN[:, :0]}, ["X_train", "(120, 0)"]),
+        ({"X_train": TRAIN[:, 0]}, ["X_train", "(120,)", "(n, d)"]),
+        ({"X_train": TRAIN.astype(np.int64)}, ["X_train", "int64", "uint8", "X_train / X_train.max()"]),
+        ({"X_test": TEST.astype(np.uint16)}, ["X_test", "uint16", "astype('uint8')"]),
+        ({"X_train": TRAIN.astype(str)}, ["X_train", "<U", "uint8, or floats"]),
+        ({"X_train": TRAIN.astype(complex)}, ["X_train", "complex128", "uint8, or floats"]),
+        ({"X_test": TEST[:, :4]}, ["X_test", "4 coordinates", "allowed: 5"]),
+        ({"X_train": np.array([[1, 2], [3]], dtype=object)}, ["own.npz", "plain arrays"]),
+        ({"X_train": TRAIN, "x_test": TEST, "X_test": None}, ["own.npz", "x_test", "X_train and X_test, or one X"]),
+    ],
+    ids=lambda value: "" if isinstance(value, list) else None,
+)
+def test_bad_data(arrays, says):
+    both = {"X_train": TRAIN, "X_test": TEST} | arrays
+    np.savez("own.npz", **{name: X for name, X in both.items() if X is not None})
+    Path("own-linf.nc").write_bytes(OLD)
+    refused("measure", "own.npz", *OPTIONS, says=says)
+
+
+@pytest.mark.parametrize(
+    ("name", "contents", "says"),
+    [
+        ("own.npy", b"hello", ["'own.npy'", "neither .npy nor .npz"]),
+        ("own.npz", b"", ["'own.npz'", "neither .npy nor .npz"]),
+        ("own.npz", b"PK\x03\x04 and no more", ["'own.npz'", "cannot be read"]),
+        (
+            "own.npy",
+            b"\x93NUMPY\x01\x00v\x00{'descr': '|u1', 'fortran_order': False, 'shape': (9, 9), }\n",
+            ["'own.npy'"],
+        ),
+        ("own.npz", None, ["'own.npz'", "does not exist"]),
+        ("mnits", None, ["'mnits'", "svhn", ".npz", "did you mean 'mnist'"]),
+        ("own.csv", b"1,2", ["'own.csv'", ".npz"]),
+    ],
+)
+def test_files_that_are_not_what_they_claim(name, contents, says):
+    if contents is not None:
+        Path(name).write_bytes(contents)
+    refused("measure", name, *OPTIONS, says=says)
+
+
+def test_a_data_set_file_that_is_not_what_it_claims():
+    write_mnist(Path("sets/mnist"), 4, 2)
+    (Path("sets/mnist") / "train-images-idx3-ubyte").write_bytes(b"\x00\x00\x08\x01 labels")
+    refused("measure", "mnist", "--data-dir", "sets", says=["train-images-idx3-ubyte", "not an IDX file of images"])
+
+
+@pytest.mark.parametrize("name", ["missing.nc", "text.nc", "own.npz", "folder", "other.nc"])
+def test_showing_what_is_no_result(name):
+    Path("text.nc").write_text("hello")
+    Path("folder").mkdir()
+    np.savez("own.npz", X=TRAIN)
+    xr.Dataset({"risk": 0.5}).to_netcdf("other.nc", engine="netcdf4")
+    refused("show", name, says=[f"'{name}'", "a netCDF file that numbaconc wrote"])
+
+
+def test_no_command_and_an_unknown_one():
+    refused(says=["COMMAND"])
+    refused("mesure", says=["'mesure'", "measure"])
+    refused("data", says=["ACTION"])
+
+
+@pytest.mark.parametrize("out", ["file/m.nc", "file/deep/m.nc", "folder.nc"])
+def test_an_output_that_cannot_be_written(own, out):
+    """Something else is in the way; that is said before the search, not after it."""
+    Path("file").write_bytes(OLD)
+    Path("folder.nc").mkdir()
+    refused("measure", own, *OPTIONS, "--out", out, says=[f"'{out}'"])
+
+
+@pytest.mark.parametrize("options", [["nosuch"], ["own.npz", "--alpha", "2"]])
+def test_refused_before_a_new_output_folder_is_made(options):
+    np.savez("own.npz", X_train=TRAIN, X_test=TEST)
+    refused("measure", *options, "--out", "new/folder/m.nc", *OPTIONS, says=[])
+
+
+def test_two_epsilon_that_print_alike_have_a_region_each(own):
+    """A file name must not round one region over another."""
+    fine("measure", own, "--epsilon", "0.1,0.1000001", "--q", 0.8, "--out", "m.nc", *OPTIONS)
+    regions = [nc.load_region(path) for path in Path().glob("m-region*.nc")]
+    assert sorted(region.epsilon for region in regions) == [0.1, 0.1000001]
+
+
+# A full disk, ctrl-C, a reader that leaves
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_when_a_file_is_moved_into_place(own, monkeypatch):
+    fine("measure", own, *OPTIONS)  # now the radii are on disk
+    for name in ("own-linf.nc", "own-linf.png", "own-linf-region.nc"):
+        Path(name).write_bytes(OLD)
+    monkeypatch.setattr(Path, "replace", full)
+    monkeypatch.setattr(os, "replace", full)
+    refused("measure", own, *OPTIONS, says=["own-linf.nc", "No space left"])
+
+
+@pytest.mark.parametrize("room", [0, 3, 9, 30, 45])
+def test_a_disk_that_fills_while_a_file_is_written(own, room):
+    """A limit on the size of files stands in: each of the three is the old one or complete."""
+    resource = pytest.importorskip("resource")
+    fine("measure", own, *OPTIONS)
+    complete = tree(Path())
+    old = dict.fromkeys(complete, OLD)
+    for name in old:
+        Path(name).write_bytes(OLD)
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room * 1024, most))
+    try:
+        ran = call("measure", own, *OPTIONS)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    assert ran.status == 2
+    (line,) = lines(ran.err)
+    assert "cannot be written" in line
+    left = tree(Path())
+    assert set(left) == set(complete)
+    for name, contents in left.items():
+        assert contents == OLD or len(contents) == len(complete[name])
+
+
+def script():
+    """The installed console script."""
+    found = shutil.which("numbaconc", path=Path(sys.executable).parent)
+    assert found, "numbaconc is not installed beside this Python"
+    return found
+
+
+@pytest.fixture
+def environment(tmp_path):
+    kept = {name: value for name, value in os.environ.items() if name != "NUMBACONC_DATA_DIR"}
+    return kept | {"NUMBACONC_CACHE_DIR": str(tmp_path / "cache"), "PYTHONIOENCODING": "utf-8"}
+
+
+def execute(environment, *command):
+    done = subprocess.run(
+        [str(part) for part in command],
+        env=environment,
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@needs_jit
+def test_the_first_thing_a_user_does(environment):
+    """`numbaconc measure` in an empty folder: the digits, by the installed script."""
+    ran = execute(environment, script(), "measure")
+    assert ran.status == 0
+    assert lines(ran.err) == []
+    assert set(tree(Path())) == {"digits-linf.nc", "digits-linf.png", "digits-linf-region.nc"}
+    ds = open_results("digits-linf.nc")
+    data = load_dataset("digits")
+    assert same(ds, nc.measure(data.train, data.test, name="digits"))
+    assert ds.attrs["data_verified"] == "the published contents"
+    assert ds.attrs["command"] == "numbaconc measure"
+    assert ran.out.startswith("digits: 1,438 training and 359 test points\n")
+    test = ds.sel(split="test")
+    risk, adversarial = test["risk"].item(), test["adversarial_risk"].item()
+    assert f"a set of measure {risk:.2%} grows to at most {adversarial:.2%}" in ran.out
+    assert 0.05 <= ds["risk"].sel(split="train").item() < 0.1  # a sensible answer: close to alpha,
+    assert risk < adversarial < 0.3  # and far from everything
+    radii = list((Path(environment["NUMBACONC_CACHE_DIR"]) / "radii").iterdir())
+    assert len(radii) == 1
+
+
+@needs_jit
+def test_as_a_module(environment, own):
+    ran = execute(environment, sys.executable, "-m", "numbaconc", "measure", own, "--json", *OPTIONS)
+    assert ran.status == 0
+    assert ran.err == ""
+    (case,) = json.loads(ran.out)["cases"]
+    ds = nc.measure(TRAIN, TEST, **SETTINGS)
+    assert case["adversarial_risk_test"] == ds["adversarial_risk"].sel(split="test").item()
+    assert open_results("own-linf.nc").attrs["command"].startswith("python -m numbaconc measure ")
+
+
+def test_the_script_refuses(environment, own):
+    """Status 2 and one line reach the shell."""
+    ran = execute(environment, script(), "measure", own, "--alpha", "1.5")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err == "numbaconc measure: error: alpha is '1.5'; allowed: a number in (0, 1)\n"
+    assert tree(Path()) == {}
+
+
+def test_version():
+    assert fine("--version") == f"numbaconc {version('numbaconc')}\n"
+
+
+def test_help_names_every_option():
+    text = fine("measure", "--help")
+    for option in (
+        "--norm",
+        "--epsilon",
+        "--alpha",
+        "--n-sets",
+        "--q",
+        "--seed",
+        "--restarts",
+        "--max-train",
+        "--json",
+    ):
+        assert option in text
+    for option in ("--threads", "--test-fraction", "--data-dir", "--unverified-data", "--out", "--quiet"):
+        assert option in text
+
+
+@needs_jit
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.parametrize("n", [120, 9000], ids=["between kernels", "inside a kernel"])
+def test_ctrl_c(environment, made, n):
+    """Status 130, one line, nothing half-written, and the old result is whole."""
+    X = np.random.default_rng(0).integers(0, 256, (n, 500), dtype=np.uint8)
+    np.savez("own.npz", X_train=(X / 255).astype(np.float32), X_test=X[:100])
+    Path("own-linf.nc").write_bytes(OLD)
+    before = tree(Path())
+    command = [script(), "measure", "own.npz", "--restarts", "1000000", "--epsilon", "0.5"]
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child would inherit an ignored one
+    try:
+        running = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8"
+        )
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    try:
+        while COMPILING in (line := running.stderr.readline()):
+            pass
+        assert "multiples of 1/255" in line  # the data are loaded, the search begins
+        time.sleep(1.5)
+        assert running.poll() is None, running.stderr.read()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=30)
+    finally:
+        running.kill()
+        running.wait()
+    assert "Traceback" not in err
+    said = [line for line in lines(err) if "note:" not in line]
+    assert len(said) == 1
+    assert "interrupted" in said[0]
+    assert (running.returncode, out) == (130, "")
+    assert tree(Path()) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+def test_a_reader_that_has_had_enough(environment, made):
+    """`numbaconc show FILE | head -1`, with a reader that is gone before the first word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [script(), "show", made[1]],
+            env=environment,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            check=False,
+            timeout=60,
+        )
+    finally:
+        os.close(writer)
+    assert done.stderr == ""
+
+
+def test_a_terminal_that_lacks_a_letter(environment, made):
+    """Standard output in another encoding than UTF-8 (LC_ALL=en_US.ISO-8859-1) is no reason for a traceback."""
+    ran = execute(environment | {"PYTHONIOENCODING": "latin-1"}, script(), "show", made[1])
+    assert "Traceback" not in ran.err
+    assert ran.status == 0
+    assert "epsilon 0.1" in ran.out
