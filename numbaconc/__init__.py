@@ -8,15 +8,21 @@ from numbaconc.datasets import Dataset, load_dataset
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
 from numbaconc.measurement import Findings, find_regions, measure
-from numbaconc.regions import Measurement, RectangleComplement, Region, load_region
+from numbaconc.regions import BallUnion, HalfSpace, Measurement, RectangleComplement, Region, load_region
 from numbaconc.results import open_results, save_results
+from numbaconc.search.balls import BallSearch, search_balls
+from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
 from numbaconc.search.rectangles import RectangleSearch, Tried, cover_rectangles, search_rectangles
 
 __version__ = version("numbaconc")
 __all__ = [
+    "BallSearch",
+    "BallUnion",
     "Clusters",
     "Dataset",
     "Findings",
+    "HalfSpace",
+    "HyperplaneSearch",
     "InputError",
     "Measurement",
     "RectangleComplement",
@@ -37,5 +43,7 @@ __all__ = [
     "open_results",
     "parse_epsilon",
     "save_results",
+    "search_balls",
+    "search_hyperplane",
     "search_rectangles",
 ]

@@ -47,7 +47,8 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
     )
     add = parser.add_argument
     add("data", nargs="?", default="digits", help="a data set's name (numbaconc data list), or your .npz or .npy file")
-    add("--norm", default="linf", help="what epsilon is measured in: linf (default: %(default)s)")
+    add("--norm", default="linf", help="what epsilon is measured in: linf or l2 (default: %(default)s)")
+    add("--search", help="how regions are found: rectangles for linf; balls (the default) or hyperplane for l2")
     add(
         "--epsilon",
         action="append",
@@ -113,6 +114,7 @@ def _measure(options: argparse.Namespace) -> int:
         train,
         data.test,
         options.norm,
+        search=options.search,
         epsilon=options.epsilon or "0.1",
         alpha=options.alpha,
         n_sets=options.n_sets,

@@ -16,6 +16,7 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import LONG_NAMES, SPLITS, assemble, provenance
 from numbaconc.search.balls import search_balls
+from numbaconc.search.hyperplane import search_hyperplane
 from numbaconc.search.rectangles import Coverings, check_alpha
 
 if TYPE_CHECKING:
@@ -241,8 +242,6 @@ def _balls(
 
 
 def _hyperplane(sample: Sample, epsilon: float, alpha: float) -> Found:
-    from numbaconc.search.hyperplane import search_hyperplane
-
     best = search_hyperplane(sample, epsilon, alpha)
     return Found(epsilon, best.region, best.risk, best.adversarial_risk)
 

@@ -141,7 +141,7 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    by_dataset = [part.reset_coords("alpha").assign(alpha=("dataset", _repeat(part))) for part in parts]
+    by_dataset = [part.drop_vars("alpha").assign(alpha=_alpha(part)) for part in parts]
     joined = xr.merge(by_dataset, join="outer", compat="no_conflicts", combine_attrs="drop")
     order = {
         dim: list(dict.fromkeys(value for part in parts for value in part[dim].values.tolist()))
@@ -158,8 +158,12 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     return joined
 
 
-def _repeat(part: xr.Dataset) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.broadcast_to(np.asarray(part["alpha"].values, dtype=np.float64), part.sizes["dataset"])
+def _alpha(part: xr.Dataset) -> xr.DataArray:
+    """Return α along the dimensions that it may differ on."""
+    sizes = {dim: part.sizes[dim] for dim in ("search", "dataset") if dim in part.dims}
+    return (
+        part["alpha"].drop_vars("alpha").broadcast_like(xr.DataArray(np.empty(list(sizes.values())), dims=list(sizes)))
+    )
 
 
 def mean_and_std(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+
 import numba
 import numpy as np
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+
+# Thousands of tiny kernels: threads that spin while they wait for each other make a busy machine ten times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
 settings.load_profile("numbaconc")

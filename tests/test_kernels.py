@@ -287,6 +287,12 @@ def test_a_box_without_faces_holds_everything():
     same(rectangles.outside(X, lower, upper), np.array([5], np.float32))
 
 
+def test_a_point_far_from_every_box():
+    X = np.array([[3e37, 0], [1, -3e37]], np.float32)
+    lower, upper = np.zeros((2, 2)), np.ones((2, 2))
+    same(rectangles.outside(X, lower, upper), oracles.outside(X, lower, upper))
+
+
 # Threads
 
 

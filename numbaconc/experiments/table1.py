@@ -2,7 +2,7 @@
 
 import sys
 
-from numbaconc.experiments.rectangle_tables import main
+from numbaconc.experiments.tables import main
 
 if __name__ == "__main__":
     sys.exit(main(table=1))

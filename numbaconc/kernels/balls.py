@@ -2,33 +2,19 @@
 
 A *key* says how far apart two points are: the squared distance as int32 for uint8 data, where it is
 a whole number, or the distance itself as float64. Keys are compared, never the numbers made of them,
-so that ties are ties. Rows are parallel, and each has one owner: any number of threads gives the
-same bits.
+so that ties are ties.
+
+No kernel here is parallel: they release the GIL, and the search runs them and the matrix products in
+threads of its own. (OpenMP and BLAS threads wait for each other, busily, at every step.)
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 BUCKETS = 4096  # of the histograms that ranks are found with
-ROWS = 8  # rows that a thread takes at a time
-TILE = 256  # points in one tile
 
 
-@njit(parallel=True, cache=True)
-def shift_levels(X, shifted):  # type: ignore[no-untyped-def]
-    """Write uint8 levels minus 128, as float32, into `shifted`.
-
-    Parameters
-    ----------
-    X : ndarray, shape (m, d), uint8
-    shifted : ndarray, shape (m, d), float32
-    """
-    for i in prange(X.shape[0]):
-        for c in range(X.shape[1]):
-            shifted[i, c] = np.float32(X[i, c]) - np.float32(128)
-
-
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def shifted_norms(X):  # type: ignore[no-untyped-def]
     """Squared length of each point after 128 is taken from every level.
 
@@ -42,7 +28,7 @@ def shifted_norms(X):  # type: ignore[no-untyped-def]
         Exact for d up to 2^15.
     """
     norms = np.empty(X.shape[0], np.int32)
-    for i in prange(X.shape[0]):
+    for i in range(X.shape[0]):
         total = np.int32(0)
         for c in range(X.shape[1]):
             level = np.int32(np.int32(X[i, c]) - np.int32(128))
@@ -51,7 +37,7 @@ def shifted_norms(X):  # type: ignore[no-untyped-def]
     return norms
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def join_products(products, row_norms, column_norms, first, start, keys):  # type: ignore[no-untyped-def]
     """Turn inner products into squared distances: |x|² + |y|² - 2 xy, some coordinates at a time.
 
@@ -68,7 +54,7 @@ def join_products(products, row_norms, column_norms, first, start, keys):  # typ
     keys : ndarray, shape (b, at least start + m), int32
         Written to.
     """
-    for i in prange(products.shape[0]):
+    for i in range(products.shape[0]):
         row = keys[i, start : start + products.shape[1]]
         if first:
             for j in range(row.shape[0]):
@@ -87,31 +73,23 @@ def _square_sum(x, center):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(parallel=True, cache=True)
-def center_distances(X, centers):  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True)
+def center_distances(X, centers, start, distances):  # type: ignore[no-untyped-def]
     """Distance in ℓ2 from each center to each point.
 
     Parameters
     ----------
-    X : ndarray, shape (n, d), uint8 or float32
+    X : ndarray, shape (m, d), uint8 or float32
     centers : ndarray, shape (b, d), float64
-
-    Returns
-    -------
-    ndarray, shape (b, n), float64
-        Roots of sums in float64, exact for whole numbers. The order of a sum depends on d alone, so
-        that the same two points are always equally far apart.
+    start : int
+        The column of `distances` where the first point belongs.
+    distances : ndarray, shape (b, at least start + m), float64
+        Written to. Roots of sums in float64, exact for whole numbers. The order of a sum depends on d
+        alone, so that the same two points are always equally far apart.
     """
-    n, b = X.shape[0], centers.shape[0]
-    distances = np.empty((b, n))
-    n_tiles = (n + TILE - 1) // TILE
-    for task in prange(n_tiles * ((b + ROWS - 1) // ROWS)):
-        first = task // n_tiles * ROWS
-        low = task % n_tiles * TILE
-        for t in range(first, min(b, first + ROWS)):
-            for i in range(low, min(n, low + TILE)):
-                distances[t, i] = np.sqrt(_square_sum(X[i], centers[t]))
-    return distances
+    for i in range(X.shape[0]):
+        for t in range(centers.shape[0]):
+            distances[t, start + i] = np.sqrt(_square_sum(X[i], centers[t]))
 
 
 @njit(cache=True)
@@ -145,6 +123,11 @@ def expand_key(key, strength, squared):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
+def _bucket(value, scale):  # type: ignore[no-untyped-def]
+    return min(np.int32(value * scale), BUCKETS - 1)
+
+
+@njit(cache=True)
 def _nearest(row, free, k, counts, near):  # type: ignore[no-untyped-def]
     """Sort the `k` least keys of free points, and some more, into `near`; return how many there are.
 
@@ -158,14 +141,14 @@ def _nearest(row, free, k, counts, near):  # type: ignore[no-untyped-def]
     counts[:] = 0
     for j in range(n):
         if free[j]:
-            counts[min(np.int32(row[j] * scale), BUCKETS - 1)] += 1
+            counts[_bucket(row[j], scale)] += 1
     cut, seen = 0, counts[0]
     while seen < k:
         cut += 1
         seen += counts[cut]
     found = 0
     for j in range(n):
-        if free[j] and min(np.int32(row[j] * scale), BUCKETS - 1) <= cut:
+        if free[j] and _bucket(row[j], scale) <= cut:
             near[found] = row[j]
             found += 1
     near[:found].sort()
@@ -179,7 +162,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):  # type: ignore[no
     scale = BUCKETS / (high - low) if high > low else 0.0
     rank = 0
     for bucket in range(BUCKETS + 1):  # first_rank[bucket]: the first reach that falls in it, or later
-        while rank < reaches.shape[0] and min(np.int32((reaches[rank] - low) * scale), BUCKETS - 1) < bucket:
+        while rank < reaches.shape[0] and _bucket(reaches[rank] - low, scale) < bucket:
             rank += 1
         first_rank[bucket] = rank
     counts[:] = 0
@@ -189,7 +172,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):  # type: ignore[no
             if key <= low:
                 counts[0] += 1
                 continue
-            bucket = min(np.int32((key - low) * scale), BUCKETS - 1)
+            bucket = _bucket(key - low, scale)
             here, last = first_rank[bucket], first_rank[bucket + 1]
             while here < last:  # bisection
                 middle = (here + last) // 2
@@ -200,7 +183,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):  # type: ignore[no
             counts[here] += 1
 
 
-@njit(parallel=True, cache=True)
+@njit(nogil=True, cache=True)
 def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):  # type: ignore[no-untyped-def]
     """Each center's least objective, and lower bounds for what it may become later.
 
@@ -238,40 +221,39 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):  # 
     radius = np.empty(b, np.float64)
     least = np.empty((b, floors.shape[0]), np.int32)
     reach = np.empty(b, np.float64)
-    for group in prange((b + ROWS - 1) // ROWS):
-        near = np.empty(n, np.float64)
-        buckets = np.empty(BUCKETS, np.int32)
-        first_rank = np.empty(BUCKETS + 1, np.int32)
-        counts = np.empty(k_high, np.int32)
-        reaches = np.empty(k_high, np.float64)
-        ends = np.empty(k_high, np.int32)
-        for i in range(group * ROWS, min(b, (group + 1) * ROWS)):
-            found = _nearest(keys[i], free, k_high, buckets, near)
-            n_balls = 0  # balls of distinct radii, with the number of free points in each
-            start = 0
-            while start < k_high:
-                end = start + 1
-                while end < found and near[end] == near[start]:
-                    end += 1
-                reaches[n_balls] = expand_key(near[start], strength, squared)
-                ends[n_balls] = end
-                n_balls += 1
-                start = end
-            _count_by_reach(keys[i], fresh, reaches[:n_balls], first_rank, counts[:n_balls])
-            for ball in range(1, n_balls):
-                counts[ball] += counts[ball - 1]
-            reach[i] = reaches[n_balls - 1]
-            objective[i] = np.iinfo(np.int64).max
-            floor = floors.shape[0] - 1
-            lowest = np.iinfo(np.int32).max
-            for ball in range(n_balls - 1, -1, -1):
-                value = counts[ball] - ends[ball]
-                lowest = min(lowest, value)
-                if ends[ball] >= k_low and value <= objective[i]:
-                    objective[i] = value
-                    radius[i] = near[ends[ball] - 1]
-                before = ends[ball - 1] if ball > 0 else 0
-                while floor >= 0 and floors[floor] > before:
-                    least[i, floor] = lowest
-                    floor -= 1
+    near = np.empty(n, np.float64)
+    buckets = np.empty(BUCKETS, np.int32)
+    first_rank = np.empty(BUCKETS + 1, np.int32)
+    counts = np.empty(k_high, np.int32)
+    reaches = np.empty(k_high, np.float64)
+    ends = np.empty(k_high, np.int32)
+    for i in range(b):
+        found = _nearest(keys[i], free, k_high, buckets, near)
+        n_balls = 0  # balls of distinct radii, with the number of free points in each
+        start = 0
+        while start < k_high:
+            end = start + 1
+            while end < found and near[end] == near[start]:
+                end += 1
+            reaches[n_balls] = expand_key(near[start], strength, squared)
+            ends[n_balls] = end
+            n_balls += 1
+            start = end
+        _count_by_reach(keys[i], fresh, reaches[:n_balls], first_rank, counts[:n_balls])
+        for ball in range(1, n_balls):
+            counts[ball] += counts[ball - 1]
+        reach[i] = reaches[n_balls - 1]
+        objective[i] = np.iinfo(np.int64).max
+        floor = floors.shape[0] - 1
+        lowest = np.iinfo(np.int32).max
+        for ball in range(n_balls - 1, -1, -1):
+            value = counts[ball] - ends[ball]
+            lowest = min(lowest, value)
+            if ends[ball] >= k_low and value <= objective[i]:
+                objective[i] = value
+                radius[i] = near[ends[ball] - 1]
+            before = ends[ball - 1] if ball > 0 else 0
+            while floor >= 0 and floors[floor] > before:
+                least[i, floor] = lowest
+                floor -= 1
     return objective, radius, least, reach

@@ -70,7 +70,12 @@ class BallUnion(Region):
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
         # r + ε is rounded once, as in the search: subtracted from the distance, a tie could come apart
         distances, radii = self._distances(sample)
-        return lambda strength: (distances <= radii + strength).any(axis=0)
+
+        def within(strength: float) -> NDArray[np.bool_]:
+            inside: NDArray[np.bool_] = np.any(distances <= radii + strength, axis=0)
+            return inside
+
+        return within
 
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
@@ -82,7 +87,9 @@ class BallUnion(Region):
             radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
         else:
             centers = (self.centers * per_one).astype(np.float32).astype(np.float64)  # rounded as the data were
-        return center_distances(sample.X, centers), radii[:, np.newaxis]
+        distances = np.empty((len(centers), len(sample)))
+        center_distances(sample.X, centers, 0, distances)
+        return distances, radii[:, np.newaxis]
 
     def _variables(self) -> dict[str, Any]:
         return {

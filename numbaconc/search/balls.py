@@ -11,11 +11,13 @@ import json
 import math
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, check_count
@@ -25,9 +27,9 @@ from numbaconc.kernels.balls import (
     center_distances,
     expand_key,
     join_products,
-    shift_levels,
     shifted_norms,
 )
+from numbaconc.kernels.threads import using_threads
 from numbaconc.progress import bar
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.rectangles import check_alpha
@@ -38,11 +40,17 @@ if TYPE_CHECKING:
 BATCH = 256  # centers whose distances to all points are held at once
 FEW = 32  # centers looked at first for every ball but the first; then twice as many, up to a batch
 TILE = 2048  # points in one matrix product
-EXACT = 1024  # coordinates whose products of shifted levels float32 sums exactly: 1024 · 128² = 2^24
+ROWS = 16  # centers that a thread evaluates at a time
+SHIFT = 128  # taken off every level
+EXACT = 1024  # coordinates whose products of shifted levels float32 sums exactly: 1024 · SHIFT² = 2^24
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
 SPACING = 0.9  # ratio of successive floors: ranks from which least objectives are kept
 UNSEEN = -(1 << 30)  # bound of a center not looked at yet
-SAVE_EVERY = 30.0  # seconds
+SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
+STATE = (  # what a checkpoint holds
+    *("centers", "radii", "objective", "covered", "expanded", "free", "fresh", "order"),
+    *("floors", "least", "reach", "counted"),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +194,12 @@ class Greedy:
 
     def run(self, *, progress: bool) -> None:
         """Place balls until the target is covered."""
-        with bar(what="balls", shown=progress, total=self.n_sets) as shown:
+        with (
+            using_threads(None) as n_threads,
+            threadpool_limits(1, "blas"),  # our threads call BLAS; its own would wait for each other
+            ThreadPoolExecutor(n_threads) as self.pool,
+            bar(what="balls", shown=progress, total=self.n_sets) as shown,
+        ):
             shown.update(len(self.centers))
             while self._n_covered < self.target:
                 self._place(*self._choose(progress))
@@ -227,16 +240,7 @@ class Greedy:
                 if (self.counted[rows] < len(self.order)).any():
                     self._recount(np.flatnonzero(can_win & (self.counted < len(self.order))), bound)
                     continue
-                objective, radii, self.least[rows], self.reach[rows] = best_balls(
-                    self.keys.to_all(rows),
-                    self.keys.squared,
-                    self.free,
-                    self.fresh,
-                    self.strength,
-                    lowest_rank,
-                    missing,
-                    self.floors,
-                )
+                objective, radii, self.least[rows], self.reach[rows] = self._look_at(rows, lowest_rank, missing)
                 first = np.lexsort((rows, objective))[0]
                 if (objective[first], rows[first]) < (best, winner):
                     best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
@@ -247,18 +251,36 @@ class Greedy:
                     self._save()
                     saved = time.monotonic()
 
+    def _look_at(self, rows: NDArray[np.intp], lowest_rank: int, highest_rank: int) -> list[NDArray[Any]]:
+        keys = self.keys.to_all(rows, self.pool)
+
+        def evaluate(start: int) -> tuple[NDArray[Any], ...]:
+            return best_balls(  # type: ignore[no-any-return]
+                keys[start : start + ROWS],
+                self.keys.squared,
+                self.free,
+                self.fresh,
+                self.strength,
+                lowest_rank,
+                highest_rank,
+                self.floors,
+            )
+
+        parts = self.pool.map(evaluate, range(0, len(rows), ROWS))
+        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
     def _recount(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
         """Take the newly expanded points within reach off the bounds of the lowest of `rows`."""
         n, n_expanded = len(self.free), len(self.order)
         since = int(self.counted[rows].min())
         rows = _lowest(rows[self.counted[rows] == since], bound, max(1, BATCH * n // (n_expanded - since)))
-        keys = self.keys.between(rows, self.order[since:])
-        within = np.count_nonzero(keys <= self.reach[rows, np.newaxis], axis=1)
+        keys = self.keys.between(self.order[since:], rows, self.pool)
+        within = np.count_nonzero(keys <= self.reach[rows], axis=0)
         self.least[rows] -= within[:, np.newaxis].astype(np.int32)
         self.counted[rows] = n_expanded
 
     def _place(self, center: int, radius: float, objective: int) -> None:
-        keys = self.keys.to_all(np.array([center]))[0]
+        keys = self.keys.to_all(np.array([center]), self.pool)[0]
         reached = np.flatnonzero(self.fresh & (keys <= expand_key(radius, self.strength, self.keys.squared)))
         self.free &= keys > radius
         self.fresh[reached] = False
@@ -268,9 +290,6 @@ class Greedy:
         self.objective = np.append(self.objective, objective)
         self.covered = np.append(self.covered, np.count_nonzero(~self.free))
         self.expanded = np.append(self.expanded, len(self.order))
-
-    _STATE = ("centers", "radii", "objective", "covered", "expanded", "free", "fresh", "order") + (
-        "floors", "least", "reach", "counted")  # fmt: skip
 
     def keep(self, path: Path, settings: dict[str, Any]) -> None:
         """Keep the state in a file, and go on from it if it is there.
@@ -287,14 +306,14 @@ class Greedy:
         try:
             with np.load(path, allow_pickle=False) as kept:
                 theirs = json.loads(str(kept["settings"]))
-                state = {name: kept[name] for name in self._STATE}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                state = {name: kept[name] for name in STATE}
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
             msg = f"checkpoint {str(path)!r} cannot be read; allowed: a file that a search of balls wrote, or a new one"
             raise InputError(msg) from error
         for name, value in settings.items():
-            if theirs[name] != value:
+            if theirs.get(name) != value:
                 msg = (
-                    f"checkpoint {str(path)!r} was made with {name} {theirs[name]}, not {value}; "
+                    f"checkpoint {str(path)!r} was made with {name} {theirs.get(name)}, not {value}; "
                     f"allowed: the same data and settings, or another file"
                 )
                 raise InputError(msg)
@@ -302,52 +321,54 @@ class Greedy:
 
     def _save(self) -> None:
         if self.path is not None:
-            state = {name: getattr(self, name) for name in self._STATE}
+            state = {name: getattr(self, name) for name in STATE}
             with replacing(self.path) as part, part.open("wb") as file:
                 np.savez(file, settings=json.dumps(self.settings), **state)
 
 
 class _Keys:
-    """Keys between points: whole squared distances where int32 holds them, distances elsewhere."""
+    """Keys between points: whole squared distances where int32 holds them, distances elsewhere.
+
+    An inner product of raw levels is not exact in float32; with 128 taken off each, and at most 1,024
+    coordinates at a time, it is.
+    """
 
     def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
         self.X = X
         self.squared = X.dtype == np.uint8 and X.shape[1] <= WIDEST
         if self.squared:
-            self._norms = shifted_norms(X)
-            self._held = np.empty((min(BATCH, len(X)), len(X)), np.int32)
+            self.norms = shifted_norms(X)
+            self.shifted = X.astype(np.float32)
+            self.shifted -= SHIFT
+        self.held = np.empty((min(BATCH, len(X)), len(X)), np.int32 if self.squared else np.float64)
 
-    def to_all(self, rows: NDArray[np.intp]) -> NDArray[np.int32] | NDArray[np.float64]:
+    def to_all(self, rows: NDArray[np.intp], pool: ThreadPoolExecutor) -> NDArray[Any]:
         """Keys from at most a batch of rows to all points; those of the next call replace them."""
-        if not self.squared:
-            return self._distances(rows, self.X)
-        return self._squares(rows, self.X, self._norms, self._held[: len(rows)])
+        return self._fill(rows, None, self.held[: len(rows)], pool)
 
-    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.int32] | NDArray[np.float64]:
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp], pool: ThreadPoolExecutor) -> NDArray[Any]:
         """Keys from some rows to some others."""
-        if not self.squared:
-            return self._distances(rows, self.X[columns])
-        keys = np.empty((len(rows), len(columns)), np.int32)
-        return self._squares(rows, self.X[columns], self._norms[columns], keys)
+        return self._fill(rows, columns, np.empty((len(rows), len(columns)), self.held.dtype), pool)
 
-    def _distances(self, rows: NDArray[np.intp], X: NDArray[Any]) -> NDArray[np.float64]:
-        distances: NDArray[np.float64] = center_distances(X, self.X[rows].astype(np.float64))
-        return distances
+    def _fill(
+        self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None, keys: NDArray[Any], pool: ThreadPoolExecutor
+    ) -> NDArray[Any]:
+        if self.squared:
+            here, norms = self.shifted[rows], self.norms[rows]
+        else:
+            centers = self.X[rows].astype(np.float64)
 
-    def _squares(
-        self, rows: NDArray[np.intp], X: NDArray[Any], norms: NDArray[np.int32], keys: NDArray[np.int32]
-    ) -> NDArray[np.int32]:
-        here = np.empty((len(rows), X.shape[1]), np.float32)
-        there = np.empty((min(TILE, len(X)), X.shape[1]), np.float32)
-        shift_levels(self.X[rows], here)
-        for start in range(0, len(X), TILE):
-            tile = X[start : start + TILE]
-            shifted = there[: len(tile)]
-            shift_levels(tile, shifted)
-            for low in range(0, X.shape[1], EXACT):
-                products = here[:, low : low + EXACT] @ shifted[:, low : low + EXACT].T
-                column_norms = norms[start : start + TILE]
-                join_products(products, self._norms[rows], column_norms, low == 0, start, keys)
+        def fill(start: int) -> None:
+            tile = slice(start, start + TILE) if columns is None else columns[start : start + TILE]
+            if not self.squared:
+                center_distances(self.X[tile], centers, start, keys)
+                return
+            there = self.shifted[tile]
+            for low in range(0, there.shape[1], EXACT):
+                products = here[:, low : low + EXACT] @ there[:, low : low + EXACT].T
+                join_products(products, norms, self.norms[tile], low == 0, start, keys)
+
+        list(pool.map(fill, range(0, keys.shape[1], TILE)))
         return keys
 
 

@@ -1,0 +1,92 @@
+"""Half spaces, the error regions of the hyperplane baseline (any ℓp)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from numbaconc.errors import InputError
+from numbaconc.regions.base import Region
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import ArrayLike, NDArray
+
+    from numbaconc.arrays import Sample
+
+BLOCK = 2048  # points projected at a time
+ROUNDING = 1e-15  # how far, relatively, a whole threshold strays on its way to epsilon's scale and back
+
+
+class HalfSpace(Region):
+    """Open half space {x : w·x > b}; its ℓp expansion by epsilon moves b down by epsilon ‖w‖_q, 1/p + 1/q = 1.
+
+    Parameters
+    ----------
+    w : array-like, shape (d,)
+        Normal vector, of any length.
+    b : float
+        Threshold, for points on epsilon's scale.
+    p : float
+        Norm of the expansion: 1, 2, infinity, or any number from 1.
+
+    Raises
+    ------
+    InputError
+        If `w` is not a vector of finite numbers other than 0, or `b` or `p` is not allowed.
+    """
+
+    closed = False
+
+    def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
+        self.w = np.asarray(w, dtype=np.float64)
+        self.b, self.p = float(b), float(p)
+        if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
+            msg = f"w has shape {self.w.shape}; allowed: a vector of finite numbers, not all of them 0"
+            raise InputError(msg)
+        if not math.isfinite(self.b):
+            msg = f"b is {self.b}; allowed: a finite number"
+            raise InputError(msg)
+        if not self.p >= 1:
+            msg = f"p is {self.p}; allowed: a number from 1, or infinity"
+            raise InputError(msg)
+
+    def __repr__(self) -> str:
+        return f"HalfSpace(d={self.n_features}, b={self.b:g}, p={self.p:g})"
+
+    @property
+    def n_features(self) -> int:
+        """Number of coordinates d of the points."""
+        return len(self.w)
+
+    @property
+    def dual_norm(self) -> float:
+        """‖w‖_q: what a step of length 1 in ℓp can add to w·x."""
+        q = math.inf if self.p == 1 else 1.0 if math.isinf(self.p) else self.p / (self.p - 1)
+        return float(np.linalg.norm(self.w, q))
+
+    def threshold(self, sample: Sample) -> float:
+        """Return b in levels of the sample; one that was whole before it came to epsilon's scale is so again."""
+        levels = self.b * float(sample.to_levels(1.0))
+        whole = float(np.rint(levels))
+        return whole if abs(levels - whole) <= ROUNDING * abs(whole) else levels
+
+    def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
+        return (self.threshold(sample) - project(sample, self.w)) / self.dual_norm, 0.0
+
+    def _variables(self) -> dict[str, Any]:
+        return {"w": ("coordinate", self.w), "b": ((), self.b), "p": ((), self.p)}
+
+    @classmethod
+    def _from_variables(cls, ds: xr.Dataset) -> Self:
+        return cls(ds["w"].values, float(ds["b"]), float(ds["p"]))
+
+
+def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return w·x in levels; the same for equal points, which a matrix product does not promise."""
+    projections = np.empty(len(sample))
+    for start in range(0, len(sample), BLOCK):
+        projections[start : start + BLOCK] = (sample.X[start : start + BLOCK] * w).sum(axis=1)
+    return projections

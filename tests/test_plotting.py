@@ -1,0 +1,119 @@
+"""Figures: read from the dataset alone, and written whole."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import matplotlib.axes
+import matplotlib.figure
+import numpy as np
+import pytest
+import xarray as xr
+
+import numbaconc as nc
+from numbaconc.errors import InputError
+from numbaconc.kernels.threads import using_threads
+from numbaconc.plotting import plot_measurement
+
+
+@pytest.fixture(scope="module")
+def ds():
+    X = np.random.default_rng(0).integers(0, 256, (140, 3)).astype(np.uint8)
+    with using_threads(1):
+        return nc.measure(
+            X[:80], X[80:], epsilon=[0.05, 0.1], alpha=0.1, n_sets=2, n_neighbors=5, restarts=3, name="my points"
+        )
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """Every line that is drawn, by its label."""
+    lines = {}
+    plot = matplotlib.axes.Axes.plot
+
+    def recording(axes, x, y, *args, **keywords):
+        lines[keywords.get("label")] = np.array(x, float), np.array(y, float)
+        return plot(axes, x, y, *args, **keywords)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, "plot", recording)
+    return lines
+
+
+def test_png(ds, tmp_path):
+    plot_measurement(ds, tmp_path / "plot.png")
+    contents = (tmp_path / "plot.png").read_bytes()
+    assert contents.startswith(b"\x89PNG\r\n")
+    assert b"IEND" in contents[-12:]
+    image = matplotlib.image.imread(tmp_path / "plot.png")
+    assert len(np.unique(image.reshape(-1, image.shape[-1]), axis=0)) > 10
+
+
+def test_svg(ds, tmp_path):
+    plot_measurement(ds, str(tmp_path / "plot.svg"))
+    text = (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    assert ET.fromstring(text).tag.endswith("svg")
+    for label in ("strength of the expansion, ℓ∞ distance", "adversarial risk", "my points", "alpha = 10%"):
+        assert label in text
+
+
+def test_curves_are_the_datasets(ds, drawn, tmp_path):
+    """Each starts at the kept region's risk and ends at its adversarial risk at epsilon."""
+    plot_measurement(ds, tmp_path / "plot.png")
+    curves = {label: line for label, line in drawn.items() if label is not None}
+    assert len(curves) == 4
+    for epsilon in (0.05, 0.1):
+        for split in ("train", "test"):
+            (found,) = [
+                line for label, line in curves.items() if split in label and f"{epsilon:g}" in label.split(",")[0]
+            ]
+            here = ds.sel(dataset="my points", epsilon=epsilon, split=split).squeeze("T")
+            kept = here.sel(seed=int(here["kept_seed"]))
+            strengths, risks = found
+            assert (strengths[0], risks[0]) == (0, kept["risk"])
+            assert (strengths[-1], risks[-1]) == (epsilon, kept["adversarial_risk"])
+            np.testing.assert_array_equal(risks[1:], kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)))
+
+
+def test_a_result_from_a_file_plots_the_same(ds, tmp_path):
+    plot_measurement(ds, tmp_path / "a.png")
+    nc.save_results(ds, tmp_path / "ds.nc")
+    plot_measurement(nc.open_results(tmp_path / "ds.nc"), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    other = ds.copy(deep=True)
+    other["adversarial_risk"] += 0.01
+    plot_measurement(other, tmp_path / "c.png")
+    assert (tmp_path / "a.png").read_bytes() != (tmp_path / "c.png").read_bytes()
+
+
+def test_the_dataset_stays_as_it_is(ds, tmp_path):
+    before = ds.copy(deep=True)
+    plot_measurement(ds, tmp_path / "plot.png")
+    xr.testing.assert_identical(ds, before)
+
+
+def test_one_restart_and_a_fixed_q(tmp_path):
+    X = np.random.default_rng(0).integers(0, 256, (140, 3)).astype(np.uint8)
+    with using_threads(1):
+        ds = nc.measure(X[:80], X[80:], q=0.5, n_sets=2, n_neighbors=5)
+    plot_measurement(ds, tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_a_failure_leaves_the_old_figure(ds, tmp_path, monkeypatch):
+    """Whatever the disk says, in one line."""
+
+    def half(figure, path, **_):
+        path.write_bytes(b"\x89PNG")
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "plot.png").write_bytes(b"old")
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", half)
+    with pytest.raises(InputError, match=r"plot\.png.*No space left"):
+        plot_measurement(ds, tmp_path / "plot.png")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"plot.png": b"old"}
+
+
+def test_a_folder_in_the_way(ds, tmp_path):
+    (tmp_path / "plot.png").mkdir()
+    with pytest.raises(InputError, match=r"plot\.png.*is a folder"):
+        plot_measurement(ds, tmp_path / "plot.png")

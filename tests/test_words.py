@@ -1,0 +1,161 @@
+"""Results in words, from numbers put there by hand."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from numbaconc.results import assemble, join_results, provenance
+from numbaconc.words import as_json, cases, describe, provenance_lines
+
+
+def result(risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=None, kept=None, n=10000):
+    """A result by hand: risks are ((risk, adversarial risk) on train, the same on test) for each seed."""
+    rows = []
+    at = {"dataset": name, "epsilon": epsilon, "T": n_sets}
+    for seed, by_split in enumerate(risks):
+        for split, (risk, adversarial) in zip(("train", "test"), by_split, strict=True):
+            rows.append(at | {"seed": seed, "split": split, "risk": risk, "adversarial_risk": adversarial})
+        rows.append(at | {"seed": seed, "q_found": 0.6 if q_found is None else q_found[seed]})
+    least = int(np.argmin([train[1] for train, _ in risks])) if kept is None else kept
+    rows.append(at | {"kept_seed": least})
+    rows += [{"dataset": name, "split": "train", "n_points": 60000}, {"dataset": name, "split": "test", "n_points": n}]
+    return assemble(rows).assign_coords(alpha=alpha).assign_attrs(norm="linf", seconds=1.5, created="now")
+
+
+ONE = result([((0.0512, 0.08), (0.0511, 0.0974))])
+
+
+def test_the_bound_in_words():
+    """The issue's example."""
+    text = describe(ONE)
+    assert "a set of measure 5.11% grows to at most 9.74% within ℓ∞ distance 0.3" in text
+    assert "h(5.11%, 0.3) <= 9.74%" in text
+    assert "robust on 90.26%" in text
+    assert "this bounds" not in text
+
+
+def test_the_table():
+    lines = describe(ONE).splitlines()
+    assert lines[0] == "mnist: 60,000 training and 10,000 test points"
+    assert "mnist, ℓ∞ epsilon 0.3, alpha 0.05, T = 10, q found 0.600" in lines
+    assert [line.split() for line in lines if line.startswith("  ")] == [
+        ["train", "test"],
+        ["risk", "5.12%", "5.11%"],
+        ["adversarial", "risk", "8.00%", "9.74%"],
+    ]
+
+
+def test_the_issues_example_of_a_test_risk_below_alpha():
+    text = describe(result([((0.0112, 0.07), (0.0097, 0.08))], alpha=0.01))
+    assert "this bounds h at 0.97%, not 1%" in text
+
+
+@pytest.mark.parametrize(
+    ("risk", "alpha", "below"),
+    [
+        (500 / 10000, 0.05, False),
+        (499 / 10000, 0.05, True),
+        (3 / 10, 0.3, False),
+        (7 / 100, 0.07, False),
+        (0.0, 0.05, True),
+        (1.0, 0.999, False),
+    ],
+)
+def test_said_exactly_when_the_test_risk_is_below_alpha(risk, alpha, below):
+    assert ("this bounds h at" in describe(result([((0.99, 1.0), (risk, 1.0))], alpha=alpha))) == below
+
+
+@pytest.mark.parametrize(("risk", "alpha"), [(1301 / 26032, 0.05), (0.0099999, 0.01), (0.12699, 0.127)])
+def test_a_bound_just_below_alpha_does_not_read_like_alpha(risk, alpha):
+    """SVHN has 26,032 test points: "5.00%, not 5%" would say nothing."""
+    found = re.search(
+        r"this bounds h at ([\d.]+)%, not ([\d.]+)%", describe(result([((0.2, 0.3), (risk, 0.3))], alpha=alpha))
+    )
+    assert float(found[1]) < float(found[2])
+
+
+def test_the_sentence_is_about_the_kept_region():
+    """Not about the mean, nor about the region that is best on test."""
+    risks = [((0.06, 0.10), (0.04, 0.11)), ((0.06, 0.09), (0.055, 0.12)), ((0.06, 0.11), (0.03, 0.08))]
+    text = describe(result(risks))
+    assert "a set of measure 5.50% grows to at most 12.00%" in text
+    assert "this bounds" not in text
+    assert "a set of measure 4.00% grows to at most 11.00%" in describe(result(risks, kept=0))
+    assert "this bounds h at 4.00%, not 5%" in describe(result(risks, kept=0))
+
+
+def test_restarts_are_a_mean_and_a_population_deviation():
+    text = describe(result([((0.05, 0.10), (0.06, 0.2)), ((0.07, 0.14), (0.06, 0.3))], q_found=[0.5, 0.625]))
+    assert re.search(r"^  risk +6\.00 ± 1\.00% +6\.00 ± 0\.00%$", text, re.MULTILINE)
+    assert re.search(r"^  adversarial risk +12\.00 ± 2\.00% +25\.00 ± 5\.00%$", text, re.MULTILINE)
+    assert "q found 0.500 to 0.625" in text
+    assert "2 restarts" in text
+
+
+def test_one_restart_has_no_deviation():
+    assert "±" not in describe(ONE)
+    assert "restarts" not in describe(ONE)
+
+
+def test_json_is_plain_and_whole():
+    risks = [((0.05, 0.10), (0.06, 0.2)), ((0.07, 0.14), (0.06, 0.3))]
+    data = json.loads(json.dumps(as_json(result(risks, q_found=[0.5, 0.625])), allow_nan=False))
+    (case,) = data["cases"]
+    assert case["dataset"] == "mnist"
+    assert (case["epsilon"], case["T"], case["alpha"]) == (0.3, 10, 0.05)
+    assert case["risk_train"] == pytest.approx(0.06)
+    assert case["risk_train_std"] == pytest.approx(0.01)
+    assert case["adversarial_risk_test"] == pytest.approx(0.25)
+    assert case["adversarial_risk_test_std"] == pytest.approx(0.05)
+    assert case["q_found"] == [0.5, 0.625]
+    assert case["kept_seed"] == 0
+    assert case["bound"] == {"h_at": 0.06, "at_most": 0.2}
+    assert data["attributes"]["norm"] == "linf"
+
+
+def joined():
+    """Two data sets, with an alpha, an epsilon and a number of seeds of their own."""
+    first = result([((0.0112, 0.07), (0.0097, 0.08))], alpha=0.01)
+    second = result(
+        [((0.06, 0.1), (0.07, 0.2)), ((0.06, 0.1), (0.07, 0.2))], name="cifar10", epsilon=8 / 255, n_sets=40
+    )
+    return join_results([first, second])
+
+
+def test_what_was_not_measured_is_not_spoken_of():
+    """Joining leaves holes: data sets have epsilon and T of their own."""
+    assert [(case["dataset"], case["epsilon"], case["T"]) for case in cases(joined())] == [
+        ("mnist", 0.3, 10),
+        ("cifar10", 8 / 255, 40),
+    ]
+    text = describe(joined())
+    assert "nan" not in text
+    assert text.count("adversarial risk") == 2
+    assert "mnist, ℓ∞ epsilon 0.3, alpha 0.01, T = 10" in text
+    assert "cifar10, ℓ∞ epsilon 0.0313725, alpha 0.05, T = 40" in text
+    assert "this bounds h at 0.97%, not 1%" in text
+    assert "not 5%" not in text
+
+
+def test_json_of_what_was_not_measured():
+    json.dumps(as_json(joined()), allow_nan=False)
+
+
+def test_holes_are_not_restarts():
+    """The number of restarts is that of the case, not that of the file."""
+    heads = [line for line in describe(joined()).splitlines() if "alpha" in line and "T = " in line]
+    assert "restarts" not in heads[0]
+    assert "2 restarts" in heads[1]
+
+
+def test_how_a_file_came_to_be():
+    ds = ONE.assign_attrs(provenance(threads=2, data_verified="NOT the published contents"))
+    lines = provenance_lines(ds)
+    assert "threads: 2" in lines
+    assert "data_verified: NOT the published contents" in lines
+    assert any(line.startswith("command: ") for line in lines)
+    assert any(re.fullmatch(r"created: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", line) for line in lines)
