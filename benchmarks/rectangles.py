@@ -44,7 +44,9 @@ def main() -> None:
     parser.add_argument("--restarts", default="10")
     options = parser.parse_args()
     tables = {"mnist": 1, "cifar10": 1, "fashion_mnist": 4, "svhn": 4}
-    print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}\n")
+    print(
+        f"{platform.processor() or platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}\n"
+    )
     print("| stage | seconds | peak memory, GB |\n| --- | --- | --- |", flush=True)
     for name in options.datasets:
         with tempfile.TemporaryDirectory() as folder:

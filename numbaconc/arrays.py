@@ -134,7 +134,8 @@ def as_sample(
         if array.dtype == np.uint8:
             per_level = 1 / GREY_LEVELS if unit is None else unit
             image = (0.0, 1.0) if unit is None else None
-            sample = Sample(np.ascontiguousarray(array), per_level, domain or image)
+            # writable too: for read-only arrays Numba would compile every kernel again
+            sample = Sample(np.require(array, np.uint8, ["C", "W"]), per_level, domain or image)
         else:
             sample = _float_sample(array, name, unit, domain)
     if len(sample) < min_rows:
@@ -192,7 +193,7 @@ def _float_sample(
             UnitWarning,
             stacklevel=4,
         )
-    return Sample(np.ascontiguousarray(array, dtype=np.float32), unit or 1.0, domain)
+    return Sample(np.require(array, np.float32, ["C", "W"]), unit or 1.0, domain)
 
 
 def check_width(train: Sample, test: Sample) -> None:
@@ -217,6 +218,8 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
         If it cannot be read, or is not positive and finite.
     """
     try:
+        if isinstance(value, bool):
+            raise TypeError
         epsilon = float(Fraction(value.strip())) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         epsilon = math.nan

@@ -6,8 +6,9 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from numbaconc.arrays import parse_epsilons
 from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
 from numbaconc.errors import InputError, check_count
 from numbaconc.files import cache_dir, check_writable
@@ -56,8 +57,12 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
         help='strength on the unit scale: a number, "8/255", a comma list, or given several times (default: 0.1)',
     )
     add("--alpha", default=0.05, help="risk threshold, in (0, 1) (default: %(default)s)")
-    add("--n-sets", type=int, default=5, metavar="T", help="number of boxes (default: %(default)s)")
-    add("--q", help="fraction of the points to cluster, in (0, 1]; searched if not given")
+    add("--n-sets", type=int, default=5, metavar="T", help="number of boxes, or the most balls (default: %(default)s)")
+    add("--q", help="rectangles: fraction of the points to cluster, in (0, 1]; searched if not given")
+    add(
+        "--delta", type=float, default=0.0, metavar="D", help="balls: share of points covered beyond alpha (default: 0)"
+    )
+    add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
     add("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
     add(
         "--restarts", type=int, default=1, metavar="N", help="repeat with seeds seed .. seed+N-1 (default: %(default)s)"
@@ -98,7 +103,8 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.results import save_results
     from numbaconc.words import VERIFIED_WORDS, as_json, describe
 
-    out = _result_path(options)
+    epsilons = parse_epsilons(options.epsilon or "0.1")
+    outputs = _outputs(options, epsilons)
     data = load_dataset(
         options.data,
         data_dir=options.data_dir,
@@ -115,10 +121,12 @@ def _measure(options: argparse.Namespace) -> int:
         data.test,
         options.norm,
         search=options.search,
-        epsilon=options.epsilon or "0.1",
+        epsilon=epsilons,
         alpha=options.alpha,
         n_sets=options.n_sets,
         q=options.q,
+        delta=options.delta,
+        checkpoint=options.checkpoint,
         restarts=options.restarts,
         seed=options.seed,
         n_neighbors=options.n_neighbors,
@@ -126,40 +134,51 @@ def _measure(options: argparse.Namespace) -> int:
         centers=options.centers,
         threads=options.threads,
         name=data.name,
-        provided={"data_verified": VERIFIED_WORDS[data.verified]},
+        provided={"data_verified": VERIFIED_WORDS[data.verified]}
+        | ({} if options.max_train is None else {"max_train": options.max_train}),
         cache_dir=cache_dir(),
         progress=not options.quiet,
     )
-    save_results(found.dataset, out)
-    plot_measurement(found.dataset, out.with_suffix(".png"))
-    regions = {epsilon: _region_path(out, epsilon, len(found.regions)) for epsilon in found.regions}
-    for epsilon, region in found.regions.items():
-        region.save(regions[epsilon])
-    files = {"result": out, "plot": out.with_suffix(".png")}
+    save_results(found.dataset, outputs.result)
+    plot_measurement(found.dataset, outputs.plot)
+    for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
+        region.save(path)
     if options.json:
-        written = {name: str(path) for name, path in files.items()}
-        written["regions"] = {f"{epsilon:g}": str(path) for epsilon, path in regions.items()}  # type: ignore[assignment]
-        say(json.dumps(as_json(found.dataset) | {"files": written}, indent=2))
+        files = {"result": str(outputs.result), "plot": str(outputs.plot)}
+        regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
+        say(json.dumps(as_json(found.dataset) | {"files": files | regions}, indent=2))
         return 0
     say(describe(found.dataset))
-    say("")
-    for name, path in files.items():
-        say(f"{name + ':':8} {path}")
-    say(f"{'region:':8} {', '.join(str(path) for path in regions.values())}")
+    say(f"\nresult:  {outputs.result}\nplot:    {outputs.plot}")
+    say(f"region:  {', '.join(str(path) for path in outputs.regions.values())}")
     return 0
 
 
-def _result_path(options: argparse.Namespace) -> Path:
-    out = Path(options.out or f"{Path(options.data).stem}-{options.norm}.nc")
-    if out.suffix != ".nc":
-        msg = f"--out is {str(out)!r}; allowed: a name that ends in .nc"
+class Outputs(NamedTuple):
+    """What `measure` writes: a result, a plot, and the region kept for each epsilon, by its label."""
+
+    result: Path
+    plot: Path
+    regions: dict[str, Path]
+
+
+def _outputs(options: argparse.Namespace, epsilons: Sequence[float]) -> Outputs:
+    """Name the files to write, and refuse those that cannot be before any work is done."""
+    result = Path(options.out or f"{Path(options.data).stem}-{options.norm}.nc")
+    if result.suffix != ".nc":
+        msg = f"--out is {str(result)!r}; allowed: a name that ends in .nc"
         raise InputError(msg)
-    check_writable(out)
-    return out
-
-
-def _region_path(out: Path, epsilon: float, n_epsilons: int) -> Path:
-    return out.with_name(f"{out.stem}-region{f'-{epsilon:g}' if n_epsilons > 1 else ''}.nc")
+    labels = [f"{epsilon:g}" for epsilon in epsilons]
+    if len(set(labels)) < len(labels):
+        labels = [str(epsilon) for epsilon in epsilons]
+    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
+    regions = {
+        label: result.with_name(f"{result.stem}-region{end}.nc") for label, end in zip(labels, ends, strict=True)
+    }
+    outputs = Outputs(result, result.with_suffix(".png"), regions)
+    for path in (outputs.result, outputs.plot, *regions.values()):
+        check_writable(path)
+    return outputs
 
 
 def _subsample(train: Sample, n: int | None, seed: int) -> Sample:

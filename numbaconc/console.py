@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
+import io
+import re
 import sys
 import warnings
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +24,16 @@ EXIT_INTERRUPTED = 130
 class Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+        """Parse; "-8/255" after an option is its value, to be refused for what it is, not an option."""
+        joined: list[str] = []
+        for word in sys.argv[1:] if args is None else args:
+            if joined and joined[-1].startswith("--") and re.match(r"-[\d.]", word):
+                joined[-1] += f"={word}"
+            else:
+                joined.append(word)
+        return super().parse_known_args(joined, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Say it and leave with exit status 2."""
         self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
@@ -28,7 +41,8 @@ class Parser(argparse.ArgumentParser):
 
 def say(text: str) -> None:
     """Print to standard output."""
-    sys.stdout.write(f"{text}\n")
+    if sys.stdout is not None:  # it may be closed
+        sys.stdout.write(f"{text}\n")
 
 
 def tell(text: str) -> None:
@@ -61,19 +75,42 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
         if not quiet:
             tell("compiling kernels for this processor: only this time, then they come from the cache ...")
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where ℓ cannot be written, the rest still can
     try:
-        with warnings.catch_warnings(), announcing_compilation(announce):
+        with warnings.catch_warnings(), announcing_compilation(announce), _hearing_interrupts():
             warnings.showwarning = show_warning
             yield outcome
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has had enough
         sys.stdout = None  # nothing is left to flush to
     except (InputError, OSError, MemoryError) as error:
         tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
         outcome.status = EXIT_BAD_INPUT
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        if isinstance(error, SystemError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise  # ctrl-C inside a kernel is a SystemError that it caused
         tell(f"{program}: interrupted; nothing half-written is left")
         outcome.status = EXIT_INTERRUPTED
+
+
+@contextlib.contextmanager
+def _hearing_interrupts() -> Iterator[None]:
+    """Repeat a ctrl-C that came inside a callback from compiled code, where it would be lost."""
+    before = sys.unraisablehook
+
+    def again(unraisable: sys.UnraisableHookArgs) -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            _thread.interrupt_main()
+        else:
+            before(unraisable)
+
+    sys.unraisablehook = again
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

@@ -43,44 +43,60 @@ def replacing(path: str | Path) -> Iterator[Path]:
         If the folder cannot be made or written to.
     """
     path = Path(path)
+    check_writable(path)
+    new_folders = [folder for folder in path.parents if not folder.exists()]
+    part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            msg = f"output {str(path)!r} is a folder; a file name is needed"
-            raise InputError(msg)
-        handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=path.parent)
-    except OSError as error:
-        msg = f"output {str(path)!r} cannot be written: {error.strerror or error}"
-        raise InputError(msg) from error
-    os.close(handle)
-    part = Path(name)
-    try:
+        part = _temporary(path, path.parent)
         yield part
         _flush(part)
         part.chmod(0o666 & ~_umask())
         part.replace(path)
-    except OSError as error:
-        msg = f"output {str(path)!r} cannot be written: {error.strerror or error}"
-        raise InputError(msg) from error
+        new_folders.clear()  # they hold the file now
+    except (OSError, RuntimeError) as error:  # netCDF4 calls a full disk a RuntimeError
+        raise _cannot_be_written(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        if part is not None:
+            part.unlink(missing_ok=True)
+        for folder in new_folders:
+            with contextlib.suppress(OSError):  # something else may be in it by now
+                folder.rmdir()
 
 
 def check_writable(path: str | Path) -> None:
     """Refuse an output that cannot be written before the work that fills it begins.
 
+    Nothing is left behind: a missing folder is not made.
+
     Raises
     ------
     InputError
-        If the folder of `path` cannot be made or written to.
+        If `path` is a folder, or its folder cannot be made or written to.
     """
     path = Path(path)
-    with contextlib.suppress(_Probe), replacing(path):
-        raise _Probe
+    if path.is_dir():
+        msg = f"output {str(path)!r} is a folder; a file name is needed"
+        raise InputError(msg)
+    nearest = next(folder for folder in path.absolute().parents if folder.exists())
+    if not nearest.is_dir():
+        msg = f"output {str(path)!r} cannot be written: {str(nearest)!r} is not a folder"
+        raise InputError(msg)
+    try:
+        _temporary(path, nearest).unlink()
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
 
 
-class _Probe(Exception):
-    """Ends a trial write before anything is replaced."""
+def _temporary(path: Path, folder: Path) -> Path:
+    """Make an empty file with a new name like that of `path`."""
+    handle, name = tempfile.mkstemp(suffix=path.suffix, prefix=f".{path.stem}-", dir=folder)
+    os.close(handle)
+    return Path(name)
+
+
+def _cannot_be_written(path: Path, error: Exception) -> InputError:
+    return InputError(f"output {str(path)!r} cannot be written: {getattr(error, 'strerror', None) or error}")
 
 
 def _flush(path: Path) -> None:

@@ -159,6 +159,7 @@ def find_regions(
     epsilons = parse_epsilons(epsilon)
     alpha = check_alpha(alpha, len(sample))
     q = None if q is None else check_fraction("q", q, one_allowed=True)
+    n_sets = check_count("n_sets", n_sets, 1, len(sample), f"there are {len(sample)} points")
     seed, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
     _check_fits(search, q=(q, None), delta=(delta, 0.0), restarts=(restarts, 1), checkpoint=(checkpoint, None))
     if threads is not None:
@@ -278,10 +279,11 @@ def _lay_out(
     rows += [{"dataset": case["dataset"], "split": split, "n_points": len(samples[split])} for split in SPLITS]
     ds = assemble(rows).assign_coords(alpha=alpha)
     strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS + 1)[1:], epsilons)
-    curves = [
-        [one.region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for one in kept.values()
-    ]
-    ds["adversarial_risk_at"] = (("dataset", "epsilon", "split", "strength"), np.array(curves)[None])
+    curves = np.array(
+        [[one.region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for one in kept.values()]
+    )
+    dims = (*case, "epsilon", "split", "strength")
+    ds["adversarial_risk_at"] = (dims, curves.reshape((1,) * len(case) + curves.shape))
     ds = ds.assign_coords(strength=strengths)
     for variable in ("adversarial_risk_at", "strength", "alpha"):
         ds[variable].attrs["long_name"] = LONG_NAMES[variable]

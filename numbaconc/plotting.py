@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
-from numbaconc.words import NORM_SIGNS, cases, kept
+from numbaconc.words import NORM_SIGNS, cases, kept, select_case
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
     for number, case in enumerate(cases(ds)):
-        _plot_case(axes, ds.sel(case), case["epsilon"], f"C{number}")
+        _plot_case(axes, select_case(ds, case), case["epsilon"], f"C{number}")
     alpha = float(ds["alpha"].max())
     axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
     axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))

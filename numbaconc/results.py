@@ -122,6 +122,11 @@ def open_results(path: str | Path) -> xr.Dataset:
             loaded = ds.load()
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(msg) from error
+    if "region" in loaded.attrs:
+        msg = (
+            f"result file {str(path)!r} holds a region; allowed: a result file (a region is for numbaconc.load_region)"
+        )
+        raise InputError(msg)
     if loaded.attrs.get("schema") != SCHEMA:
         raise InputError(msg)
     return loaded

@@ -36,14 +36,20 @@ def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
         yield {str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)}
 
 
+def select_case(ds: xr.Dataset, case: dict[str, Any]) -> xr.Dataset:
+    """Return what a result has for one case, without the seeds that it was not measured with."""
+    here = ds.sel(case)
+    return here.isel(seed=np.flatnonzero(here["risk"].notnull().any("split"))) if "seed" in here.dims else here
+
+
 def describe(ds: xr.Dataset) -> str:
     """Say what a result holds: a table of risks, and for each case what it bounds."""
-    several = ds.sizes.get("seed", 1) > 1
     norm = NORM_SIGNS.get(ds.attrs.get("norm", ""), "")
     lines = [_head(ds)]
     sentences = []
     for case in cases(ds):
-        here = ds.sel(case)
+        here = select_case(ds, case)
+        several = here.sizes.get("seed", 1) > 1
         alpha = float(here["alpha"])
         rows = []
         for name, label in (("risk", "risk"), ("adversarial_risk", "adversarial risk")):
@@ -98,20 +104,23 @@ def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) ->
         f"out an imperfect classifier that errs on {percent(risk)} and is robust on {percent(1 - adversarial)}."
     )
     if risk < alpha:
-        text += f" The test risk is below alpha: this bounds h at {percent(risk)}, not {percent_short(alpha)}."
+        text += f" The test risk is below alpha: this bounds h at {_below(risk, alpha)}, not {100 * alpha:g}%."
+    if float(kept(here)["risk"].sel(split="train")) < alpha:
+        text += " No region with a training risk of alpha was found here."
     return text
 
 
-def percent_short(fraction: float) -> str:
-    """Write a round fraction in per cent without trailing zeros."""
-    return f"{100 * fraction:g}%"
+def _below(risk: float, alpha: float) -> str:
+    """Write a risk in per cent, with as many digits as show that it is below alpha."""
+    digits = next((digits for digits in range(2, 16) if f"{100 * risk:.{digits}f}" != f"{100 * alpha:.{digits}f}"), 16)
+    return f"{100 * risk:.{digits}f}%"
 
 
 def as_json(ds: xr.Dataset) -> dict[str, Any]:
     """Return the same as plain numbers: one entry a case, fractions, and the file's attributes."""
     entries = []
     for case in cases(ds):
-        here = ds.sel(case)
+        here = select_case(ds, case)
         entry: dict[str, Any] = case | {"alpha": float(here["alpha"])}
         for name in ("risk", "adversarial_risk"):
             mean, std = mean_and_std(here, name)

@@ -511,7 +511,7 @@ def refused(*arguments, says):
         (["--n-sets", "121"], ["n_sets", "121", "from 1 to 120"]),
         (["--n-sets", "two"], ["n_sets", "two"]),
         (["--n-sets", "61", "--q", "0.5"], ["n_sets", "61", "from 1 to 60"]),
-        (["--n-sets", "120"], ["no q", "largest risk seen"]),
+        (["--n-sets", "120"], ["n_sets", "120", "from 1 to 60"]),
         *[(["--q", value], ["q", value, "(0, 1]"]) for value in ("0", "1.01", "-0.5", "nan", "garbage")],
         (["--epsilon", "0.999"], ["alpha", "0.05", "no q", "largest risk seen is 0"]),
         (["--alpha", "0.99"], ["alpha", "0.99", "no q", "largest risk seen is 0."]),

@@ -80,7 +80,7 @@ def _run(table: int, options: argparse.Namespace) -> int:
     options.restarts = restarts if options.restarts is None else check_count("restarts", options.restarts)
     result, page = (Path(options.out) / f"table{table}.{suffix}" for suffix in ("nc", "md"))
     check_writable(result)
-    parts = []
+    parts: list[xr.Dataset] = []
     for data in _load(wanted, options):
         train = data.train.subsample(QUICK_TRAIN, options.seed) if options.quick else data.train
         ours = [row for row in rows if row.dataset == data.name and row.method in SEARCHES]

@@ -75,13 +75,15 @@ def search_hyperplane(X: ArrayLike | Sample, epsilon: float | str, alpha: float)
 
 def _first_component(sample: Sample) -> NDArray[np.float64]:
     from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
 
     X = sample.X
     if not (X[1:] != X[:-1]).any():
         msg = f"X holds {len(X)} identical points; allowed: points that differ, so that there is a principal component"
         raise InputError(msg)
-    solver = "covariance_eigh" if X.shape[1] <= len(X) else "full"  # both give the same answer every time
-    component: NDArray[np.float64] = PCA(1, svd_solver=solver).fit(X.astype(np.float64)).components_[0]
+    solver = "covariance_eigh" if X.shape[1] <= len(X) else "full"  # neither draws random numbers
+    with threadpool_limits(1, "blas"):  # or the last bits depend on the number of threads
+        component: NDArray[np.float64] = PCA(1, svd_solver=solver).fit(X.astype(np.float64)).components_[0]
     return component
 
 

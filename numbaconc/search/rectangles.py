@@ -89,8 +89,8 @@ class Coverings:
         check_choice("centers", self.centers, CENTERS)
         if self.radii is None:
             check_count("n_neighbors", self.n_neighbors, 1, n - 1, f"less than the {n} points")
-        elif np.shape(self.radii) != (n,):
-            msg = f"radii has shape {np.shape(self.radii)}; allowed: ({n},), one for each point"
+        elif np.shape(self.radii) != (n,) or not np.isfinite(np.asarray(self.radii, dtype=np.float64)).all():
+            msg = f"radii has shape {np.shape(self.radii)}; allowed: ({n},), one finite number for each point"
             raise InputError(msg)
 
     @functools.cached_property
@@ -156,7 +156,9 @@ class Coverings:
                 shown.update()
         feasible = [tried for tried in trace if tried.feasible]
         if not feasible:
-            largest = max((tried.risk for tried in trace if not math.isnan(tried.risk)), default=0.0)
+            most = max(tried.n_clustered for tried in trace)
+            check_count("n_sets", self.n_sets, 1, most, f"the search on q began by clustering {most} points")
+            largest = max(tried.risk for tried in trace if not math.isnan(tried.risk))
             msg = (
                 f"alpha is {alpha:g}, but no q leaves that risk at epsilon {epsilon:g} and n_sets {self.n_sets}: "
                 f"the largest risk seen is {largest:g}; allowed: a smaller alpha or epsilon, or more sets"

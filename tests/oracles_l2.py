@@ -1,0 +1,201 @@
+"""Plain-loop versions of the ℓ2 searches and their kernels, to compare with. They import nothing of ours.
+
+Points are lists of Python numbers; distances of uint8 points are compared as whole squares, others as
+floats. A kernel and its oracle have the same name and the same arguments.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from fractions import Fraction
+from typing import NamedTuple
+
+import numpy as np
+
+LEVELS = 255  # grey levels on epsilon's scale
+NOISE = 1e-9  # what floats do to a number that is meant to be whole
+
+
+# Kernels
+
+
+def shifted_norms(X):
+    return np.array([sum((x - 128) ** 2 for x in row) for row in X.tolist()], np.int32)
+
+
+def join_products(products, row_norms, column_norms, first, start, keys):
+    for i, row in enumerate(products.tolist()):
+        for j, product in enumerate(row):
+            before = int(row_norms[i]) + int(column_norms[j]) if first else int(keys[i, start + j])
+            keys[i, start + j] = before - 2 * int(product)
+
+
+def center_distances(X, centers, start, distances):
+    for i, center in enumerate(centers.tolist()):
+        for j, row in enumerate(X.tolist()):
+            distances[i, start + j] = math.sqrt(math.fsum((x - c) ** 2 for x, c in zip(row, center, strict=True)))
+
+
+def expand_key(key, strength, squared):
+    if not squared:
+        return key + strength
+    limit = math.sqrt(key) + strength
+    v = int(limit * limit)
+    while math.sqrt(v) > limit:
+        v -= 1
+    while math.sqrt(v + 1) <= limit:
+        v += 1
+    return v
+
+
+def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
+    rows = [
+        _by_rank(sorted(_where(row, free)), sorted(_where(row, fresh)), strength, k_high, squared)
+        for row in keys.tolist()
+    ]
+    objective = [min(worth for worth, _ in ranks[k_low - 1 :]) for ranks in rows]
+    radius = [
+        min(key for worth, key in ranks[k_low - 1 :] if worth == best)
+        for ranks, best in zip(rows, objective, strict=True)
+    ]
+    least = [[min(worth for worth, _ in ranks[floor - 1 :]) for floor in floors.tolist()] for ranks in rows]
+    reach = [expand_key(ranks[-1][1], strength, squared) for ranks in rows]
+    return (
+        np.array(objective, np.int64),
+        np.array(radius, np.float64),
+        np.array(least, np.int32).reshape(len(rows), len(floors)),
+        np.array(reach, np.float64),
+    )
+
+
+def _where(row, mask):
+    return [key for key, chosen in zip(row, mask, strict=True) if chosen]
+
+
+def _by_rank(free_keys, fresh_keys, strength, k_high, squared):
+    """Objective and key of the ball of each rank 1..k_high; a ball holds all that tie with its farthest point."""
+    found = []
+    for k in range(1, k_high + 1):
+        key = free_keys[k - 1]
+        if k > 1 and key == free_keys[k - 2]:
+            found.append(found[-1])
+            continue
+        expanded = bisect_right(fresh_keys, expand_key(key, strength, squared))
+        found.append((expanded - bisect_right(free_keys, key), key))
+    return found
+
+
+# Algorithm 2
+
+
+class Balls(NamedTuple):
+    """What the greedy chose, one entry a ball."""
+
+    centers: list  # indices of rows
+    keys: list  # squared radii in levels for uint8 (whole), radii for floats
+    covered: list
+    expanded: list
+    objective: list
+    rivals: list  # how many rows attain the least objective; 1: no tie
+    fewest: list  # k_lo
+
+
+def target(n, alpha, delta):
+    """⌈n α (1 + δ)⌉, where what is meant to be whole is whole."""
+    exact = n * Fraction(alpha) * (1 + Fraction(delta))
+    return round(exact) if abs(exact - round(exact)) <= NOISE else math.ceil(exact)
+
+
+def strength_in_levels(epsilon):
+    levels = epsilon * LEVELS
+    return round(levels) if abs(levels - round(levels)) <= NOISE else levels
+
+
+def search_balls(X, epsilon, alpha, n_sets, delta=0.0):
+    """Algorithm 2 on uint8 rows (epsilon on the scale of 1/255 a level) or float32 rows (epsilon in levels)."""
+    n, squared = len(X), X.dtype == np.uint8
+    strength = strength_in_levels(epsilon) if squared else epsilon
+    rows = X.tolist()
+    keys = [[_key(a, b, squared) for b in rows] for a in rows]
+    free, fresh = [True] * n, [True] * n
+    wanted = target(n, alpha, delta)
+    balls = Balls([], [], [], [], [], [], [])
+    for t in range(n_sets):
+        missing = wanted - (n - sum(free))
+        if missing <= 0:
+            break
+        fewest = -(-missing // (n_sets - t))
+        best, rivals = None, 0
+        for u in range(n):
+            ranks = _by_rank(sorted(_where(keys[u], free)), sorted(_where(keys[u], fresh)), strength, missing, squared)
+            worth, key = min(ranks[fewest - 1 :])  # of equal worth, the smallest ball
+            rivals = 1 if best is None or worth < best[0] else rivals + (worth == best[0])
+            if best is None or worth < best[0]:
+                best = worth, key, u
+        worth, key, u = best
+        reach = expand_key(key, strength, squared)
+        for j in range(n):
+            free[j] = free[j] and keys[u][j] > key
+            fresh[j] = fresh[j] and keys[u][j] > reach
+        counts = n - sum(free), n - sum(fresh)
+        for column, value in zip(balls, (u, key, *counts, worth, rivals, fewest), strict=True):
+            column.append(value)
+    return balls
+
+
+def _key(a, b, squared):
+    if squared:
+        return sum((x - y) * (x - y) for x, y in zip(a, b, strict=True))
+    return math.sqrt(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
+
+
+# Regions, by definition
+
+
+def ball_gap(X, centers, radii):
+    """How far each row lies outside the nearest ball; all in one unit."""
+    return [min(math.dist(row, c) - r for c, r in zip(centers, radii, strict=True)) for row in X]
+
+
+def dual_norm(w, p):
+    """‖w‖_q with 1/p + 1/q = 1."""
+    if p == 1:
+        return max(abs(x) for x in w)
+    if p == math.inf:
+        return math.fsum(abs(x) for x in w)
+    q = p / (p - 1)
+    return math.fsum(abs(x) ** q for x in w) ** (1 / q)
+
+
+# The hyperplane baseline
+
+
+class Cut(NamedTuple):
+    """A half space {w·x > b} with a unit normal, what it holds, and how near the closest call was."""
+
+    w: np.ndarray
+    b: float
+    inside: int
+    expanded: int
+    margin: float
+
+
+def hyperplane(X, epsilon, alpha):
+    """Both directions of the first principal component, in the units of X, the better one first."""
+    points = np.asarray(X, np.float64)
+    values, vectors = np.linalg.eigh(np.cov(points.T).reshape(points.shape[1], -1))
+    return sorted(
+        (_cut(points, sign * vectors[:, -1], epsilon, alpha) for sign in (1, -1)), key=lambda cut: cut.expanded
+    )
+
+
+def _cut(points, w, epsilon, alpha):
+    heights = [math.fsum(x * c for x, c in zip(row, w.tolist(), strict=True)) for row in points.tolist()]
+    order = sorted(heights, reverse=True)
+    count = target(len(points), alpha, 0)
+    b = order[count]
+    inside = sum(height > b for height in heights)
+    expanded = sum(height > b - epsilon for height in heights)
+    margin = min(order[count - 1] - b, *(abs(height - (b - epsilon)) for height in heights))
+    return Cut(w, b, inside, expanded, margin)
