@@ -89,10 +89,17 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
         tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
         outcome.status = EXIT_BAD_INPUT
     except (KeyboardInterrupt, SystemError) as error:
-        if isinstance(error, SystemError) and not isinstance(error.__cause__, KeyboardInterrupt):
-            raise  # ctrl-C inside a kernel is a SystemError that it caused
+        if not _is_interrupt(error):
+            raise
         tell(f"{program}: interrupted; nothing half-written is left")
         outcome.status = EXIT_INTERRUPTED
+
+
+def _is_interrupt(error: BaseException | None) -> bool:
+    """Whether an error is ctrl-C, or one that it caused: inside a kernel it comes out as a SystemError."""
+    if error is None or isinstance(error, KeyboardInterrupt):
+        return error is not None
+    return _is_interrupt(error.__cause__ or error.__context__)
 
 
 @contextlib.contextmanager
