@@ -123,7 +123,10 @@ def _measure(
     if row.method != "hyperplane":
         settings["n_sets"] = row.n_sets
     if row.method == "balls":
-        settings["delta"] = DELTA[data.name]
+        # kept, as radii are: an interrupted search goes on, and a row that two tables share is found once
+        names = [train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{DELTA[data.name]:g}"]
+        kept = cache_dir() / "balls" / ("-".join([*names, *(row.epsilon_text for row in rows)]) + ".npz")
+        settings |= {"delta": DELTA[data.name], "checkpoint": kept}
     if row.method == "rectangles":
         radii = knn_radii(train, cache_dir=cache_dir(), progress=not quiet)
         settings |= {"seed": options.seed, "radii": radii}
@@ -212,7 +215,7 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
         " The last column is the largest distance from the paper's numbers: in published deviations (σ), or in "
         "percentage points (pp) where none is printed."
     )
-    if any(row.epsilon_text in TYPED.values() for row in rows):
+    if any(row.epsilon_text in TYPED.values() for row in rows if row.dataset in ds["dataset"].values):
         note += (
             " Rows with a decimal epsilon repeat the row above at the strength that the paper's program was given, a "
             "little less than the fraction."
