@@ -10,7 +10,7 @@ import numpy as np
 
 from numbaconc.arrays import Sample, as_sample
 from numbaconc.errors import InputError, check_choice, check_count
-from numbaconc.files import replacing
+from numbaconc.files import read_npz, replacing
 from numbaconc.kernels.knn import kth_distance, kth_l1_uint8
 from numbaconc.progress import bar
 
@@ -95,10 +95,9 @@ def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bo
 
 def _read(path: Path, n: int) -> NDArray[np.float64] | None:
     """Radii in levels from the cache, or None where they must be computed (again)."""
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
-            levels: NDArray[np.float64] = kept["levels"]
-    except Exception:  # whatever is wrong with the file, its contents can be computed again
+    kept = read_npz(path)
+    if kept is None or "levels" not in kept:
         return None
+    levels = kept["levels"]
     whole = levels.shape == (n,) and levels.dtype == np.float64 and bool(np.isfinite(levels).all())
     return levels if whole else None

@@ -7,8 +7,9 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pooch
 
 from numbaconc.errors import InputError
@@ -16,7 +17,6 @@ from numbaconc.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import numpy as np
     from numpy.typing import NDArray
 
 CHUNK = 1 << 20  # bytes hashed at a time
@@ -111,6 +111,15 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def read_npz(path: Path) -> dict[str, NDArray[Any]] | None:
+    """Return the arrays of a file that `numpy.savez` wrote; None if it is missing or damaged in any way."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
+            return dict(kept)
+    except Exception:  # a damaged archive raises almost anything
+        return None
 
 
 def sha256_of_array(X: NDArray[np.generic]) -> str:

@@ -76,9 +76,8 @@ def _head(ds: xr.Dataset) -> str:
 
 
 def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
-    text = f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}, T = {case['T']}"
-    if "q" in case:
-        text += f", q = {case['q']:g}"
+    text = f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
+    text += "".join(f", {dim} = {case[dim]:g}" for dim in ("T", "q") if dim in case)
     if "q_found" in here:
         found = np.unique(here["q_found"].values)
         text += ", q found " + (f"{found[0]:.3f}" if len(found) == 1 else f"{found[0]:.3f} to {found[-1]:.3f}")

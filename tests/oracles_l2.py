@@ -184,7 +184,7 @@ class Cut(NamedTuple):
 def hyperplane(X, epsilon, alpha):
     """Both directions of the first principal component, in the units of X, the better one first."""
     points = np.asarray(X, np.float64)
-    values, vectors = np.linalg.eigh(np.cov(points.T).reshape(points.shape[1], -1))
+    _, vectors = np.linalg.eigh(np.cov(points.T).reshape(points.shape[1], -1))
     return sorted(
         (_cut(points, sign * vectors[:, -1], epsilon, alpha) for sign in (1, -1)), key=lambda cut: cut.expanded
     )

@@ -42,7 +42,7 @@ class HalfSpace(Region):
 
     def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
         self.w = np.asarray(w, dtype=np.float64)
-        self.b, self.p = float(b), float(p)
+        self.b, self.p = (_number(name, value) for name, value in (("b", b), ("p", p)))
         if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
             msg = f"w has shape {self.w.shape}; allowed: a vector of finite numbers, not all of them 0"
             raise InputError(msg)
@@ -82,6 +82,14 @@ class HalfSpace(Region):
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         return cls(ds["w"].values, float(ds["b"]), float(ds["p"]))
+
+
+def _number(name: str, value: object) -> float:
+    try:
+        return float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
+    except (TypeError, ValueError) as error:
+        msg = f"{name} is {value!r}; allowed: a number"
+        raise InputError(msg) from error
 
 
 def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:

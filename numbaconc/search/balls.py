@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import math
 import time
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, check_count
-from numbaconc.files import check_writable, replacing
+from numbaconc.files import check_writable, read_npz, replacing
 from numbaconc.kernels.balls import (
     best_balls,
     center_distances,
@@ -303,13 +302,11 @@ class Greedy:
         self.path, self.settings = path, settings
         if not path.exists():
             return
-        try:
-            with np.load(path, allow_pickle=False) as kept:
-                theirs = json.loads(str(kept["settings"]))
-                state = {name: kept[name] for name in STATE}
-        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        state = read_npz(path)
+        if state is None or not {"settings", *STATE} <= state.keys():
             msg = f"checkpoint {str(path)!r} cannot be read; allowed: a file that a search of balls wrote, or a new one"
-            raise InputError(msg) from error
+            raise InputError(msg)
+        theirs = json.loads(str(state.pop("settings")))
         for name, value in settings.items():
             if theirs.get(name) != value:
                 msg = (

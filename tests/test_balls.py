@@ -1,0 +1,954 @@
+"""Algorithm 2 and unions of balls against plain loops, ball by ball, and the laws that they must obey."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import oracles_l2 as oracles
+import pytest
+from conftest import blobs, grey, images, needs_jit
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from tqdm import tqdm
+
+import numbaconc as nc
+from numbaconc.cli import main
+from numbaconc.errors import InputError
+from numbaconc.kernels import balls as kernels
+from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.search import balls as search
+
+LEVELS = (0.3, 1, 2, 3.5, 5, 8, 40.25, 300)  # strengths in grey levels
+BIG = np.iinfo(np.int32).max
+
+
+def cloud(n, d, seed, n_blobs=7, spread=20):
+    """Clustered uint8 points without the many duplicates of `blobs`."""
+    rng = np.random.default_rng(seed)
+    middles = rng.integers(60, 196, (n_blobs, d))
+    X = middles[rng.integers(0, n_blobs, n)] + np.rint(rng.normal(0, spread, (n, d)))
+    return X.clip(0, 255).astype(np.uint8)
+
+
+def same(found, expected):
+    """Equal, type and all."""
+    assert found.dtype == expected.dtype
+    np.testing.assert_array_equal(found, expected)
+
+
+def refused(call, *words):
+    with pytest.raises(InputError) as error:
+        call()
+    text = str(error.value)
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+
+
+# Kernels
+
+
+@given(X=grey(n=(1, 8), d=(1, 40)))
+def test_squared_lengths_of_shifted_rows(X):
+    same(kernels.shifted_norms(X), oracles.shifted_norms(X))
+
+
+def test_squared_lengths_of_the_widest_rows():
+    X = np.zeros((2, 2**15), np.uint8)
+    same(kernels.shifted_norms(X), np.full(2, 2**29, np.int32))
+
+
+@given(
+    shape=st.tuples(st.integers(1, 4), st.integers(1, 4)),
+    seed=st.integers(0, 999),
+    first=st.booleans(),
+    start=st.integers(0, 2),
+)
+def test_products_are_joined_to_distances(shape, seed, first, start):
+    rng = np.random.default_rng(seed)
+    products = rng.integers(-(2**24), 2**24, shape).astype(np.float32)
+    norms = [rng.integers(0, 2**28, size, dtype=np.int32) for size in shape]
+    found = rng.integers(0, 2**20, (shape[0], shape[1] + 3), dtype=np.int32)
+    expected = found.copy()
+    kernels.join_products(products, *norms, first, start, found)
+    oracles.join_products(products, *norms, first, start, expected)
+    same(found, expected)
+
+
+@given(X=grey(n=(1, 8), d=(1, 40)), seed=st.integers(0, 99), start=st.integers(0, 2), as_float=st.booleans())
+def test_distances_from_centers(X, seed, start, as_float):
+    rng = np.random.default_rng(seed)
+    points = X.astype(np.float32) / np.float32(8) if as_float else X
+    centers = np.concatenate([points[:1].astype(np.float64), rng.integers(-40, 300, (2, X.shape[1])) / 4])
+    found = np.full((3, len(X) + 3), -1.0)
+    expected = found.copy()
+    kernels.center_distances(points, centers, start, found)
+    oracles.center_distances(points, centers, start, expected)
+    same(found, expected)  # quarters of levels: sums are exact in any order
+    assert found[0, start] == 0
+
+
+def test_equal_points_are_equally_far():
+    X = np.random.default_rng(0).random((40, 37)).astype(np.float32)[np.arange(80) % 40]
+    found = np.empty((80, 80))
+    kernels.center_distances(X, X.astype(np.float64), 0, found)
+    np.testing.assert_array_equal(found[:40], found[40:])
+    np.testing.assert_array_equal(found[:, :40], found[:, 40:])
+    np.testing.assert_array_equal(found, found.T)
+
+
+@settings(max_examples=200)
+@given(
+    key=st.one_of(st.integers(0, 400), st.integers(0, 2**31 - 1), st.integers(0, 2000).map(lambda r: r * r)),
+    strength=st.one_of(st.sampled_from(LEVELS), st.floats(1e-6, 1000), st.integers(1, 1000).map(float)),
+)
+def test_the_largest_square_within_reach(key, strength):
+    found = kernels.expand_key(float(key), strength, True)
+    expected = oracles.expand_key(key, strength, True)
+    assert found == expected or min(found, expected) > BIG  # more than any squared distance is as good as any other
+    limit = math.sqrt(key) + strength
+    assert found == math.floor(found)
+    if expected <= BIG:
+        assert math.sqrt(found) <= limit < math.sqrt(found + 1)
+        if math.isqrt(key) ** 2 == key and strength == math.floor(strength):
+            assert found == (math.isqrt(key) + strength) ** 2
+    assert kernels.expand_key(math.sqrt(key), strength, False) == limit
+
+
+@st.composite
+def states(draw):
+    """What `best_balls` is given: many ties, at any scale."""
+    n, squared = draw(st.integers(1, 14)), draw(st.booleans())
+    shape = draw(st.integers(1, 4)), n
+    small, top = st.integers(0, draw(st.sampled_from([0, 1, 6, 60]))), st.integers(BIG - 3, BIG)
+    if squared:
+        keys = draw(hnp.arrays(np.int32, shape, elements=draw(st.sampled_from([small, top, st.one_of(small, top)]))))
+    else:
+        keys = draw(hnp.arrays(np.int32, shape, elements=small)) * draw(st.sampled_from([1e-20, 0.1, 1.0, 1e20]))
+    free, fresh = (draw(hnp.arrays(np.bool_, n)) for _ in range(2))
+    free[draw(st.integers(0, n - 1))] = True
+    k_high = draw(st.integers(1, int(free.sum())))
+    k_low = draw(st.integers(1, k_high))
+    floors = np.array(sorted(draw(st.sets(st.integers(1, k_low), min_size=1))), np.int64)
+    strength = draw(st.sampled_from([1e-20, 0.3, 1.0, 2.0, 5.0, 1e5]))
+    return keys, squared, free, fresh, strength, k_low, k_high, floors
+
+
+@settings(max_examples=200)
+@given(state=states())
+def test_best_balls(state):
+    found, expected = kernels.best_balls(*state), oracles.best_balls(*state)
+    if state[1]:  # a reach beyond any squared distance is as good as any other
+        found, expected = ((*three, np.minimum(reach, BIG)) for *three, reach in (found, expected))
+    for ours, theirs in zip(found, expected, strict=True):
+        same(ours, theirs)
+
+
+@needs_jit
+@pytest.mark.parametrize("squared", [True, False])
+@pytest.mark.parametrize("spread", [3, 40, 5000, 2_000_000])
+def test_best_balls_among_more_points(squared, spread):
+    rng = np.random.default_rng(spread)
+    keys = rng.integers(0, spread, (5, 600)).astype(np.int32)
+    keys[0, :300] = 0
+    keys[1, 7] = BIG  # far from the rest
+    keys[2] = 3
+    free, fresh = rng.random(600) < 0.8, rng.random(600) < 0.6
+    floors = np.array([1, 2, 9, 20], np.int64)
+    keys = keys if squared else np.sqrt(keys)
+    for strength in (0.5, 30.0, 1000.0):
+        for ranks in ((20, 20), (20, 100), (50, int(free.sum()))):
+            state = keys, squared, free, fresh, strength, *ranks, floors
+            found, expected = kernels.best_balls(*state), oracles.best_balls(*state)
+            for ours, theirs in zip(found[:3], expected[:3], strict=True):
+                same(ours, theirs)
+            top = BIG if squared else math.inf
+            same(np.minimum(found[3], top), np.minimum(expected[3], top))
+
+
+# The search, ball by ball
+
+
+def check_balls(found, expected, X, unit=255):
+    """The same balls in the same order, and what was said of them holds when it is measured."""
+    n = len(X)
+    region = found.region
+    assert region.center_indices.tolist() == expected.centers
+    np.testing.assert_allclose(region.centers, X[expected.centers] / np.float64(unit), rtol=1e-15)
+    radii = [math.sqrt(key) for key in expected.keys] if X.dtype == np.uint8 else expected.keys
+    np.testing.assert_allclose(region.radii * unit, radii, rtol=4e-16, atol=0)
+    for name in ("covered", "expanded", "objective"):
+        values = getattr(found, name)
+        assert values.dtype == np.int64
+        assert values.tolist() == getattr(expected, name), name
+    assert (found.risk, found.adversarial_risk) == (expected.covered[-1] / n, expected.expanded[-1] / n)
+
+
+def check_search(X, levels, alpha, n_sets, delta=0.0):
+    epsilon = levels / 255
+    found = nc.search_balls(X, epsilon, alpha, n_sets, delta)
+    expected = oracles.search_balls(X, epsilon, alpha, n_sets, delta)
+    check_balls(found, expected, X)
+    on_train = found.region.measure(X, epsilon)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+    assert alpha * (1 - 1e-12) <= found.risk <= found.adversarial_risk
+    return found, expected
+
+
+@st.composite
+def lumps(draw, n=(4, 24), d=(1, 3)):
+    """Few distinct uint8 points, some of them many times over, in any order."""
+    n, d = draw(st.integers(*n)), draw(st.integers(*d))
+    distinct = draw(hnp.arrays(np.uint8, (draw(st.integers(1, 6)), d), elements=st.sampled_from([0, 3, 4, 9, 100])))
+    return distinct[draw(st.lists(st.integers(0, len(distinct) - 1), min_size=n, max_size=n))]
+
+
+def search_settings(n):
+    """Settings with a target below n, drawn with `data`."""
+    return st.tuples(
+        st.integers(1, n - 1).map(lambda count: count / n), st.integers(1, 6), st.sampled_from([0, 0.05, 0.25, 1])
+    ).filter(lambda chosen: oracles.target(n, chosen[0], chosen[2]) < n)
+
+
+@settings(max_examples=200)
+@given(
+    data=st.data(),
+    X=st.one_of(grey(n=(3, 24), d=(1, 3)), lumps(), grey(n=(3, 14), d=(17, 17))),
+    levels=st.sampled_from(LEVELS),
+)
+def test_the_search_finds_the_balls_of_the_plain_loops(data, X, levels):
+    check_search(X, levels, *data.draw(search_settings(len(X))))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", [1024, 1025, 1030, 2100])
+@pytest.mark.parametrize("palette", [(0, 255), (0, 1, 254, 255), range(256)], ids=["ends", "nearly", "any"])
+def test_distances_of_wide_points_are_exact(d, palette):
+    X = np.random.default_rng(d).choice(np.array(palette, np.uint8), (14, d))
+    X[7:10] = X[:3]
+    X[7:10, -1] ^= 1  # one level away
+    X[10] = X[0]
+    check_search(X, 1, 0.3, 2)
+    check_search(X, 30.5, 0.7, 3, 0.25)
+
+
+@needs_jit
+def test_squares_that_int32_does_not_hold():
+    X = np.zeros((7, 33100), np.uint8)
+    X[1:4] = 255
+    X[2, 0] = X[5, 1] = X[6, 2] = 3
+    check_search(X, 3, 0.5, 2)
+    check_search(X, 255 * math.sqrt(33100), 0.3, 2)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "count", "n_sets", "fewest"),
+    [
+        ((20, 8, 2), 30, 5, [6, 3, 1]),
+        ((12, 3, 3, 2), 20, 4, [5, 3, 3, 2]),
+        ((9, 1), 12, 6, [2, 1, 1, 1]),
+        ((50,), 30, 5, [6]),
+    ],
+)
+def test_a_first_ball_that_covers_more_than_its_share(sizes, count, n_sets, fewest):
+    """Then the fewest points of the next balls fall, and smaller balls come in than any that was looked at."""
+    lumps = [np.full((size, 2), 20 * i) for i, size in enumerate(sizes)]
+    loose = np.stack([np.arange(100, 250, 5), 250 - np.arange(30) ** 2 % 61], axis=1)
+    X = np.concatenate([*lumps, loose]).astype(np.uint8)
+    _, expected = check_search(X, 1, count / len(X), n_sets)
+    assert expected.fewest == fewest
+    assert expected.covered[0] == sizes[0]
+    for levels in (4, 7.5, 29, 60):
+        for points in (X, X[::-1].copy()):
+            check_search(points, levels, count / len(X), n_sets)
+
+
+def whole_floats(shape):
+    return hnp.arrays(np.float32, shape, elements=st.integers(-3, 6).map(float))
+
+
+@settings(max_examples=100)
+@given(
+    data=st.data(),
+    X=st.tuples(st.integers(3, 20), st.integers(1, 4)).flatmap(whole_floats),
+    epsilon=st.sampled_from([0.25, 1, 2, 3.5, 50]),
+    scale=st.sampled_from([0.125, 1, 8]),
+)
+def test_the_search_among_floats(data, X, epsilon, scale):
+    sample = nc.Sample(X * np.float32(scale), 1.0)
+    chosen = data.draw(search_settings(len(X)))
+    found = nc.search_balls(sample, epsilon * scale, *chosen)
+    expected = oracles.search_balls(sample.X, epsilon * scale, *chosen)
+    check_balls(found, expected, sample.X, unit=1)
+    on_train = found.region.measure(sample, epsilon * scale)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_search_among_floats_of_no_grid(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.random((40, 7)).astype(np.float32)
+    X[30:] = X[rng.integers(0, 30, 10)]
+    found = nc.search_balls(X, 0.2, 0.3, 4, 0.1)
+    expected = oracles.search_balls(X, 0.2, 0.3, 4, 0.1)
+    assert found.region.center_indices.tolist() == expected.centers
+    np.testing.assert_allclose(found.region.radii, expected.keys, rtol=1e-14)
+    assert (found.covered.tolist(), found.expanded.tolist()) == (expected.covered, expected.expanded)
+    on_train = found.region.measure(X, 0.2)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+
+
+@pytest.fixture
+def looked_at(monkeypatch):
+    """How many centers `best_balls` was asked about, a number for each call."""
+    asked = []
+
+    def counting(keys, *rest):
+        asked.append(len(keys))
+        return kernels.best_balls(keys, *rest)
+
+    monkeypatch.setattr(search, "best_balls", counting)
+    return asked
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    ("X", "levels", "alpha", "n_sets", "delta"),
+    [
+        (blobs(400, 2, 0, n_blobs=7, spread=20), 3, 0.2, 12, 0.25),  # a lump of 40
+        (blobs(450, 2, 4, n_blobs=7, spread=20), 1, 0.4, 20, 0),  # a lump of 45, and 9 needed
+        (cloud(500, 3, 1), 10, 0.05, 6, 0.05),
+        (cloud(600, 4, 2), 20.5, 0.1, 10, 0),
+        (cloud(450, 17, 3), 100, 0.2, 8, 0.25),
+    ],
+    ids=["400x2", "450x2", "500x3", "600x4", "450x17"],
+)
+def test_most_centers_need_no_second_look(X, levels, alpha, n_sets, delta, looked_at):
+    n, (found, _) = len(X), check_search(X, levels, alpha, n_sets, delta)
+    assert len(found.covered) > 3
+    assert sum(looked_at) >= n
+    assert sum(looked_at) < n + (len(found.covered) - 1) * n / 2
+
+
+BLOCKS = (
+    {"BATCH": 1, "FEW": 1},
+    {"BATCH": 7, "FEW": 2, "TILE": 5},
+    {"FEW": 1, "ROWS": 1},
+    {"BATCH": 5, "TILE": 1, "FEW": 2, "ROWS": 3},
+)
+
+
+@settings(max_examples=200)
+@given(
+    data=st.data(),
+    X=st.one_of(lumps(n=(8, 24)), grey(n=(8, 24), d=(1, 3))),
+    levels=st.sampled_from(LEVELS),
+    sizes=st.sampled_from(BLOCKS),
+    as_float=st.booleans(),
+)
+def test_nothing_is_missed_by_looking_at_few_centers(data, X, levels, sizes, as_float):
+    """With so few at a time, even small data show a bound that is too high."""
+    chosen = data.draw(search_settings(len(X)))
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in sizes.items():
+            patch.setattr(search, name, value)
+        if as_float:
+            points = nc.Sample(X.astype(np.float32), 1.0)
+            expected = oracles.search_balls(points.X, levels, *chosen)
+            check_balls(nc.search_balls(points, levels, *chosen), expected, points.X, unit=1)
+        else:
+            check_search(X, levels, *chosen)
+
+
+@needs_jit
+def test_several_blocks_as_they_are():
+    assert search.TILE < 2500
+    X = np.random.default_rng(0).integers(0, 256, (2500, 2)).astype(np.uint8)
+    found = nc.search_balls(X, 4 / 255, 0.02, 4)
+    covered, expanded = np.zeros(2500, bool), np.zeros(2500, bool)
+    for t, (center, radius) in enumerate(zip(found.region.center_indices, found.region.radii * 255, strict=True)):
+        squares = ((X.astype(np.int64) - X[center]) ** 2).sum(1)
+        square = np.rint(radius**2)
+        assert radius == pytest.approx(math.sqrt(square), rel=1e-15)
+        covered |= squares <= square
+        expanded |= np.sqrt(squares) <= math.sqrt(square) + 4
+        assert (covered.sum(), expanded.sum()) == (found.covered[t], found.expanded[t])
+
+
+# Laws
+
+
+@needs_jit
+@pytest.mark.skipif(available_threads() < 2, reason="one thread")
+@pytest.mark.parametrize("as_float", [False, True])
+def test_threads_change_nothing(as_float):
+    X = cloud(600, 9, 5)
+    X = nc.Sample(X / np.float32(7), 1.0) if as_float else X
+    found = []
+    for threads in (1, 2, 2):
+        with using_threads(threads):
+            one = nc.search_balls(X, 0.05 * (36 if as_float else 1), 0.1, 8, 0.1)
+        arrays = (
+            one.region.centers,
+            one.region.radii,
+            one.region.center_indices,
+            one.covered,
+            one.expanded,
+            one.objective,
+        )
+        found.append([array.tobytes() for array in arrays])
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize("seed", [40, 136, 310, 357, 380])
+def test_the_order_of_points_does_not_matter(seed):
+    X = images(40, 2, seed)
+    expected = oracles.search_balls(X, 30 / 255, 0.3, 3)
+    assert expected.rivals == [1, 1, 1]
+    rows = np.random.default_rng(seed).permutation(40)
+    found, moved = nc.search_balls(X, 30 / 255, 0.3, 3), nc.search_balls(X[rows], 30 / 255, 0.3, 3)
+    np.testing.assert_array_equal(moved.objective, found.objective)
+    np.testing.assert_array_equal(rows[moved.region.center_indices], found.region.center_indices)
+
+
+def test_of_equal_balls_the_first_point_wins():
+    """Any pair is worth nothing, seen from itself or, where it is the nearest, from the first point."""
+    X = np.array([[0], [100], [200], [50], [50], [200], [100], [0]], np.uint8)
+    for rows in (X, X[::-1].copy()):
+        found = nc.search_balls(rows, 2 / 255, 0.5, 2)
+        assert found.objective.tolist() == [0, 0]
+        assert found.region.center_indices.tolist() == [0, 0]
+        np.testing.assert_allclose(found.region.radii * 255, [0, 50])
+
+
+def test_of_equal_ranks_the_smallest_ball_wins():
+    """Every ball around 0 is worth nothing, whatever its rank."""
+    X = np.array([[0], [10], [20], [30], [200]], np.uint8)
+    for n_sets, radii in ((1, [20]), (2, [10, 20]), (3, [0, 10, 20])):
+        found = nc.search_balls(X, 1 / 255, 0.6, n_sets)
+        assert found.region.center_indices.tolist() == [0] * n_sets
+        np.testing.assert_allclose(found.region.radii * 255, radii)
+
+
+@given(X=grey(n=(4, 20), d=(1, 4)), seed=st.integers(0, 99), levels=st.sampled_from(LEVELS))
+def test_moving_all_points_changes_nothing(X, seed, levels):
+    X = X // 2
+    move = np.random.default_rng(seed).integers(0, 128, X.shape[1]).astype(np.uint8)
+    a, b, c = (nc.search_balls(points, levels / 255, 0.5, 3) for points in (X, X + move, 255 - X))
+    for other in (b, c):
+        np.testing.assert_array_equal(a.region.center_indices, other.region.center_indices)
+        np.testing.assert_array_equal(a.region.radii, other.region.radii)
+        np.testing.assert_array_equal(a.expanded, other.expanded)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_of_grey_levels_are_grey_levels(dtype):
+    X = blobs(60, 5, 1)
+    a, b = nc.search_balls(X, 0.1, 0.2, 4), nc.search_balls((X / 255).astype(dtype), 0.1, 0.2, 4)
+    assert a.region.radii.tobytes() == b.region.radii.tobytes()
+    assert a.region.centers.tobytes() == b.region.centers.tobytes()
+    assert a.expanded.tolist() == b.expanded.tolist()
+
+
+def test_epsilon_as_a_fraction():
+    X = blobs(60, 5, 1)
+    a, b = nc.search_balls(X, "8/255", 0.2, 4), nc.search_balls(X, 8 / 255, 0.2, 4)
+    assert (a.covered.tolist(), a.expanded.tolist()) == (b.covered.tolist(), b.expanded.tolist())
+
+
+def test_identical_points_are_one_ball():
+    found = nc.search_balls(np.full((20, 3), 9, np.uint8), 0.1, 0.3, 4)
+    assert found.region.radii.tolist() == [0]
+    assert (found.covered.tolist(), found.expanded.tolist(), found.objective.tolist()) == ([20], [20], [0])
+    assert (found.risk, found.adversarial_risk) == (1, 1)
+
+
+def test_an_epsilon_that_reaches_everything():
+    X = blobs(30, 3, 2)
+    found, _ = check_search(X, 500, 0.5, 3)
+    assert found.adversarial_risk == 1
+    assert found.expanded.tolist() == [30] * len(found.expanded)
+    assert found.risk >= 0.5
+
+
+def test_a_target_that_is_meant_to_be_whole():
+    """60 x 0.01 x 1.25 and the like are whole, whatever floats make of them."""
+    for n, alpha, delta, wanted in (
+        (80, 0.05, 0.25, 5),
+        (100, 0.07, 0.0, 7),
+        (100, 0.29, 0.0, 29),
+        (200, 0.1, 0.1, 22),
+    ):
+        assert oracles.target(n, alpha, delta) == wanted
+        X = np.arange(n, dtype=np.uint8)[:, None]
+        found = nc.search_balls(X, 1 / 255, alpha, wanted, delta)
+        assert found.covered.tolist() == list(range(1, wanted + 1))
+
+
+def test_one_more_than_a_whole_target():
+    X = np.arange(100, dtype=np.uint8)[:, None]
+    assert nc.search_balls(X, 1 / 255, 0.0701, 8).covered[-1] == 8
+    assert nc.search_balls(X, 1 / 255, 0.07, 7, 0.001).covered[-1] >= 8
+
+
+def test_a_bar_shows_balls_and_counts(monkeypatch):
+    shown = io.StringIO()
+    monkeypatch.setattr(
+        "numbaconc.progress.tqdm",
+        lambda *args, **kwargs: tqdm(
+            *args, **(kwargs | {"disable": False, "delay": 0, "mininterval": 0, "file": shown})
+        ),
+    )
+    found = nc.search_balls(blobs(60, 3, 0), 0.05, 0.3, 4, progress=True)
+    text = shown.getvalue()
+    assert "balls" in text
+    assert "covered" in text
+    assert "expanded" in text
+    assert str(found.covered[-1]) in text
+    assert str(found.expanded[-1]) in text
+
+
+# Unions of balls
+
+
+@given(
+    X=grey(n=(1, 12), d=(1, 6)),
+    seed=st.integers(0, 999),
+    n_balls=st.integers(1, 4),
+    as_float=st.booleans(),
+)
+def test_the_gap_is_the_distance_to_the_nearest_ball(X, seed, n_balls, as_float):
+    rng = np.random.default_rng(seed)
+    centers = rng.random((n_balls, X.shape[1]))
+    if as_float:  # as fine as the points
+        centers = centers.astype(np.float32)
+    region = nc.BallUnion(centers, rng.random(n_balls) / 2)
+    rows = (X / 255).tolist()
+    points = nc.Sample((X / 255).astype(np.float32) * np.float32(0.99), 1.0) if as_float else X
+    rows = points.X.tolist() if as_float else rows
+    expected = np.array(oracles.ball_gap(rows, region.centers.tolist(), region.radii.tolist()))
+    gap = region.gap(points)
+    assert gap.dtype == np.float64
+    np.testing.assert_allclose(gap, expected, rtol=1e-12, atol=1e-13)
+    for epsilon in (0.01, 0.2, 0.7):
+        assume((np.abs(expected) > 1e-9).all() and (np.abs(expected - epsilon) > 1e-9).all())
+        measured = region.measure(points, epsilon)
+        assert measured.risk == np.mean(gap <= 0)
+        assert measured.adversarial_risk == np.mean(gap <= epsilon)
+
+
+def test_points_on_the_rim_are_inside():
+    X = np.array([[3, 4], [5, 0], [4, 4], [6, 8], [10, 0], [8, 6], [7, 8], [0, 11]], np.uint8)
+    region = nc.BallUnion([[0, 0]], [5 / 255])
+    measured = region.measure(X, [5 / 255, "6/255", 4.99 / 255])
+    assert measured.risk.tolist() == [2 / 8] * 3
+    assert measured.adversarial_risk.tolist() == [6 / 8, 1, 3 / 8]
+
+
+@pytest.mark.parametrize("shift", [0, 1, 7, 100, 200])
+def test_rims_of_irrational_radius(shift):
+    """Radius √2 around a grid point: (1, 1) is on the rim; √2 + 2√2 = √18 ends at (3, 3), √8 + √2 too."""
+    center = np.array([[shift, shift]], np.uint8)
+    X = center + np.array([[1, 1], [2, 0], [3, 3], [4, 2], [5, 0]], np.uint8)
+    for square, epsilon, inside, within in (
+        (2, 2 * math.sqrt(2), 1, 3),
+        (8, math.sqrt(2), 2, 3),
+        (18, math.sqrt(2), 3, 5),
+    ):
+        measured = nc.BallUnion(center / 255, [math.sqrt(square) / 255]).measure(X, epsilon / 255 * (1 + 1e-13))
+        assert (measured.risk, measured.adversarial_risk) == (inside / 5, within / 5)
+
+
+@settings(max_examples=60)
+@given(X=lumps(n=(4, 20), d=(1, 4)), levels=st.sampled_from([1, 5, 6, 10.5]))
+def test_a_saved_region_measures_the_same(tmp_path_factory, X, levels):
+    found = nc.search_balls(X, levels / 255, 1 / len(X), 2)
+    path = tmp_path_factory.mktemp("region") / "balls.nc"
+    found.region.save(path)
+    again = nc.load_region(path)
+    assert isinstance(again, nc.BallUnion)
+    for name in ("centers", "radii", "center_indices"):
+        same(getattr(again, name), getattr(found.region, name))
+    measured = again.measure(X, levels / 255)
+    assert (measured.risk, measured.adversarial_risk) == (found.risk, found.adversarial_risk)
+
+
+def test_centers_off_the_data(tmp_path):
+    region = nc.BallUnion([[0.1, 0.2], [2, -3]], [0, 1.5])
+    assert region.center_indices.tolist() == [-1, -1]
+    region.save(tmp_path / "r.nc")
+    again = nc.load_region(tmp_path / "r.nc")
+    assert again.center_indices.tolist() == [-1, -1]
+    assert again.centers.tolist() == [[0.1, 0.2], [2, -3]]
+    assert again.radii.tolist() == [0, 1.5]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (([[0.0, 1.0]], [0.1, 0.2]), "radii"),
+        (([0.0, 1.0], [0.1]), "centers"),
+        (([[0.0, math.nan]], [0.1]), "centers"),
+        (([[0.0, 1.0]], [math.inf]), "radii"),
+        (([[0.0, 1.0]], [-0.1]), "radii"),
+        (([[0.0, 1.0]], [0.1], [1, 2]), "center_indices"),
+    ],
+)
+def test_impossible_balls(arguments, word):
+    refused(lambda: nc.BallUnion(*arguments), word)
+
+
+def test_a_region_refuses_points_of_another_width():
+    refused(lambda: nc.BallUnion([[0.0, 1.0]], [0.1]).measure(images(5, 3, 0), 0.1), "3", "2")
+
+
+# Bad input
+
+X60 = blobs(60, 6, seed=0)
+GOOD = {"epsilon": "8/255", "alpha": 0.1, "n_sets": 3}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *(("epsilon", value) for value in (0, -1, float("nan"), float("inf"), "a", "1/0", None)),
+        *(("alpha", value) for value in (0, 1, -0.1, 1.5, float("nan"), "a", None, 0.01)),
+        *(("n_sets", value) for value in (0, -1, 2.5, "a", None)),
+        *(("delta", value) for value in (-0.1, float("nan"), float("inf"), "a", None)),
+    ],
+)
+def test_impossible_settings(name, bad):
+    refused(lambda: nc.search_balls(X60, **(GOOD | {name: bad})), name, repr(bad))
+
+
+def test_a_target_of_all_points():
+    for alpha, delta in ((0.99, 0), (0.5, 1), (0.1, 9), (0.1, 1e300)):
+        refused(lambda alpha=alpha, delta=delta: nc.search_balls(X60, 0.1, alpha, 3, delta), "alpha", "60")
+    assert nc.search_balls(X60, 0.1, 59 / 60, 3).covered[-1] >= 59
+
+
+def test_bad_data_are_refused():
+    refused(lambda: nc.search_balls(X60.astype(np.int64), **GOOD), "int64", "scale")
+    refused(lambda: nc.search_balls(X60[:1], **GOOD), "1 row")
+    refused(lambda: nc.search_balls(np.full((9, 2), np.inf), **GOOD), "inf")
+
+
+# Checkpoints
+
+
+class Stop(Exception):
+    """An interruption."""
+
+
+def stopping(monkeypatch, name, calls):
+    """Let a function of the search's module work `calls` times; then it raises."""
+    work, left = getattr(search, name), [calls]
+
+    def once_more(*args, **kwargs):
+        if left[0] == 0:
+            raise Stop
+        left[0] -= 1
+        return work(*args, **kwargs)
+
+    monkeypatch.setattr(search, name, once_more)
+
+
+def identical(a, b):
+    for name in ("covered", "expanded", "objective"):
+        same(getattr(a, name), getattr(b, name))
+    for name in ("centers", "radii", "center_indices"):
+        same(getattr(a.region, name), getattr(b.region, name))
+    assert (a.risk, a.adversarial_risk) == (b.risk, b.adversarial_risk)
+
+
+LONG = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 8, "delta": 0.1}
+X90 = cloud(90, 3, 7)
+
+
+@pytest.mark.parametrize("as_float", [False, True])
+@pytest.mark.parametrize("function", ["best_balls", "replacing", "expand_key"])
+def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch):
+    """Wherever it stops, and however often."""
+    X = nc.Sample(X90 / np.float32(255) * np.float32(0.99), 1.0) if as_float else X90
+    whole = nc.search_balls(X, **LONG)
+    assert len(whole.covered) == 8
+    path, stops = tmp_path / "search.ckpt", 0
+    for calls in (*range(12), 10**9):
+        with monkeypatch.context() as patch:
+            stopping(patch, function, calls)
+            with contextlib.suppress(Stop):
+                identical(nc.search_balls(X, **LONG, checkpoint=path), whole)
+                break
+        stops += 1
+    assert stops > 0
+    identical(nc.search_balls(X, **LONG, checkpoint=path), whole)
+    fresh = tmp_path / "once.ckpt"
+    for calls in (1, 4, 9):
+        with monkeypatch.context() as patch, contextlib.suppress(Stop):
+            stopping(patch, function, calls)
+            nc.search_balls(X, **LONG, checkpoint=fresh)
+        identical(nc.search_balls(X, **LONG, checkpoint=fresh), whole)
+        fresh.unlink(missing_ok=True)
+
+
+def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
+    """What was kept with the last whole ball and what is looked at afterwards make up the whole search."""
+    path, kept = tmp_path / "search.ckpt", []
+    with monkeypatch.context() as patch:
+        work = search.replacing
+        patch.setattr(search, "replacing", lambda path: (kept.append((len(looked_at), sum(looked_at))), work(path))[1])
+        whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    path.unlink()
+    assert len(kept) == len(whole.covered) == 8
+    n_calls, total = len(looked_at), sum(looked_at)
+    assert total > kept[0][1] >= len(X90)
+    for calls in range(kept[0][0], n_calls, 2):
+        with monkeypatch.context() as patch:
+            stopping(patch, "best_balls", calls)
+            with pytest.raises(Stop):
+                nc.search_balls(X90, **LONG, checkpoint=path)
+        looked_at.clear()
+        identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
+        assert sum(looked_at) == total - max(looks for at, looks in kept if at <= calls)
+        path.unlink()
+
+
+def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at):
+    """What was looked at for the first ball is kept from time to time, here after every block."""
+    X = cloud(300, 2, 1, spread=40)
+    monkeypatch.setattr(search, "SAVE_EVERY", -1.0)
+    monkeypatch.setattr(search, "BATCH", 32)
+    whole = nc.search_balls(X, 0.2, 0.1, 3)
+    total = sum(looked_at)
+    for calls in (5, 15):
+        path = tmp_path / f"{calls}.ckpt"
+        with monkeypatch.context() as patch:
+            stopping(patch, "best_balls", calls)
+            with pytest.raises(Stop):
+                nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path)
+        looked_at.clear()
+        identical(nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path), whole)
+        assert sum(looked_at) < total
+        assert path.is_file()
+
+
+def test_a_finished_checkpoint_needs_no_search(tmp_path, monkeypatch):
+    path = tmp_path / "deep" / "search.ckpt"
+    whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    assert path.is_file()
+    stopping(monkeypatch, "best_balls", 0)
+    identical(nc.search_balls(X90, **LONG, checkpoint=str(path)), whole)
+
+
+OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "X": X90[::-1].copy()}
+
+
+@pytest.mark.parametrize("name", [*OTHER, "float", "fewer"])
+@pytest.mark.parametrize("calls", [9, 10**9], ids=["stopped", "finished"])
+def test_a_checkpoint_of_something_else(name, calls, tmp_path, monkeypatch):
+    path = tmp_path / "search.ckpt"
+    with monkeypatch.context() as patch, contextlib.suppress(Stop):
+        stopping(patch, "best_balls", calls)
+        nc.search_balls(X90, **LONG, checkpoint=path)
+    before = path.read_bytes()
+    arguments = {"X": X90} | LONG
+    if name in OTHER:
+        arguments[name] = OTHER[name]
+    else:
+        arguments["X"] = X90[:-1] if name == "fewer" else nc.Sample(X90.astype(np.float32), 1 / 255)
+    named = f"{name} {LONG[name]}, not {OTHER[name]}" if name in LONG else "data"
+    refused(lambda: nc.search_balls(**arguments, checkpoint=path), path.name, named)
+    assert path.read_bytes() == before
+
+
+def test_a_broken_checkpoint(tmp_path):
+    path = tmp_path / "search.ckpt"
+    whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    good = path.read_bytes()
+    np.savez(tmp_path / "other.npz", X=X90)
+    for bad in (b"", b"\n", b"PK", good[:100], good[: len(good) // 2], good[:-1], bytes(300), b"x" * 50 + good[50:]):
+        path.write_bytes(bad)
+        refused(lambda: nc.search_balls(X90, **LONG, checkpoint=path), path.name)
+        assert path.read_bytes() == bad
+    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "other.npz"), "other.npz")
+    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path), tmp_path.name)
+    heads = [at + good.index(mark) for mark in (b"PK\x03\x04", b"PK\x01\x02") for at in range(46)]  # of a zip archive
+    for at in [*heads, *np.random.default_rng(0).integers(0, len(good), 40)]:
+        for bit in (1, 64):
+            path.write_bytes(good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :])
+            with contextlib.suppress(InputError):
+                identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
+
+
+def test_a_checkpoint_without_settings(tmp_path):
+    path = tmp_path / "search.ckpt"
+    nc.search_balls(X90, **LONG, checkpoint=path)
+    with np.load(path) as kept:
+        contents = dict(kept) | {"settings": np.array("{}")}
+    with path.open("wb") as file:
+        np.savez(file, **contents)
+    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=path), path.name)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="folders can be written to")
+def test_a_checkpoint_that_cannot_be_written(tmp_path, looked_at):
+    tmp_path.chmod(0o500)
+    try:
+        refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "c"), tmp_path.name)
+    finally:
+        tmp_path.chmod(0o700)
+    assert not looked_at
+
+
+def test_a_checkpoint_under_a_file(tmp_path, looked_at):
+    (tmp_path / "file").write_text("")
+    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "file" / "c"), "file")
+    assert not looked_at
+
+
+KILLED = """
+import sys, time
+import numpy as np
+import numbaconc as nc
+from numbaconc.search import balls
+work = balls.best_balls
+def slowly(*args):
+    time.sleep(0.1)
+    return work(*args)
+balls.best_balls = slowly
+balls.ROWS = 256
+nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
+"""
+
+
+@needs_jit
+@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
+def test_a_killed_search_goes_on(tmp_path, looked_at):
+    X, path = cloud(1500, 8, 3), tmp_path / "search.ckpt"
+    np.save(tmp_path / "X.npy", X)
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "X.npy"), str(path)])
+    try:
+        seen, until = set(), time.monotonic() + 120
+        while len(seen) < 3 and child.poll() is None and time.monotonic() < until:
+            time.sleep(0.01)
+            with contextlib.suppress(FileNotFoundError):
+                seen.add(path.stat().st_mtime_ns)
+    finally:
+        child.send_signal(signal.SIGKILL)
+    assert child.wait() == -signal.SIGKILL
+    assert len(seen) == 3
+    resumed = nc.search_balls(X, 0.2, 0.3, 20, checkpoint=path)
+    looks = sum(looked_at)
+    assert len(resumed.covered) == 20
+    looked_at.clear()
+    identical(resumed, nc.search_balls(X, 0.2, 0.3, 20))
+    assert looks <= sum(looked_at) - len(X)  # the first pass over all was not done again
+
+
+# Measured end to end
+
+TRAIN, TEST = blobs(120, 4, 1, n_blobs=6), blobs(80, 4, 2, n_blobs=6)
+
+
+def test_measure_searches_on_train_and_measures_on_both():
+    epsilons = [0.02, 0.1]
+    found = nc.find_regions(TRAIN, TEST, norm="l2", epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
+    ds = found.dataset
+    assert set(ds["risk"].dims) == {"dataset", "epsilon", "T", "split"}
+    assert ds["T"].values.tolist() == [4]
+    assert ds["epsilon"].values.tolist() == epsilons
+    assert (ds.attrs["norm"], ds.attrs["search"], ds.attrs["delta"]) == ("l2", "balls", 0.1)
+    for epsilon in epsilons:
+        alone = nc.search_balls(TRAIN, epsilon, 0.1, 4, 0.1)
+        region = found.regions[epsilon]
+        np.testing.assert_array_equal(region.radii, alone.region.radii)
+        here = ds.sel(epsilon=epsilon, T=4, dataset="data")
+        on_test = oracles.ball_gap((TEST / 255).tolist(), region.centers.tolist(), region.radii.tolist())
+        assert float(here["risk"].sel(split="train")) == alone.risk
+        assert float(here["adversarial_risk"].sel(split="train")) == alone.adversarial_risk
+        assert float(here["risk"].sel(split="test")) == sum(gap <= 0 for gap in on_test) / 80
+        assert float(here["adversarial_risk"].sel(split="test")) == sum(gap <= epsilon for gap in on_test) / 80
+    again = nc.measure(TRAIN, TEST, norm="l2", search="balls", epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
+    assert again.drop_attrs().identical(ds.drop_attrs())
+
+
+def test_several_epsilons_keep_their_checkpoints_apart(tmp_path, monkeypatch):
+    settings = {"norm": "l2", "epsilon": [0.02, 0.1], "alpha": 0.1, "n_sets": 4, "checkpoint": tmp_path / "c.ckpt"}
+    first = nc.measure(TRAIN, TEST, **settings)
+    stopping(monkeypatch, "best_balls", 0)
+    assert nc.measure(TRAIN, TEST, **settings).drop_attrs().identical(first.drop_attrs())
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"norm": "l2", "search": "rectangles"}, ("search", "'rectangles'")),
+        ({"norm": "linf", "search": "balls"}, ("search", "'balls'")),
+        ({"norm": "l2", "search": "ball"}, ("search", "did you mean 'balls'")),
+        ({"norm": "l3"}, ("norm", "'l3'")),
+        ({"norm": "l2", "q": 0.5}, ("q", "0.5")),
+        ({"norm": "l2", "restarts": 2}, ("restarts", "2")),
+        ({"norm": "linf", "delta": 0.1}, ("delta", "0.1")),
+        ({"norm": "linf", "checkpoint": "c"}, ("checkpoint", "'c'")),
+        ({"norm": "l2", "delta": -0.1}, ("delta", "-0.1")),
+    ],
+)
+def test_settings_that_do_not_fit(settings, words):
+    refused(lambda: nc.measure(TRAIN, TEST, **settings), *words)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A user's file, in the working folder."""
+    monkeypatch.chdir(tmp_path)
+    np.savez("own.npz", X_train=TRAIN, X_test=TEST)
+    return "own.npz"
+
+
+def test_the_command_line(own, capsys, tmp_path):
+    options = ["--epsilon", "0.1", "--alpha", "0.1", "--n-sets", "4", "--delta", "0.1", "--quiet"]
+    assert main(["measure", own, "--norm", "l2", *options, "--checkpoint", "c.ckpt"]) == 0
+    text = capsys.readouterr().out
+    alone = nc.search_balls(TRAIN, 0.1, 0.1, 4, 0.1)
+    assert "ℓ2" in text
+    assert "ℓ∞" not in text
+    assert f"{100 * alone.risk:.2f}%" in text
+    assert f"{100 * alone.adversarial_risk:.2f}%" in text
+    assert (tmp_path / "c.ckpt").is_file()
+    assert nc.open_results("own-l2.nc").attrs["search"] == "balls"
+    region = nc.load_region("own-l2-region.nc")
+    np.testing.assert_array_equal(region.radii, alone.region.radii)
+    assert main(["show", "own-l2.nc"]) == 0
+    assert "ℓ2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--norm", "l2", "--q", "0.5"], ("q", "0.5")),
+        (["--norm", "l2", "--search", "rectangles"], ("search", "'rectangles'")),
+        (["--norm", "linf", "--search", "balls"], ("search", "'balls'")),
+        (["--norm", "linf", "--delta", "0.1"], ("delta", "0.1")),
+        (["--norm", "l2", "--delta", "-0.1"], ("delta", "-0.1")),
+        (["--norm", "l2", "--alpha", "0.9", "--delta", "0.2"], ("alpha", "0.9")),
+        (["--norm", "l2", "--n-sets", "0"], ("n_sets", "0")),
+    ],
+)
+def test_a_command_line_that_does_not_fit(own, options, words, capsys, tmp_path):
+    assert main(["measure", own, "--quiet", *options]) != 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert len(said.err.strip().splitlines()) == 1
+    for word in words:
+        assert word in said.err
+    assert [path.name for path in tmp_path.iterdir()] == [own]
