@@ -369,6 +369,23 @@ def test_nothing_is_missed_by_looking_at_few_centers(data, X, levels, sizes, as_
             check_search(X, levels, *chosen)
 
 
+@pytest.mark.parametrize(
+    ("X", "levels", "count", "n_sets"),
+    [
+        ([10, 11, 8, 0, 11, 15], 5, 4, 4),
+        ([3, 6, 7, 6, 5, 2, 2, 2, 9, 2, 1, 9], 4, 4, 3),
+        ([8, 2, 3, 1, 4, 4, 6, 8], 4, 4, 2),
+        ([3, 4, 8, 6, 1, 6, 3, 3, 2, 6, 5, 7], 3, 5, 3),
+    ],
+    ids=str,
+)
+def test_a_point_at_exactly_a_centers_reach(X, levels, count, n_sets, monkeypatch):
+    """It was expanded by an earlier ball, and only without it the center wins."""
+    monkeypatch.setattr(search, "BATCH", 2)
+    monkeypatch.setattr(search, "FEW", 1)
+    check_search(np.array(X, np.uint8)[:, np.newaxis], levels, count / len(X), n_sets)
+
+
 @needs_jit
 def test_several_blocks_as_they_are():
     assert search.TILE < 2500
@@ -554,18 +571,38 @@ def test_points_on_the_rim_are_inside():
     assert measured.adversarial_risk.tolist() == [6 / 8, 1, 3 / 8]
 
 
-@pytest.mark.parametrize("shift", [0, 1, 7, 100, 200])
-def test_rims_of_irrational_radius(shift):
-    """Radius √2 around a grid point: (1, 1) is on the rim; √2 + 2√2 = √18 ends at (3, 3), √8 + √2 too."""
-    center = np.array([[shift, shift]], np.uint8)
-    X = center + np.array([[1, 1], [2, 0], [3, 3], [4, 2], [5, 0]], np.uint8)
-    for square, epsilon, inside, within in (
-        (2, 2 * math.sqrt(2), 1, 3),
-        (8, math.sqrt(2), 2, 3),
-        (18, math.sqrt(2), 3, 5),
-    ):
-        measured = nc.BallUnion(center / 255, [math.sqrt(square) / 255]).measure(X, epsilon / 255 * (1 + 1e-13))
-        assert (measured.risk, measured.adversarial_risk) == (inside / 5, within / 5)
+def sums_of_squares(top):
+    """For every whole number up to `top` a grid point whose squared length it is (Lagrange)."""
+    roots = range(math.isqrt(top) + 1)
+    found = {
+        a * a + b * b + c * c + e * e: (a, b, c, e)
+        for a in roots
+        for b in roots[: a + 1]
+        for c in roots[: b + 1]
+        for e in roots[: c + 1]
+    }
+    return np.array([found[square] for square in range(top + 1)], np.uint8)
+
+
+def test_rims_of_any_radius():
+    """A ball of squared radius k holds the points up to k, its expansion those with d <= r + epsilon as the search has it."""
+    X = sums_of_squares(1200)
+    strengths = [levels / 255 for levels in (1, 2, 3.5, 8, math.sqrt(2), math.sqrt(5), 2 * math.sqrt(2))]
+    for square in (*range(1, 200), 255, 1018, 1019, 1020, 1023):
+        measured = nc.BallUnion(np.zeros((1, 4)), [math.sqrt(square) / 255]).measure(X, strengths)
+        assert measured.risk.tolist() == [(square + 1) / 1201] * len(strengths)
+        for epsilon, risk in zip(strengths, measured.adversarial_risk.tolist(), strict=True):
+            within = math.sqrt(square) + oracles.strength_in_levels(epsilon)
+            assert risk == sum(math.sqrt(other) <= within for other in range(1201)) / 1201
+
+
+@pytest.mark.parametrize("radius", [15, 16])
+def test_centers_may_be_anywhere_on_the_grid(radius):
+    X = np.arange(256, dtype=np.uint8)[:, np.newaxis]
+    for center in range(256):
+        measured = nc.BallUnion([[center / 255]], [radius / 255]).measure(X, "7/255")
+        assert measured.risk * 256 == sum(abs(x - center) <= radius for x in range(256))
+        assert measured.adversarial_risk * 256 == sum(abs(x - center) <= radius + 7 for x in range(256))
 
 
 @settings(max_examples=60)
