@@ -15,7 +15,7 @@ BUCKETS = 4096  # of the histograms that ranks are found with
 
 
 @njit(nogil=True, cache=True)
-def shifted_norms(X):  # type: ignore[no-untyped-def]
+def shifted_norms(X):
     """Squared length of each point after 128 is taken from every level.
 
     Parameters
@@ -38,7 +38,7 @@ def shifted_norms(X):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def join_products(products, row_norms, column_norms, first, start, keys):  # type: ignore[no-untyped-def]
+def join_products(products, row_norms, column_norms, first, start, keys):
     """Turn inner products into squared distances: |x|² + |y|² - 2 xy, some coordinates at a time.
 
     Parameters
@@ -65,7 +65,7 @@ def join_products(products, row_norms, column_norms, first, start, keys):  # typ
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz"})
-def _square_sum(x, center):  # type: ignore[no-untyped-def]
+def _square_sum(x, center):
     total = 0.0
     for c in range(x.shape[0]):
         difference = np.float64(x[c]) - center[c]
@@ -74,7 +74,7 @@ def _square_sum(x, center):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def center_distances(X, centers, start, distances):  # type: ignore[no-untyped-def]
+def center_distances(X, centers, start, distances):
     """Distance in ℓ2 from each center to each point.
 
     Parameters
@@ -93,7 +93,7 @@ def center_distances(X, centers, start, distances):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True)
-def expand_key(key, strength, squared):  # type: ignore[no-untyped-def]
+def expand_key(key, strength, squared):
     """Return the largest key whose distance is at most `strength` more than that of `key`.
 
     Parameters
@@ -123,12 +123,12 @@ def expand_key(key, strength, squared):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _bucket(value, scale):  # type: ignore[no-untyped-def]
+def _bucket(value, scale):
     return min(np.int32(value * scale), BUCKETS - 1)
 
 
 @njit(cache=True)
-def _nearest(row, free, k, counts, near):  # type: ignore[no-untyped-def]
+def _nearest(row, free, k, counts, near):
     """Sort the `k` least keys of free points, and some more, into `near`; return how many there are.
 
     All that tie with the k-th are among them.
@@ -156,7 +156,7 @@ def _nearest(row, free, k, counts, near):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def _count_by_reach(row, fresh, reaches, first_rank, counts):  # type: ignore[no-untyped-def]
+def _count_by_reach(row, fresh, reaches, first_rank, counts):
     """Count the fresh points whose least sufficient reach is each of the ascending `reaches`."""
     low, high = reaches[0], reaches[-1]
     scale = BUCKETS / (high - low) if high > low else 0.0
@@ -184,7 +184,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):  # type: ignore[no
 
 
 @njit(nogil=True, cache=True)
-def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):  # type: ignore[no-untyped-def]
+def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
     """Each center's least objective, and lower bounds for what it may become later.
 
     With rank k the ball reaches the k-th nearest free point; its objective is the number of fresh

@@ -17,7 +17,7 @@ LANES = 16  # bytes in a vector: with 16, LLVM makes one psadbw of each absolute
 
 
 @intrinsic
-def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]  # noqa: ARG001
+def _l1_rows(typing, x, start, Y, first, stride, width):  # noqa: ARG001
     """Sum |x[start:][:width] - Y[first + r * stride:][:width]| for r < ROWS; `width` is a multiple of LANES.
 
     Generic vector IR: zext, subtract, abs, add, which LLVM turns into the processor's
@@ -25,7 +25,7 @@ def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-unty
     """
     signature = types.UniTuple(types.int32, ROWS)(x, start, Y, first, stride, width)
 
-    def codegen(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+    def codegen(context, builder, signature, arguments):
         byte, index, word = ir.IntType(8), ir.IntType(64), ir.IntType(32)
         narrow, wide = ir.VectorType(byte, LANES), ir.VectorType(word, LANES)
         start, first, stride, width = arguments[1], arguments[3], arguments[4], arguments[5]
@@ -42,7 +42,7 @@ def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-unty
             builder.module, ir.FunctionType(word, [wide]), f"llvm.vector.reduce.add.v{LANES}i32"
         )
 
-        def load(pointer, offset):  # type: ignore[no-untyped-def]
+        def load(pointer, offset):
             at = builder.bitcast(builder.gep(pointer, [offset]), narrow.as_pointer())
             return builder.zext(builder.load(at, align=1), wide)
 
@@ -63,7 +63,7 @@ def _l1_rows(typing, x, start, Y, first, stride, width):  # type: ignore[no-unty
     return signature, codegen
 
 
-def _l1_rows_plainly(x, start, Y, first, stride, width):  # type: ignore[no-untyped-def]
+def _l1_rows_plainly(x, start, Y, first, stride, width):
     """Say the same in NumPy: an intrinsic has no Python body."""
     here = x[start : start + width].astype(np.int64)
     return [np.abs(here - Y[first + r * stride :][:width]).sum() for r in range(ROWS)]
@@ -74,7 +74,7 @@ if config.DISABLE_JIT:
 
 
 @njit(cache=True)
-def _sift(heap, value):  # type: ignore[no-untyped-def]
+def _sift(heap, value):
     """Replace the largest entry of a max-heap by `value`."""
     k = heap.shape[0]
     here = 0
@@ -92,7 +92,7 @@ def _sift(heap, value):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def kth_l1_uint8(X, start, stop, k, include_self):  # type: ignore[no-untyped-def]
+def kth_l1_uint8(X, start, stop, k, include_self):
     """k-th least ℓ1 distance from rows start..stop-1 to all rows.
 
     Parameters
@@ -148,7 +148,7 @@ def kth_l1_uint8(X, start, stop, k, include_self):  # type: ignore[no-untyped-de
 
 
 @njit(parallel=True, cache=True)
-def kth_distance(X, start, stop, k, include_self, squared):  # type: ignore[no-untyped-def]
+def kth_distance(X, start, stop, k, include_self, squared):
     """k-th least ℓ1 (or squared ℓ2) distance from rows start..stop-1 to all rows, for floats and for ℓ2.
 
     Parameters
@@ -188,7 +188,7 @@ def kth_distance(X, start, stop, k, include_self, squared):  # type: ignore[no-u
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
-def _absolute_sum(x, y):  # type: ignore[no-untyped-def]
+def _absolute_sum(x, y):
     total = 0.0
     for c in range(x.shape[0]):
         total += abs(np.float64(x[c]) - np.float64(y[c]))
@@ -196,7 +196,7 @@ def _absolute_sum(x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
-def _square_sum(x, y):  # type: ignore[no-untyped-def]
+def _square_sum(x, y):
     total = 0.0
     for c in range(x.shape[0]):
         difference = np.float64(x[c]) - np.float64(y[c])

@@ -12,7 +12,7 @@ COLUMNS = 128  # coordinates in one block of a summary
 
 
 @njit(cache=True)
-def _distance_uint8(x, center, shift):  # type: ignore[no-untyped-def]
+def _distance_uint8(x, center, shift):
     total = np.int64(0)
     for low in range(0, x.shape[0], 1024):  # 1,024 terms below 2^21 fit into int32, which has twice the lanes
         here, there = x[low : low + 1024], center[low : low + 1024]
@@ -25,7 +25,7 @@ def _distance_uint8(x, center, shift):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def assign_uint8(X, centers, shift):  # type: ignore[no-untyped-def]
+def assign_uint8(X, centers, shift):
     """Nearest center of each point in ℓ1; the lowest index wins a tie.
 
     Parameters
@@ -60,7 +60,7 @@ def assign_uint8(X, centers, shift):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
-def _distance_float32(x, center):  # type: ignore[no-untyped-def]
+def _distance_float32(x, center):
     total = 0.0
     for c in range(x.shape[0]):
         total += abs(np.float64(x[c]) - np.float64(center[c]))
@@ -68,7 +68,7 @@ def _distance_float32(x, center):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def assign_float32(X, centers):  # type: ignore[no-untyped-def]
+def assign_float32(X, centers):
     """Nearest center of each point in ℓ1; the lowest index wins a tie.
 
     Parameters
@@ -98,7 +98,7 @@ def assign_float32(X, centers):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def sum_clusters(X, order, starts, zero):  # type: ignore[no-untyped-def]
+def sum_clusters(X, order, starts, zero):
     """Sum of the points of each cluster, coordinate by coordinate, in the order given.
 
     Parameters
@@ -130,7 +130,7 @@ def sum_clusters(X, order, starts, zero):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def bound_clusters(X, order, starts):  # type: ignore[no-untyped-def]
+def bound_clusters(X, order, starts):
     """Least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
 
     Parameters
@@ -163,7 +163,7 @@ def bound_clusters(X, order, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def median_clusters_uint8(X, order, starts):  # type: ignore[no-untyped-def]
+def median_clusters_uint8(X, order, starts):
     """Lower median of each cluster, coordinate by coordinate, by counting; 0 without points.
 
     Parameters
@@ -202,7 +202,7 @@ def median_clusters_uint8(X, order, starts):  # type: ignore[no-untyped-def]
 
 
 @njit(parallel=True, cache=True)
-def median_clusters_float32(X, order, starts):  # type: ignore[no-untyped-def]
+def median_clusters_float32(X, order, starts):
     """Lower median of each cluster, coordinate by coordinate, by sorting; 0 without points.
 
     Parameters

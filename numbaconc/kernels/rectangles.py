@@ -8,7 +8,7 @@ COLUMNS = 64  # coordinates looked at before a box is given up
 
 
 @njit(parallel=True, cache=True)
-def outside(X, lower, upper):  # type: ignore[no-untyped-def]
+def outside(X, lower, upper):
     """Signed ℓ∞ distance from each point to a union of boxes.
 
     min over boxes t of max over coordinates j of max(lower[t, j] - x[j], x[j] - upper[t, j])
