@@ -497,6 +497,7 @@ def test_an_epsilon_that_reaches_everything():
     assert found.risk >= 0.5
 
 
+@needs_jit
 def test_a_target_that_is_meant_to_be_whole():
     """60 x 0.01 x 1.25 and the like are whole, whatever floats make of them."""
     for n, alpha, delta, wanted in (
@@ -711,6 +712,7 @@ LONG = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 8, "delta": 0.1}
 X90 = cloud(90, 3, 7)
 
 
+@needs_jit
 @pytest.mark.parametrize("as_float", [False, True])
 @pytest.mark.parametrize("function", ["best_balls", "replacing", "expand_key"])
 def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch):
@@ -737,6 +739,7 @@ def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch
         fresh.unlink(missing_ok=True)
 
 
+@needs_jit
 def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
     """What was kept with the last whole ball and what is looked at afterwards make up the whole search."""
     path, kept = tmp_path / "search.ckpt", []
@@ -759,6 +762,7 @@ def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
         path.unlink()
 
 
+@needs_jit
 def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at):
     """What was looked at for the first ball is kept from time to time, here after every block."""
     X = cloud(300, 2, 1, spread=40)

@@ -4,17 +4,19 @@ A *key* says how far apart two points are: the squared distance as int32 for uin
 a whole number, or the distance itself as float64. Keys are compared, never the numbers made of them,
 so that ties are ties.
 
-No kernel here is parallel: they release the GIL, and the search runs them and the matrix products in
-threads of its own. (OpenMP and BLAS threads wait for each other, busily, at every step.)
+What fills keys tile by tile is not parallel: it releases the GIL, and the search runs it with the
+matrix products in threads of its own. (OpenMP and BLAS threads would wait for each other, busily, at
+every tile.)
 """
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 
 BUCKETS = 4096  # of the histograms that ranks are found with
+ROWS = 8  # centers that a thread evaluates at a time
 
 
-@njit(nogil=True, cache=True)
+@njit(parallel=True, cache=True)
 def shifted_norms(X):
     """Squared length of each point after 128 is taken from every level.
 
@@ -28,7 +30,7 @@ def shifted_norms(X):
         Exact for d up to 2^15.
     """
     norms = np.empty(X.shape[0], np.int32)
-    for i in range(X.shape[0]):
+    for i in prange(X.shape[0]):
         total = np.int32(0)
         for c in range(X.shape[1]):
             level = np.int32(np.int32(X[i, c]) - np.int32(128))
@@ -183,7 +185,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):
             counts[here] += 1
 
 
-@njit(nogil=True, cache=True)
+@njit(parallel=True, cache=True)
 def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
     """Each center's least objective, and lower bounds for what it may become later.
 
@@ -221,39 +223,40 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
     radius = np.empty(b, np.float64)
     least = np.empty((b, floors.shape[0]), np.int32)
     reach = np.empty(b, np.float64)
-    near = np.empty(n, np.float64)
-    buckets = np.empty(BUCKETS, np.int32)
-    first_rank = np.empty(BUCKETS + 1, np.int32)
-    counts = np.empty(k_high, np.int32)
-    reaches = np.empty(k_high, np.float64)
-    ends = np.empty(k_high, np.int32)
-    for i in range(b):
-        found = _nearest(keys[i], free, k_high, buckets, near)
-        n_balls = 0  # balls of distinct radii, with the number of free points in each
-        start = 0
-        while start < k_high:
-            end = start + 1
-            while end < found and near[end] == near[start]:
-                end += 1
-            reaches[n_balls] = expand_key(near[start], strength, squared)
-            ends[n_balls] = end
-            n_balls += 1
-            start = end
-        _count_by_reach(keys[i], fresh, reaches[:n_balls], first_rank, counts[:n_balls])
-        for ball in range(1, n_balls):
-            counts[ball] += counts[ball - 1]
-        reach[i] = reaches[n_balls - 1]
-        objective[i] = np.iinfo(np.int64).max
-        floor = floors.shape[0] - 1
-        lowest = np.iinfo(np.int32).max
-        for ball in range(n_balls - 1, -1, -1):
-            value = counts[ball] - ends[ball]
-            lowest = min(lowest, value)
-            if ends[ball] >= k_low and value <= objective[i]:
-                objective[i] = value
-                radius[i] = near[ends[ball] - 1]
-            before = ends[ball - 1] if ball > 0 else 0
-            while floor >= 0 and floors[floor] > before:
-                least[i, floor] = lowest
-                floor -= 1
+    for group in prange((b + ROWS - 1) // ROWS):
+        near = np.empty(n, np.float64)
+        buckets = np.empty(BUCKETS, np.int32)
+        first_rank = np.empty(BUCKETS + 1, np.int32)
+        counts = np.empty(k_high, np.int32)
+        reaches = np.empty(k_high, np.float64)
+        ends = np.empty(k_high, np.int32)
+        for i in range(group * ROWS, min(b, (group + 1) * ROWS)):
+            found = _nearest(keys[i], free, k_high, buckets, near)
+            n_balls = 0  # balls of distinct radii, with the number of free points in each
+            start = 0
+            while start < k_high:
+                end = start + 1
+                while end < found and near[end] == near[start]:
+                    end += 1
+                reaches[n_balls] = expand_key(near[start], strength, squared)
+                ends[n_balls] = end
+                n_balls += 1
+                start = end
+            _count_by_reach(keys[i], fresh, reaches[:n_balls], first_rank, counts[:n_balls])
+            for ball in range(1, n_balls):
+                counts[ball] += counts[ball - 1]
+            reach[i] = reaches[n_balls - 1]
+            objective[i] = np.iinfo(np.int64).max
+            floor = floors.shape[0] - 1
+            lowest = np.iinfo(np.int32).max
+            for ball in range(n_balls - 1, -1, -1):
+                value = counts[ball] - ends[ball]
+                lowest = min(lowest, value)
+                if ends[ball] >= k_low and value <= objective[i]:
+                    objective[i] = value
+                    radius[i] = near[ends[ball] - 1]
+                before = ends[ball - 1] if ball > 0 else 0
+                while floor >= 0 and floors[floor] > before:
+                    least[i, floor] = lowest
+                    floor -= 1
     return objective, radius, least, reach

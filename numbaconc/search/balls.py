@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 BATCH = 256  # centers whose distances to all points are held at once
 FEW = 32  # centers looked at first for every ball but the first; then twice as many, up to a batch
 TILE = 2048  # points in one matrix product
-ROWS = 16  # centers that a thread evaluates at a time
 SHIFT = 128  # taken off every level
 EXACT = 1024  # coordinates whose products of shifted levels float32 sums exactly: 1024 · SHIFT² = 2^24
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
@@ -239,7 +238,16 @@ class Greedy:
                 if (self.counted[rows] < len(self.order)).any():
                     self._recount(np.flatnonzero(can_win & (self.counted < len(self.order))), bound)
                     continue
-                objective, radii, self.least[rows], self.reach[rows] = self._look_at(rows, lowest_rank, missing)
+                objective, radii, self.least[rows], self.reach[rows] = best_balls(
+                    self.keys.to_all(rows, self.pool),
+                    self.keys.squared,
+                    self.free,
+                    self.fresh,
+                    self.strength,
+                    lowest_rank,
+                    missing,
+                    self.floors,
+                )
                 first = np.lexsort((rows, objective))[0]
                 if (objective[first], rows[first]) < (best, winner):
                     best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
@@ -249,24 +257,6 @@ class Greedy:
                 if time.monotonic() - saved > SAVE_EVERY:
                     self._save()
                     saved = time.monotonic()
-
-    def _look_at(self, rows: NDArray[np.intp], lowest_rank: int, highest_rank: int) -> list[NDArray[Any]]:
-        keys = self.keys.to_all(rows, self.pool)
-
-        def evaluate(start: int) -> tuple[NDArray[Any], ...]:
-            return best_balls(  # type: ignore[no-any-return]
-                keys[start : start + ROWS],
-                self.keys.squared,
-                self.free,
-                self.fresh,
-                self.strength,
-                lowest_rank,
-                highest_rank,
-                self.floors,
-            )
-
-        parts = self.pool.map(evaluate, range(0, len(rows), ROWS))
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _recount(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
         """Take the newly expanded points within reach off the bounds of the lowest of `rows`."""
