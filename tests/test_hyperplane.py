@@ -206,6 +206,17 @@ def test_points_on_the_border_are_outside(p, length):
     assert measured.adversarial_risk.tolist() == [28 / 41, 29 / 41] if length > 0 else [27 / 41, 28 / 41]
 
 
+@pytest.mark.parametrize("length", [1, 3, 7])
+def test_a_border_at_any_level_is_outside(length):
+    """Even where `length` times the level over 255 does not come back exactly."""
+    X = np.arange(256, dtype=np.uint8)[:, np.newaxis]
+    for level in range(256):
+        for b in (length * (level / 255), length * level / 255):
+            measured = nc.HalfSpace([length], b).measure(X, "8/255")
+            assert measured.risk * 256 == 255 - level
+            assert measured.adversarial_risk * 256 == min(256, 255 - level + 8)
+
+
 def test_euclidean_is_the_default():
     assert nc.HalfSpace([3, 4], 1).gap(np.zeros((1, 2), np.uint8))[0] == pytest.approx(0.2)
 
