@@ -448,3 +448,83 @@ def test_a_few_rows_of_the_other_tables():
 
 def test_there_is_no_table_6():
     assert published(6) == []
+
+
+@pytest.fixture(scope="module")
+def l2_tables(sets, data_dir, tmp_path_factory):
+    """Tables 2, 3 and 5 on small MNIST and CIFAR-10: the page's cells by (data set, method, ε), and the file."""
+    made = {}
+    for number in (2, 3, 5):
+        out = tmp_path_factory.mktemp("l2")
+        options = [
+            "--data-dir",
+            data_dir,
+            "--unverified-data",
+            "--out",
+            out,
+            "--quiet",
+            "--datasets",
+            "mnist",
+            "cifar10",
+        ]
+        ran = run_table(number, *options, *(["--restarts", 2, "--seed", 5] if number == 2 else []))
+        assert ran.status == 0, ran.err
+        page = (out / f"table{number}.md").read_text(encoding="utf-8")
+        header, _, *rows = [
+            [cell.strip() for cell in line[1:-1].split("|")] for line in page.splitlines() if "|" in line
+        ]
+        cells = {tuple(row[i] for i in (0, 1, 3)): dict(zip(header, row, strict=True)) for row in rows}
+        made[number] = cells, open_results(out / f"table{number}.nc")
+    return made
+
+
+@needs_jit
+def test_balls_are_the_search_s(l2_tables, sets):
+    page, ds = l2_tables[5]
+    assert set(ds["risk"].dims) == {"dataset", "epsilon", "T", "split"}
+    assert len(page) == 6
+    for (name, n_sets, alpha, delta), epsilons in (
+        (("mnist", 20, 0.01, 0.25), ("1.58", "3.16", "4.74")),
+        (("cifar10", 5, 0.05, 0.0), ("0.2453", "0.4905", "0.9810")),
+    ):
+        train, test = sets[name]
+        for epsilon in epsilons:
+            region = nc.search_balls(train, epsilon, alpha, n_sets, delta).region
+            row = page[name, "balls", epsilon]
+            for split, X in (("train", train), ("test", test)):
+                m = region.measure(X, epsilon)
+                here = ds.sel(dataset=name, epsilon=float(epsilon), T=n_sets, split=split)
+                assert (here["risk"], here["adversarial_risk"]) == (m.risk, m.adversarial_risk)
+                assert row[f"adv. risk {split}"] == f"{100 * m.adversarial_risk:.2f}"
+            assert row["off by"].endswith("pp")
+
+
+@needs_jit
+def test_two_searches_stand_side_by_side(l2_tables, sets):
+    page, ds = l2_tables[3]
+    assert ds["search"].values.tolist() == ["balls", "hyperplane"]
+    for epsilon in ("1.58", "3.16", "4.74"):
+        region = nc.search_hyperplane(sets["mnist"][0], epsilon, 0.01).region
+        m = region.measure(sets["mnist"][1], epsilon)
+        here = ds.sel(search="hyperplane", dataset="mnist", T=1, epsilon=float(epsilon), split="test")
+        assert (here["risk"], here["adversarial_risk"]) == (m.risk, m.adversarial_risk)
+        assert page["mnist", "hyperplane", epsilon]["risk test"] == f"{100 * m.risk:.2f}"
+    assert "q" in page["mnist", "balls", "1.58"]
+    assert ds["alpha"].sel(search="balls").values.tolist() == [0.01, 0.05]
+
+
+@needs_jit
+def test_trained_classifiers_stand_beside_regions(l2_tables):
+    page, ds = l2_tables[2]
+    assert page["mnist", "madry2018", "0.3"]["risk test"] == ""
+    assert page["mnist", "madry2018", "0.3"]["adv. risk test"] == ""
+    row = page["mnist", "rectangles", "0.3"]
+    here = ds.sel(search="rectangles", dataset="mnist", epsilon=0.3, T=10)
+    assert here["seed"].values.tolist() == [5, 6]
+    assert row["q"] == f"{float(here['q_found']):.3f}"
+    assert float(here["alpha"]) == 0.012
+    assert (here["risk"].sel(split="train", seed=5) >= 0.012).all()  # the q of the search with the first seed
+    values = 100 * here["risk"].sel(split="test").values
+    assert row["risk test"] == f"{values.mean():.2f} ± {values.std():.2f}"
+    balls = ds["risk"].sel(search="balls", dataset="mnist", epsilon=1.5, T=20, split="test")
+    assert balls.notnull().values.tolist() == [True, False]

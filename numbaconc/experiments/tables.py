@@ -6,6 +6,8 @@ import itertools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import xarray as xr
+
 from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
 from numbaconc.datasets import load_dataset
 from numbaconc.density import knn_radii
@@ -20,8 +22,6 @@ from numbaconc.words import VERIFIED_WORDS
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
-
-    import xarray as xr
 
     from numbaconc.arrays import Sample
     from numbaconc.datasets import Dataset
@@ -165,13 +165,13 @@ def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
     seeded = any("seed" in part.dims for part in parts)
     alike = []
     for part in parts:
-        ds = part
-        if "q" in ds.dims:
-            ds = ds.isel(q=0).reset_coords("q").rename(q="q_found")
-        ds = ds.expand_dims(
-            {dim: [value] for dim, value in (("T", 1), ("seed", seed)) if dim not in ds.dims and (dim == "T" or seeded)}
-        )
-        alike.append(ds.expand_dims(search=[part.attrs["search"]]))
+        missing = {"T": 1, "seed": seed} if seeded else {"T": 1}
+        ds = part.isel(q=0, drop=True) if "q" in part.dims else part
+        ds = ds.expand_dims({dim: [value] for dim, value in missing.items() if dim not in ds.dims})
+        ds = ds.expand_dims(search=[part.attrs["search"]])
+        if "q" in part.dims:
+            ds["q_found"] = xr.full_like(ds["risk"].isel(split=0, seed=0, drop=True), float(part["q"][0]))
+        alike.append(ds)
     return join_results(alike)
 
 
