@@ -11,3 +11,4 @@ numpydoc_show_class_members = False
 myst_heading_anchors = 2
 exclude_patterns = ["_build"]
 html_theme = "alabaster"
+suppress_warnings = ["myst.xref_missing"]  # the README links to files of the repository
