@@ -60,7 +60,7 @@ class BallSearch:
     region : BallUnion
         At most T balls around training points, in the order in which they were chosen.
     covered, expanded : ndarray, shape (n_balls,), int64
-        Training points in the balls so far (|S_init|) and in their expansions (|S_exp|), after each.
+        Training points in the balls so far (the size of S_init) and in their expansions (of S_exp), after each.
     objective : ndarray, shape (n_balls,), int64
         What each ball was worth when it was chosen: points newly expanded minus points newly covered.
     risk, adversarial_risk : float
