@@ -611,7 +611,7 @@ def test_showing_what_is_no_result(name):
 
 def test_no_command_and_an_unknown_one():
     refused(says=["COMMAND"])
-    refused("weigh", says=["'mesure'", "measure"])
+    refused("weigh", says=["'weigh'", "measure"])
     refused("data", says=["ACTION"])
 
 
