@@ -68,6 +68,22 @@ def search(n: int, epsilon: float) -> tuple[float, float, list[int]]:
     return float(words[0]), float(words[1]), [int(word) for word in words[2:]]
 
 
+def plot(sizes: list[int], seconds: dict[float, list[float]]) -> None:
+    """Write the plot of seconds against n."""
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    for epsilon, values in seconds.items():
+        axes.loglog(sizes, values, "o-", label=f"epsilon {epsilon}")
+    axes.loglog(sizes, values[-1] * (np.array(sizes) / sizes[-1]) ** 2, ":", color="0.5", label="proportional to n²")
+    axes.set_xticks(sizes, labels=[f"{n:,}" for n in sizes])
+    axes.minorticks_off()
+    axes.set_xlabel("training points n")
+    axes.set_ylabel("seconds")
+    axes.set_title("Algorithm 2 on MNIST, T = 20", fontsize="medium")
+    axes.legend()
+    figure.savefig(HERE / "balls.png", dpi=150)
+
+
 def main() -> None:
     """Measure, print, and write the table and the plot."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -94,17 +110,7 @@ def main() -> None:
             lines.append(f"| {n:,} | {epsilon} | {took:.2f} | {peak:.2f} | {beside} |")
             print(lines[-1], flush=True)
     (HERE / "balls.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    axes = figure.subplots()
-    for epsilon, values in seconds.items():
-        axes.loglog(options.sizes, values, "o-", label=f"epsilon {epsilon}")
-    sizes = np.array(options.sizes, dtype=float)
-    axes.loglog(sizes, values[-1] * (sizes / sizes[-1]) ** 2, ":", color="0.5", label="proportional to n²")
-    axes.set_xlabel("training points n")
-    axes.set_ylabel("seconds")
-    axes.set_title("Algorithm 2 on MNIST, T = 20", fontsize="medium")
-    axes.legend()
-    figure.savefig(HERE / "balls.png", dpi=150)
+    plot(options.sizes, seconds)
 
 
 if __name__ == "__main__":
