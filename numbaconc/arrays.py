@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, as_number
 from numbaconc.files import sha256_of_array
 
 GREY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
@@ -218,12 +218,10 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
         If it cannot be read, or is not positive and finite.
     """
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        epsilon = float(Fraction(value.strip())) if isinstance(value, str) else float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        epsilon = float(Fraction(value.strip())) if isinstance(value, str) else as_number(value)
+    except (ValueError, ZeroDivisionError, OverflowError):
         epsilon = math.nan
-    if not (0 < epsilon < math.inf):
+    if isinstance(value, bool) or not (0 < epsilon < math.inf):
         msg = f'{name} is {value!r}; allowed: a positive number, or a fraction such as "8/255"'
         raise InputError(msg)
     return epsilon

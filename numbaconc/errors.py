@@ -41,6 +41,14 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None,
     return int(number)
 
 
+def as_number(value: object) -> float:
+    """Return what is given as a float; NaN, which no check allows, if it is not a number."""
+    try:
+        return float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
+    except (TypeError, ValueError, OverflowError):
+        return math.nan
+
+
 def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
     """Return a number in (0, 1), or in (0, 1] where one is allowed.
 
@@ -49,10 +57,7 @@ def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
     InputError
         If `value` is not a number, or outside.
     """
-    try:
-        number = float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
-    except (TypeError, ValueError):
-        number = math.nan
+    number = as_number(value)
     if not (0 < number < 1 or (one_allowed and number == 1)):
         msg = f"{name} is {value!r}; allowed: a number in (0, 1{']' if one_allowed else ')'}"
         raise InputError(msg)

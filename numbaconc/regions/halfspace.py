@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, as_number
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
@@ -42,15 +42,15 @@ class HalfSpace(Region):
 
     def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
         self.w = np.asarray(w, dtype=np.float64)
-        self.b, self.p = (_number(name, value) for name, value in (("b", b), ("p", p)))
+        self.b, self.p = as_number(b), as_number(p)
         if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
             msg = f"w has shape {self.w.shape}; allowed: a vector of finite numbers, not all of them 0"
             raise InputError(msg)
         if not math.isfinite(self.b):
-            msg = f"b is {self.b}; allowed: a finite number"
+            msg = f"b is {b!r}; allowed: a finite number"
             raise InputError(msg)
         if not self.p >= 1:
-            msg = f"p is {self.p}; allowed: a number from 1, or infinity"
+            msg = f"p is {p!r}; allowed: a number from 1, or infinity"
             raise InputError(msg)
 
     def __repr__(self) -> str:
@@ -82,14 +82,6 @@ class HalfSpace(Region):
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         return cls(ds["w"].values, float(ds["b"]), float(ds["p"]))
-
-
-def _number(name: str, value: object) -> float:
-    try:
-        return float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
-    except (TypeError, ValueError) as error:
-        msg = f"{name} is {value!r}; allowed: a number"
-        raise InputError(msg) from error
 
 
 def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:

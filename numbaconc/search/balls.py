@@ -19,7 +19,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError, check_count
+from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.files import check_writable, read_npz, replacing
 from numbaconc.kernels.balls import (
     best_balls,
@@ -136,10 +136,7 @@ def search_balls(
 
 
 def _check_delta(delta: object) -> float:
-    try:
-        number = float(delta)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
-    except (TypeError, ValueError):
-        number = math.nan
+    number = as_number(delta)
     if not 0 <= number < math.inf:
         msg = f"delta is {delta!r}; allowed: a number of at least 0"
         raise InputError(msg)
