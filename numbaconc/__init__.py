@@ -13,6 +13,7 @@ from numbaconc.results import open_results, save_results
 from numbaconc.search.balls import BallSearch, search_balls
 from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
 from numbaconc.search.rectangles import RectangleSearch, Tried, cover_rectangles, search_rectangles
+from numbaconc.sweep.run import run_sweep
 
 __version__ = version("numbaconc")
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "measure",
     "open_results",
     "parse_epsilon",
+    "run_sweep",
     "save_results",
     "search_balls",
     "search_hyperplane",

@@ -1,4 +1,4 @@
-"""The command line: `numbaconc measure | show | data`."""
+"""The command line: `numbaconc measure | sweep | show | data`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.arrays import parse_epsilons
-from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
+from numbaconc.console import EXIT_BAD_INPUT, EXIT_SOME_FAILED, Parser, add_data_options, reporting, say, tell
 from numbaconc.errors import InputError, check_count
 from numbaconc.files import cache_dir, check_writable
 
@@ -34,6 +34,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"numbaconc {version('numbaconc')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_measure(commands)
+    _add_sweep(commands)
     _add_show(commands)
     _add_data(commands)
     return parser
@@ -100,8 +101,8 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.datasets import load_dataset
     from numbaconc.measurement import find_regions
     from numbaconc.plotting import plot_measurement
-    from numbaconc.results import save_results
-    from numbaconc.words import VERIFIED_WORDS, as_json, describe
+    from numbaconc.results import VERIFIED_WORDS, save_results
+    from numbaconc.words import as_json, describe
 
     epsilons = parse_epsilons(options.epsilon or "0.1")
     outputs = _outputs(options, epsilons)
@@ -187,9 +188,47 @@ def _subsample(train: Sample, n: int | None, seed: int) -> Sample:
     return train.subsample(check_count("--max-train", n, 2), check_count("seed", seed, 0))
 
 
+def _add_sweep(commands: Any) -> None:  # noqa: ANN401
+    parser = commands.add_parser(
+        "sweep",
+        help="measure a grid of cases into one file, resumable",
+        description="Measure all combinations of the values that a TOML file gives for dataset, epsilon, T, q, seed, "
+        "alpha and search. Finished cases are on disk at once: after a kill the same command goes on.",
+    )
+    add = parser.add_argument
+    add("config", metavar="CONFIG.toml", help="the grid: keys as for numbaconc.run_sweep")
+    add("--out", metavar="FILE.nc", help="result file (default: the grid's name with .nc, here)")
+    add("--workers", type=int, metavar="N", help="run jobs in N processes (default: here, one after the other)")
+    add("--threads", type=int, metavar="N", help="threads for the kernels of each job (default: the cores shared)")
+    add_data_options(parser)
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(run=_sweep)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from numbaconc.sweep.grid import load_grid
+    from numbaconc.sweep.run import run_sweep
+    from numbaconc.words import describe, failures
+
+    out = Path(options.out or Path(options.config).with_suffix(".nc").name)
+    ds = run_sweep(
+        load_grid(options.config),
+        out,
+        executor=options.workers,
+        progress=not options.quiet,
+        data_dir=options.data_dir,
+        verify=not options.unverified_data,
+        threads=options.threads,
+        cache_dir=cache_dir(),
+    )
+    say(describe(ds))
+    say(f"\nresult:  {out}")
+    return EXIT_SOME_FAILED if failures(ds) else 0
+
+
 def _add_show(commands: Any) -> None:  # noqa: ANN401
-    parser = commands.add_parser("show", help="print a result file", description="Print what a result file holds.")
-    parser.add_argument("file", help="a netCDF file that numbaconc wrote")
+    parser = commands.add_parser("show", help="print result files", description="Print what result files hold.")
+    parser.add_argument("file", nargs="+", help="a netCDF file that numbaconc wrote; several are joined")
     parser.add_argument("--json", action="store_true", help="print JSON instead of words")
     parser.set_defaults(run=_show)
 
@@ -198,7 +237,7 @@ def _show(options: argparse.Namespace) -> int:
     from numbaconc.results import open_results
     from numbaconc.words import as_json, describe, provenance_lines
 
-    ds = open_results(options.file)
+    ds = open_results(options.file if len(options.file) > 1 else options.file[0])
     if options.json:
         say(json.dumps(as_json(ds), indent=2))
     else:

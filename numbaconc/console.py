@@ -17,6 +17,7 @@ from numbaconc.kernels.threads import announcing_compilation
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numbaconc.regions import Region
 
 SEARCHES = {"linf": ("rectangles",), "l2": ("balls", "hyperplane")}  # by norm; the first is its default
+COORDINATES = {"rectangles": ("T", "q", "seed"), "balls": ("T",), "hyperplane": ()}  # besides dataset and epsilon
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
 
@@ -187,7 +188,7 @@ def find_regions(
             found = list(_balls(sample, epsilons, alpha, n_sets, delta, checkpoint, progress))
             case["T"] = n_sets
         else:
-            found = [_hyperplane(sample, strength, alpha) for strength in epsilons]
+            found = [find_hyperplane(sample, strength, alpha) for strength in epsilons]
         ds, regions = _lay_out(found, samples, case, alpha, progress)
     settings |= {
         "data_sha256": f"train {sample.sha256}, test {samples['test'].sha256}",
@@ -212,16 +213,9 @@ def _check_fits(search: str, **given: tuple[Any, Any]) -> None:
 def _rectangles(
     coverings: Coverings, epsilons: list[float], q: float | None, alpha: float, restarts: int
 ) -> Iterator[Found]:
-    sample, progress = coverings.sample, coverings.progress
-    for _ in bar(range(restarts), what="restarts", shown=progress and restarts > 1):
+    for _ in bar(range(restarts), what="restarts", shown=coverings.progress and restarts > 1):
         for epsilon in epsilons:
-            if q is None:
-                best = coverings.search(epsilon, alpha)
-                yield Found(epsilon, best.region, best.risk, best.adversarial_risk, coverings.seed, best.q)
-            else:
-                region = coverings.region(q, epsilon)
-                on_train = region.measure(sample, epsilon)
-                yield Found(epsilon, region, float(on_train.risk), float(on_train.adversarial_risk), coverings.seed)
+            yield find_rectangles(coverings, epsilon, q, alpha)
         coverings = coverings.next_seed()
 
 
@@ -238,11 +232,36 @@ def _balls(
         path = None if checkpoint is None else Path(checkpoint)
         if path is not None and len(epsilons) > 1:
             path = path.with_name(f"{path.stem}-{epsilon:g}{path.suffix}")
-        best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=path, progress=progress)
-        yield Found(epsilon, best.region, best.risk, best.adversarial_risk)
+        yield find_balls(sample, epsilon, alpha, n_sets, delta, path, progress=progress)
 
 
-def _hyperplane(sample: Sample, epsilon: float, alpha: float) -> Found:
+def find_rectangles(coverings: Coverings, epsilon: float, q: float | None, alpha: float) -> Found:
+    """Make the region at a fixed q, or search q if it is None."""
+    if q is None:
+        best = coverings.search(epsilon, alpha)
+        return Found(epsilon, best.region, best.risk, best.adversarial_risk, coverings.seed, best.q)
+    region = coverings.region(q, epsilon)
+    on_train = region.measure(coverings.sample, epsilon)
+    return Found(epsilon, region, float(on_train.risk), float(on_train.adversarial_risk), coverings.seed)
+
+
+def find_balls(
+    sample: Sample,
+    epsilon: float,
+    alpha: float,
+    n_sets: int,
+    delta: float,
+    checkpoint: Path | None = None,
+    *,
+    progress: bool = False,
+) -> Found:
+    """Search for balls."""
+    best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=checkpoint, progress=progress)
+    return Found(epsilon, best.region, best.risk, best.adversarial_risk)
+
+
+def find_hyperplane(sample: Sample, epsilon: float, alpha: float) -> Found:
+    """Search for a half space."""
     best = search_hyperplane(sample, epsilon, alpha)
     return Found(epsilon, best.region, best.risk, best.adversarial_risk)
 

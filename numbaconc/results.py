@@ -18,7 +18,7 @@ from numbaconc.files import replacing
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-DIMENSIONS = ("dataset", "epsilon", "T", "q", "seed", "split")
+DIMENSIONS = ("search", "alpha", "dataset", "epsilon", "T", "q", "seed", "split")
 SPLITS = ("train", "test")
 LONG_NAMES = {
     "epsilon": "strength of the expansion, unit scale",
@@ -32,10 +32,14 @@ LONG_NAMES = {
     "q_found": "q of least training adversarial risk with training risk >= alpha",
     "kept_seed": "seed of the restart whose region is kept",
     "n_points": "points in the sample",
+    "data_sha256": "hash of the sample's contents",
+    "search": "how the region was found",
+    "error": "why a case has no values",
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }
 SCHEMA = "numbaconc results, version 1"
+VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
 
 
 def assemble(rows: Sequence[Mapping[str, Any]]) -> xr.Dataset:
@@ -76,7 +80,7 @@ def assemble(rows: Sequence[Mapping[str, Any]]) -> xr.Dataset:
 def _coordinate(dim: str, values: Sequence[Any]) -> list[Any]:
     """Distinct values: splits and data sets in their own order, numbers ascending."""
     distinct = list(dict.fromkeys(values))
-    return distinct if dim in {"dataset", "split"} else sorted(distinct)
+    return distinct if dim in {"search", "dataset", "split"} else sorted(distinct)
 
 
 def provenance(**settings: object) -> dict[str, Any]:
@@ -108,14 +112,28 @@ def save_results(ds: xr.Dataset, path: str | Path) -> None:
         ds.to_netcdf(part, engine="netcdf4", encoding=packed)
 
 
-def open_results(path: str | Path) -> xr.Dataset:
-    """Read a file that `save_results` wrote, whole, into memory.
+def open_results(paths: str | Path | Sequence[str | Path]) -> xr.Dataset:
+    """Read result files whole into memory: one, or several joined.
+
+    Parameters
+    ----------
+    paths : path-like, or a sequence of them
+        Files of several runs are joined by `join_results`.
 
     Raises
     ------
     InputError
-        If the file is missing or is not a result file.
+        If a file is missing or is not a result file, or files cannot be joined.
     """
+    if isinstance(paths, str | Path):
+        return _open(Path(paths))
+    if not paths:
+        msg = f"paths is {paths!r}; allowed: one result file or more"
+        raise InputError(msg)
+    return join_results([_open(Path(path)) for path in paths])
+
+
+def _open(path: Path) -> xr.Dataset:
     msg = f"result file {str(path)!r} cannot be read; allowed: a netCDF file that numbaconc wrote"
     try:
         with xr.open_dataset(path, engine="netcdf4") as ds:
@@ -135,40 +153,100 @@ def open_results(path: str | Path) -> xr.Dataset:
 def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join results on the schema's dimensions, with missing values where none of them has one.
 
-    Attributes that differ are joined by "; ", seconds are added up.
+    Attributes that differ are joined by "; ", and named in the attribute `differing`; seconds are added
+    up. Where parts have different `alpha` for one data set, `alpha` becomes a dimension.
 
     Parameters
     ----------
     parts : sequence of xarray.Dataset
-        What they have in common must be equal. `alpha` may differ between data sets.
+        On the same dimensions. What they have in common must be equal.
 
     Returns
     -------
     xarray.Dataset
+
+    Raises
+    ------
+    InputError
+        If a variable's dimensions, or values in the same place, differ.
     """
-    by_dataset = [part.drop_vars("alpha").assign(alpha=_alpha(part)) for part in parts]
-    joined = xr.merge(by_dataset, join="outer", compat="no_conflicts", combine_attrs="drop")
+    alike = [_with_alpha(part, dimension=False) for part in parts]
+    if any("alpha" in part.dims for part in parts) or not _equal_where_both(alike, "alpha"):
+        alike = [_with_alpha(part, dimension=True) for part in parts]
+    _check_dimensions(alike)
+    try:
+        joined = xr.merge(alike, join="outer", compat="no_conflicts", combine_attrs="drop")
+    except xr.MergeError as error:
+        names = sorted({str(name) for part in alike for name in part.data_vars})
+        differ = [name for name in names if not _equal_where_both(alike, name)]
+        msg = f"results disagree on {', '.join(differ) or error}; allowed: equal values in the same place"
+        raise InputError(msg) from error
     order = {
         dim: list(dict.fromkeys(value for part in parts for value in part[dim].values.tolist()))
-        for dim in ("dataset", "split")
+        for dim in ("search", "dataset", "split")
+        if dim in joined.dims
     }
     joined = joined.reindex(order).set_coords("alpha")
-    for name in dict.fromkeys(name for part in parts for name in part.attrs):
+    for name in {name for part in alike for name in part.data_vars if part[name].dtype.kind == "U"}:
+        joined[name] = joined[name].fillna("").astype(str)
+    differing = []
+    for name in dict.fromkeys(name for part in parts for name in part.attrs if name != "differing"):
         values = list(dict.fromkeys(part.attrs[name] for part in parts if name in part.attrs))
         if name == "seconds":
             joined.attrs[name] = round(float(sum(part.attrs[name] for part in parts)), 3)
         else:
             joined.attrs[name] = values[0] if len(values) == 1 else "; ".join(str(value) for value in values)
+        if len(values) > 1:
+            differing.append(str(name))
     joined.attrs["created"] = parts[-1].attrs["created"]
+    if differing:
+        joined.attrs["differing"] = ", ".join(differing)
     return joined
 
 
-def _alpha(part: xr.Dataset) -> xr.DataArray:
-    """Return α along the dimensions that it may differ on."""
+def _with_alpha(part: xr.Dataset, *, dimension: bool) -> xr.Dataset:
+    """Return a part with α as a variable along what it may differ on, or as a dimension of the measurements."""
+    if "alpha" in part.dims:
+        return part
     sizes = {dim: part.sizes[dim] for dim in ("search", "dataset") if dim in part.dims}
-    return (
+    alpha = (
         part["alpha"].drop_vars("alpha").broadcast_like(xr.DataArray(np.empty(list(sizes.values())), dims=list(sizes)))
     )
+    part = part.drop_vars("alpha")
+    if not dimension:
+        return part.assign(alpha=alpha)
+    values = np.unique(alpha)
+    measured = [name for name in part.data_vars if "epsilon" in part[name].dims]
+    spread = {name: part[name].where(alpha == xr.DataArray(values, dims="alpha")) for name in measured}
+    return part.assign(
+        {
+            name: array.transpose(*[dim for dim in DIMENSIONS if dim in array.dims], ...)
+            for name, array in spread.items()
+        }
+    ).assign_coords(alpha=values)
+
+
+def _equal_where_both(parts: Sequence[xr.Dataset], name: str) -> bool:
+    """Whether parts that have a variable agree on it wherever two of them have a value."""
+    try:
+        xr.merge([part[[name]] for part in parts if name in part], join="outer", compat="no_conflicts")
+    except xr.MergeError:
+        return False
+    return True
+
+
+def _check_dimensions(parts: Sequence[xr.Dataset]) -> None:
+    """Refuse parts in which one variable has different dimensions: merging would repeat values along some."""
+    seen: dict[Any, set[Any]] = {}
+    for part in parts:
+        for name in part.data_vars:
+            dims = set(part[name].dims)
+            if seen.setdefault(name, dims) != dims:
+                msg = (
+                    f"{name} is on {', '.join(sorted(map(str, dims)))} here and on "
+                    f"{', '.join(sorted(map(str, seen[name])))} there; allowed: results on the same dimensions"
+                )
+                raise InputError(msg)
 
 
 def mean_and_std(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import xarray as xr
 
 NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ2"}
-VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
-SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified")
+MANY = 12  # cases that are described each; more are listed
+SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
 
 
 def percent(fraction: float) -> str:
@@ -46,8 +46,13 @@ def describe(ds: xr.Dataset) -> str:
     """Say what a result holds: a table of risks, and for each case what it bounds."""
     norm = NORM_SIGNS.get(ds.attrs.get("norm", ""), "")
     lines = [_head(ds)]
+    found = list(cases(ds))
+    if "error" in ds and (n_failed := int((ds["error"] != "").sum())):
+        lines.append(f"{n_failed} of the cases failed: {failures(ds)[0]}")
+    if len(found) > MANY:
+        return "\n".join([*lines, "", *_listing(ds, found)])
     sentences = []
-    for case in cases(ds):
+    for case in found:
         here = select_case(ds, case)
         several = here.sizes.get("seed", 1) > 1
         alpha = float(here["alpha"])
@@ -64,6 +69,24 @@ def describe(ds: xr.Dataset) -> str:
     return "\n".join([*lines, "", *sentences])
 
 
+def failures(ds: xr.Dataset) -> list[str]:
+    """Return the distinct errors of a sweep's failed cases."""
+    return [str(text) for text in dict.fromkeys(np.ravel(ds["error"].values).tolist()) if text] if "error" in ds else []
+
+
+def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
+    """Write one line a case: means over the seeds, in per cent."""
+    titles = [f"{name} {split}" for name in ("risk", "adv. risk") for split in ("train", "test")]
+    lines = [[*found[0], *titles]]
+    for case in found:
+        here = select_case(ds, case)
+        means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
+        values = [percent(float(mean.sel(split=split))) for mean in means for split in ("train", "test")]
+        lines.append([*(value if isinstance(value, str) else f"{value:g}" for value in case.values()), *values])
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+
+
 def _head(ds: xr.Dataset) -> str:
     names = [str(name) for name in ds["dataset"].values]
     if "n_points" not in ds:
@@ -76,7 +99,8 @@ def _head(ds: xr.Dataset) -> str:
 
 
 def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
-    text = f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
+    text = "".join(f"{case[dim]}, " for dim in ("search",) if dim in case)
+    text += f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
     text += "".join(f", {dim} = {case[dim]:g}" for dim in ("T", "q") if dim in case)
     if "q_found" in here:
         found = np.unique(here["q_found"].values)

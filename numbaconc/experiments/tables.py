@@ -15,9 +15,8 @@ from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
 from numbaconc.files import cache_dir, check_writable, replacing
 from numbaconc.measurement import find_regions
-from numbaconc.results import SPLITS, join_results, mean_and_std, save_results
+from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, save_results
 from numbaconc.search.rectangles import search_rectangles
-from numbaconc.words import VERIFIED_WORDS
 
 if TYPE_CHECKING:
     import argparse

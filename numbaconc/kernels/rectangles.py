@@ -3,10 +3,13 @@
 import numpy as np
 from numba import njit, prange
 
+from numbaconc.kernels.threads import in_turn
+
 POINTS = 64  # points that a thread takes at a time
 COLUMNS = 64  # coordinates looked at before a box is given up
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def outside(X, lower, upper):
     """Signed ℓ∞ distance from each point to a union of boxes.

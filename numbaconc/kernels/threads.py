@@ -1,15 +1,42 @@
-"""How many threads kernels use, and word of a compilation."""
+"""How many threads kernels use, one launch at a time where that is needed, and word of a compilation."""
 
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+import threading
+from typing import TYPE_CHECKING, Any
 
 import numba
 from numba.core import event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+_turn = threading.RLock()
+
+
+def in_turn(kernel: Any) -> Any:
+    """Make a parallel kernel safe to launch from several threads at once.
+
+    Numba's own `workqueue` layer, which it falls back on where there is neither OpenMP nor TBB, dies
+    when two threads launch kernels at once: there, and until the layer is known, they take turns.
+    """
+
+    @functools.wraps(kernel)
+    def launch(*arguments: Any) -> Any:
+        with contextlib.nullcontext() if _layer_is_threadsafe() else _turn:
+            return kernel(*arguments)
+
+    return launch
+
+
+def _layer_is_threadsafe() -> bool:
+    try:
+        return str(numba.threading_layer()) != "workqueue"
+    except ValueError:  # nothing has been launched yet
+        return False
 
 
 def available_threads() -> int:

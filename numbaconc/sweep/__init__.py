@@ -1,0 +1,1 @@
+"""A grid of cases → one xarray dataset: durable case by case, on any executor."""

@@ -1,0 +1,105 @@
+"""Where jobs run: here, in a pool, or on other machines, all through `concurrent.futures.Executor`."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import multiprocessing
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.errors import InputError, check_count
+from numbaconc.sweep.work import Loaded, Parcel, measure_job
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from numbaconc.sweep.grid import Case
+    from numbaconc.sweep.journal import Outcome
+    from numbaconc.sweep.work import Job, Settings
+
+Executor = concurrent.futures.Executor
+
+
+@contextlib.contextmanager
+def opened(executor: Executor | int | None) -> Iterator[Executor | None]:
+    """Yield the executor that was given, or a pool of so many spawned processes; None runs jobs here.
+
+    Raises
+    ------
+    InputError
+        If it is none of these, or a pool that forks: OpenMP, which kernels run on, does not survive that.
+    """
+    if executor is None:
+        yield None
+    elif isinstance(executor, Executor):
+        context = getattr(executor, "_mp_context", None)  # there is no public way to ask
+        if context is not None and context.get_start_method() == "fork":
+            msg = (
+                "executor forks its processes, which kernels do not survive; allowed: "
+                'ProcessPoolExecutor(n, mp_context=multiprocessing.get_context("spawn")), or the number of processes'
+            )
+            raise InputError(msg)
+        yield executor
+    else:
+        workers = check_count("executor", executor)
+        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        try:
+            yield pool
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def jobs_at_once(executor: Executor | None) -> int:
+    """Return how many jobs may run on one machine at the same time."""
+    if executor is None:
+        return 1
+    if (client := _dask_client(executor)) is not None:
+        slots: dict[str, int] = {}
+        for worker in client.scheduler_info(n_workers=-1)["workers"].values():
+            slots[worker["host"]] = slots.get(worker["host"], 0) + worker["nthreads"]
+        return max(slots.values(), default=1)
+    return int(getattr(executor, "_max_workers", 1))
+
+
+def ship(executor: Executor | None, loaded: Loaded, path: Path) -> Any:  # noqa: ANN401
+    """Return what a job takes as its data: sent to a worker once, however many jobs it does.
+
+    Dask moves it from machine to machine; any other executor's workers read a file of this machine's,
+    which is written when the first job leaves the process.
+    """
+    client = _dask_client(executor)
+    return Parcel(loaded, path) if client is None else client.scatter(loaded, hash=False)
+
+
+def run(
+    executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: Settings
+) -> Iterator[tuple[dict[Case, Outcome], float]]:
+    """Yield what `measure_job` returns for every task, as they finish.
+
+    Raises
+    ------
+    InputError
+        If a worker dies.
+    """
+    if executor is None:
+        for data, job in tasks:
+            yield measure_job(data, job, settings)
+        return
+    futures = [executor.submit(measure_job, data, job, settings) for data, job in tasks]
+    try:
+        for future in concurrent.futures.as_completed(futures):
+            yield future.result()
+    except Exception as error:  # a job returns its own errors: this is the executor's
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        msg = f"a worker was lost ({said}); finished cases are kept, and the same sweep goes on from there"
+        raise InputError(msg) from error
+    finally:
+        for future in futures:
+            future.cancel()
+
+
+def _dask_client(executor: Executor | None) -> Any:  # noqa: ANN401
+    """Return the client of a Dask executor, None for any other; Dask has no public way to ask."""
+    ours = type(executor).__module__.startswith("distributed.")
+    return getattr(executor, "_client", None) if ours else None
