@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import textwrap
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
 from numbaconc.words import NORM_SIGNS, cases, kept, select_case
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     import xarray as xr
 
 STYLES = {"train": "--", "test": "-"}
+NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
+COLORS = {"risk": "C0", "adversarial_risk": "C3"}
+ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of boxes"}
 SIZE = (6.4, 4.2)  # inches
+PANEL_SIZE = (4.2, 3.2)  # inches
+COLUMNS = 3
+LETTERS_PER_INCH = 16  # of a caption
 DOTS_PER_INCH = 150
 
 
@@ -76,3 +84,89 @@ def _plot_case(axes: Any, here: xr.Dataset, epsilon: float, color: str) -> None:
             markerfacecolor=filled,
             capsize=3,
         )
+
+
+class Panel(NamedTuple):
+    """One plot among several.
+
+    Attributes
+    ----------
+    ds : xarray.Dataset
+        In the schema, of one case but for `along`, seed and split.
+    along : {"q", "T"}
+        The dimension that it is drawn against.
+    variables : tuple of str
+        What is drawn.
+    title : str
+    marked : float or None
+        A place on the axis to mark as the paper's choice.
+    """
+
+    ds: xr.Dataset
+    along: str
+    variables: tuple[str, ...]
+    title: str
+    marked: float | None
+
+
+def plot_curves(panels: Sequence[Panel], paths: Sequence[str | Path], caption: str = "") -> None:
+    """Plot means over the seeds against a dimension of a sweep, with bands of one standard deviation.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    paths : sequence of path-like
+        Files to write the same figure to: PNG, SVG or PDF, by their suffixes.
+    caption : str
+        Written below.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    columns = min(COLUMNS, len(panels))
+    rows = -(-len(panels) // columns)
+    width, height = PANEL_SIZE
+    figure = Figure(figsize=(width * columns, height * rows + 0.6 * bool(caption)), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes, panel in zip(grid, panels, strict=False):
+        _plot_panel(axes, panel)
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    if caption:
+        lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
+        figure.supxlabel(lines, fontsize="small", x=0.01, horizontalalignment="left")
+    for path in paths:
+        with replacing(path) as part, mpl.rc_context({"svg.hashsalt": "numbaconc"}):  # the same file every time
+            undated = {"Date": None} if part.suffix == ".svg" else None
+            figure.savefig(part, dpi=DOTS_PER_INCH, metadata=undated)
+
+
+def _plot_panel(axes: Any, panel: Panel) -> None:  # noqa: ANN401
+    from matplotlib.ticker import NullLocator, PercentFormatter
+
+    measured = panel.ds[panel.along].values[panel.ds[panel.variables[0]].notnull().any(["seed", "split"]).values]
+    here = panel.ds.sel({panel.along: measured})
+    for name in panel.variables:
+        mean, std = (100 * values for values in mean_and_std(here, name))
+        for split, style in STYLES.items():
+            middle, half = mean.sel(split=split).values, std.sel(split=split).values
+            label = f"{NAMES[name]}, {split}"
+            axes.plot(measured, middle, style, color=COLORS[name], linewidth=1.5, marker=".", markersize=4, label=label)
+            axes.fill_between(measured, middle - half, middle + half, color=COLORS[name], alpha=0.2, linewidth=0)
+    if panel.marked is not None:
+        label = f"the paper's {panel.along} = {panel.marked:g}"
+        axes.axvline(panel.marked, color="0.3", linewidth=1, linestyle=":", label=label)
+    if panel.along == "T":
+        axes.set_xscale("log")
+        axes.set_xticks(measured, [f"{value:g}" for value in measured])
+        axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
+    axes.set_xlabel(ALONG[panel.along], fontsize="small")
+    axes.set_title(panel.title, fontsize="medium")
+    axes.legend(fontsize="x-small", handlelength=3)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import functools
 import importlib.metadata
+import os
 import platform
 import sys
 from pathlib import Path
@@ -88,10 +91,21 @@ def provenance(**settings: object) -> dict[str, Any]:
     attrs: dict[str, Any] = {"schema": SCHEMA, "numbaconc_version": importlib.metadata.version("numbaconc")}
     attrs |= {f"{package}_version": importlib.metadata.version(package) for package in ("numpy", "numba")}
     attrs["python_version"] = platform.python_version()
+    attrs["machine"] = machine()
     attrs["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     attrs["command"] = " ".join([_program(), *sys.argv[1:]])
     attrs |= {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
     return attrs
+
+
+@functools.cache
+def machine() -> str:
+    """Describe the machine: its processor, how many of them, and its system."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):  # where there is none, the above must do
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}"
 
 
 def _program() -> str:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from numbaconc.console import EXIT_BAD_INPUT, Parser, add_data_options, reporting, say, tell
-from numbaconc.datasets import load_dataset
+from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.density import knn_radii
-from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, seeds, sweep, wanted, write_page
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
-from numbaconc.files import cache_dir, check_writable, replacing
+from numbaconc.files import cache_dir, check_writable
 from numbaconc.measurement import find_regions
-from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, save_results
+from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, open_results, save_results
 from numbaconc.search.rectangles import search_rectangles
+from numbaconc.sweep.run import SUBSAMPLE_SEED
 
 if TYPE_CHECKING:
     import argparse
@@ -34,90 +34,81 @@ DELTA = {
 }  # balls: implied by the paper's training risks
 RESTARTS = 10
 CELLS = [(quantity, split) for quantity in QUANTITIES for split in SPLITS]
-QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
 
 
 def main(table: int, arguments: Sequence[str] | None = None) -> int:
     """Run one table from the command line and return its exit status."""
-    options = _parser(table).parse_args(arguments)
+    rows = published(table)
+    restarts = RESTARTS if any(row.method == "rectangles" for row in rows) else None
+    description = f"The paper's Table {table} at its settings, beside the paper's numbers: {', '.join(_names(rows))}."
+    parser = make_parser(f"table{table}", description, f"table{table}.nc and table{table}.md", restarts)
+    options = parser.parse_args(arguments)
     with reporting(f"table{table}", quiet=options.quiet) as outcome:
-        outcome.status = _run(table, options)
+        if not run(table, options):
+            outcome.status = EXIT_BAD_INPUT
     return outcome.status
 
 
-def _names(table: int) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(row.dataset for row in published(table)))
-
-
-def _parser(table: int) -> Parser:
-    parser = Parser(
-        prog=f"python -m numbaconc.experiments.table{table}",
-        description=f"The paper's Table {table} at its settings, beside the paper's numbers: {', '.join(_names(table))}.",
-    )
-    add = parser.add_argument
-    add("--datasets", nargs="+", metavar="NAME", help="which of them (default: all that can be had)")
-    if any(row.method == "rectangles" for row in published(table)):
-        add("--restarts", type=int, metavar="N", help=f"seeds seed .. seed+N-1 (default: {RESTARTS})")
-        add("--seed", type=int, default=0, help="first seed (default: %(default)s)")
-    add(
-        "--quick",
-        action="store_true",
-        help=f"a reduced run: {QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts",
-    )
-    add_data_options(parser)
-    add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
-    add("--out", default=".", metavar="DIR", help=f"folder for table{table}.nc and table{table}.md (default: here)")
-    add("--quiet", action="store_true", help="no progress bars and no notes")
-    parser.set_defaults(restarts=None, seed=0)
-    return parser
-
-
-def _run(table: int, options: argparse.Namespace) -> int:
+def run(table: int, options: argparse.Namespace) -> bool:
+    """Measure a table, write its result and its page, and print it; return whether a data set can be had."""
     rows = as_typed(published(table))
-    wanted = [check_choice("--datasets", name, _names(table)) for name in options.datasets or _names(table)]
-    restarts = QUICK_RESTARTS if options.quick else RESTARTS
-    options.restarts = restarts if options.restarts is None else check_count("restarts", options.restarts)
+    names = wanted(options, _names(rows))
+    numbers = seeds(options, RESTARTS)
     result, page = (Path(options.out) / f"table{table}.{suffix}" for suffix in ("nc", "md"))
     check_writable(result)
-    parts: list[xr.Dataset] = []
-    for data in _load(wanted, options):
-        train = data.train.subsample(QUICK_TRAIN, options.seed) if options.quick else data.train
-        ours = [row for row in rows if row.dataset == data.name and row.method in SEARCHES]
-        for _, group in itertools.groupby(ours, key=lambda row: (row.method, row.n_sets, row.q, row.alpha)):
-            parts += _measure(data, train, list(group), options)
-    if not parts:
-        tell(f"table{table}: error: none of {', '.join(wanted)} can be had")
-        return EXIT_BAD_INPUT
-    joined = _join(parts, options.seed)
-    joined.attrs["quick"] = int(options.quick)
-    text = side_by_side(joined, rows)
-    save_results(joined, result)
-    with replacing(page) as part:
-        part.write_text(f"# Table {table}\n\n{text}", encoding="utf-8")
+    sets = available(names, options)
+    if not sets:
+        tell(f"table{table}: error: none of {', '.join(names)} can be had")
+        return False
+    ours = [row for row in rows if row.dataset in sets and row.method in SEARCHES]
+    if all(row.method == "rectangles" and row.q for row in ours):
+        blocks = [
+            {"dataset": row.dataset, "epsilon": row.epsilon_text, "alpha": row.alpha, "T": row.n_sets, "q": row.q}
+            | {"seed": numbers}
+            for row in ours
+        ]
+        ds = sweep(blocks, result, sets, options)
+    else:
+        ds = _measured(result, ours, sets, numbers, options)
+    text = side_by_side(ds, rows)
+    write_page(f"Table {table}", text, page)
     say(text)
     say(f"{result}\n{page}")
-    return 0
+    return True
 
 
-def _load(names: Sequence[str], options: argparse.Namespace) -> Iterator[Dataset]:
-    """Yield those of the data sets that can be had; the others are named."""
-    for name in names:
-        try:
-            data = load_dataset(
-                name, data_dir=options.data_dir, verify=not options.unverified_data, progress=not options.quiet
-            )
-        except InputError as error:
-            tell(f"{name} is left out: {error}")
-        else:
-            yield data
+def _names(rows: Sequence[Published]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(row.dataset for row in rows))
+
+
+def _measured(
+    result: Path, rows: Sequence[Published], sets: dict[str, Dataset], numbers: list[int], options: argparse.Namespace
+) -> xr.Dataset:
+    """Measure rows of several searches, or return what the result file has if it was made of the same."""
+    made_of = " ".join([*(f"{name} {data.sha256}" for name, data in sets.items()), f"seeds {numbers}"])
+    made_of += f" quick {options.quick}"
+    if result.exists() and (kept := open_results(result)).attrs.get("made_of") == made_of:
+        return kept
+    parts: list[xr.Dataset] = []
+    for data in sets.values():
+        train = data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED) if options.quick else data.train
+        here = [row for row in rows if row.dataset == data.name]
+        for _, group in itertools.groupby(here, key=lambda row: (row.method, row.n_sets, row.q, row.alpha)):
+            parts += _measure(data, train, list(group), numbers, options)
+    ds = _join(parts, numbers[0])
+    ds.attrs["made_of"] = made_of
+    if options.quick:
+        ds.attrs["max_train"] = QUICK_TRAIN
+    save_results(ds, result)
+    return ds
 
 
 def _measure(
-    data: Dataset, train: Sample, rows: Sequence[Published], options: argparse.Namespace
+    data: Dataset, train: Sample, rows: Sequence[Published], numbers: list[int], options: argparse.Namespace
 ) -> Iterator[xr.Dataset]:
     """Measure rows of a table that differ in epsilon alone."""
     row, quiet = rows[0], options.quiet
-    epsilons: list[Any] = [[row.epsilon for row in rows]]  # at once, so that clusterings are shared
+    epsilons: list[Any] = [[row.epsilon for row in rows]]
     settings: dict[str, Any] = {"alpha": row.alpha}
     if row.method != "hyperplane":
         settings["n_sets"] = row.n_sets
@@ -128,15 +119,14 @@ def _measure(
         settings |= {"delta": DELTA[data.name], "checkpoint": kept}
     if row.method == "rectangles":
         radii = knn_radii(train, cache_dir=cache_dir(), progress=not quiet)
-        settings |= {"seed": options.seed, "radii": radii}
-        if row.q is None:
-            epsilons = [row.epsilon for row in rows]
+        settings |= {"seed": numbers[0], "radii": radii}
+        epsilons = [row.epsilon for row in rows]
     for epsilon in epsilons:
         at: dict[str, Any] = {}
         if row.method == "rectangles":
             # where the paper prints no q it is searched once, and the restarts are at that q, as the others are
             q = row.q or search_rectangles(train, epsilon, **settings, progress=not quiet).q
-            at = {"q": q, "restarts": options.restarts}
+            at = {"q": q, "restarts": len(numbers)}
         yield find_regions(
             train,
             data.test,
@@ -164,13 +154,14 @@ def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
     seeded = any("seed" in part.dims for part in parts)
     alike = []
     for part in parts:
-        missing = {"T": 1, "seed": seed} if seeded else {"T": 1}
+        missing = {"T": [1], "seed": [seed]} if seeded else {"T": [1]}
         ds = part.isel(q=0, drop=True) if "q" in part.dims else part
-        ds = ds.expand_dims({dim: [value] for dim, value in missing.items() if dim not in ds.dims})
-        ds = ds.expand_dims(search=[part.attrs["search"]])
+        measured = ds[["risk", "adversarial_risk"]]
+        measured = measured.expand_dims({dim: at for dim, at in missing.items() if dim not in ds.dims})
+        measured = measured.expand_dims(search=[part.attrs["search"]])
         if "q" in part.dims:
-            ds["q_found"] = xr.full_like(ds["risk"].isel(split=0, seed=0, drop=True), float(part["q"][0]))
-        alike.append(ds)
+            measured["q_found"] = xr.full_like(measured["risk"].isel(split=0, seed=0, drop=True), float(part["q"][0]))
+        alike.append(measured.assign(n_points=ds["n_points"]).assign_attrs(part.attrs))
     return join_results(alike)
 
 
@@ -219,8 +210,8 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
             " Rows with a decimal epsilon repeat the row above at the strength that the paper's program was given, a "
             "little less than the fraction."
         )
-    if ds.attrs.get("quick"):
-        note += f" A quick run on {QUICK_TRAIN:,} training points: not the paper's setting."
+    if "max_train" in ds.attrs:
+        note += f" A quick run on {ds.attrs['max_train']:,} training points: not the paper's setting."
     return "\n".join([*lines, "", note, "", f"Data: {ds.attrs.get('data_verified', '')}.", ""])
 
 
@@ -230,19 +221,49 @@ def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> st
     line.append(
         "" if here is None or row.method != "rectangles" else f"{float(here['q'] if row.q else here['q_found']):.3f}"
     )
-    distances = []
+    distances = {} if here is None else _distances(here, row)
     for cell in cells:
         printed, deviation = row.values.get(cell, (None, None))
         ours = ""
         if here is not None:
-            quantity, split = cell
-            mean, std = (100 * float(value.sel(split=split)) for value in mean_and_std(here, quantity))
+            mean, std = _in_percent(here, *cell)
             ours = f"{mean:.2f} ± {std:.2f}" if row.method == "rectangles" else f"{mean:.2f}"
-            if printed is not None:
-                distances.append((abs(mean - printed) / (deviation or 1), "σ" if deviation else "pp"))
         line += [ours, "" if printed is None else f"{printed:.2f}" + (f" ± {deviation:.2f}" if deviation else "")]
-    off_by, unit = max(distances, default=(0.0, ""))
+    off_by, unit = max(distances.values(), default=(0.0, ""))
     return _line([*line, {"σ": f"{off_by:.1f} σ", "pp": f"{off_by:.2f} pp", "": ""}[unit]])
+
+
+def _distances(here: xr.Dataset, row: Published) -> dict[tuple[str, str], tuple[float, str]]:
+    """How far a row's cells are from the paper's, in published deviations, or in points where none is printed."""
+    return {
+        cell: (abs(_in_percent(here, *cell)[0] - printed) / (deviation or 1), "σ" if deviation else "pp")
+        for cell, (printed, deviation) in row.values.items()
+    }
+
+
+def _in_percent(here: xr.Dataset, quantity: str, split: str) -> tuple[float, float]:
+    """Mean and deviation of one cell."""
+    mean, std = (100 * float(value.sel(split=split)) for value in mean_and_std(here, quantity))
+    return mean, std
+
+
+def outside(ds: xr.Dataset, rows: Sequence[Published], limit: float) -> list[str]:
+    """Describe the cells of a table that lie more than `limit` published deviations from the paper's."""
+    found = []
+    for row in rows:
+        here = _select(ds, row) if row.dataset in ds["dataset"].values else None
+        if here is None:
+            continue
+        for (quantity, split), (distance, unit) in _distances(here, row).items():
+            if unit == "σ" and distance > limit:
+                mean, _ = _in_percent(here, quantity, split)
+                printed, deviation = row.values[quantity, split]
+                found.append(
+                    f"Table {row.table}, {row.dataset}, ε = {row.epsilon_text}, α = {row.alpha:g}, "
+                    f"{quantity.replace('_', ' ')} on {split}: {mean:.2f}, printed {printed:.2f} ± {deviation:.2f}, "
+                    f"{distance:.1f} σ"
+                )
+    return found
 
 
 def _select(ds: xr.Dataset, row: Published) -> xr.Dataset | None:

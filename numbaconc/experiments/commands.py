@@ -1,0 +1,108 @@
+"""What the commands of the experiments share: options, the data sets that can be had, and sweeps of them."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.console import Parser, add_data_options, tell
+from numbaconc.datasets import Dataset, load_dataset
+from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.files import cache_dir, replacing
+from numbaconc.sweep.run import run_sweep
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
+
+
+def make_parser(name: str, description: str, writes: str, restarts: int | None) -> Parser:
+    """Return a parser with the options that experiments share.
+
+    Parameters
+    ----------
+    name : str
+        Of the module.
+    description, writes : str
+        What it does, and the files that it writes.
+    restarts : int or None
+        How many seeds by default; None for an experiment without any.
+    """
+    parser = Parser(prog=f"python -m numbaconc.experiments.{name}", description=description)
+    add = parser.add_argument
+    add("--datasets", nargs="+", metavar="NAME", help="which of them (default: all that can be had)")
+    if restarts is not None:
+        add("--restarts", type=int, metavar="N", help=f"seeds seed .. seed+N-1 (default: {restarts})")
+        add("--seed", type=int, default=0, help="first seed (default: %(default)s)")
+    add(
+        "--quick",
+        action="store_true",
+        help=f"a reduced run: {QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts",
+    )
+    add_data_options(parser)
+    add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
+    add("--out", default=".", metavar="DIR", help=f"folder for {writes} (default: here)")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(restarts=None, seed=0)
+    return parser
+
+
+def wanted(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    """Return the names of the data sets that are asked for.
+
+    Raises
+    ------
+    InputError
+        If one of them is not among the experiment's.
+    """
+    return [check_choice("--datasets", name, tuple(names)) for name in options.datasets or names]
+
+
+def seeds(options: argparse.Namespace, restarts: int) -> list[int]:
+    """Return the seeds of the restarts that are asked for, `restarts` of them by default."""
+    count = QUICK_RESTARTS if options.quick else restarts
+    if options.restarts is not None:
+        count = check_count("restarts", options.restarts)
+    first = check_count("seed", options.seed, 0)
+    return list(range(first, first + count))
+
+
+def available(names: Sequence[str], options: argparse.Namespace) -> dict[str, Dataset]:
+    """Return those of the data sets that can be had, whole; the others are named."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = _load(name, options.data_dir, not options.unverified_data, not options.quiet)
+        except InputError as error:
+            tell(f"{name} is left out: {error}")
+    return found
+
+
+@functools.cache  # experiments that run one after the other share data sets
+def _load(name: str, data_dir: str | None, verify: bool, progress: bool) -> Dataset:  # noqa: FBT001
+    return load_dataset(name, data_dir=data_dir, verify=verify, progress=progress)
+
+
+def sweep(
+    blocks: Sequence[dict[str, Any]], out: Path, sets: dict[str, Dataset], options: argparse.Namespace
+) -> xr.Dataset:
+    """Measure grids into one file, resumable."""
+    return run_sweep(
+        {"grid": list(blocks)} | ({"max_train": QUICK_TRAIN} if options.quick else {}),
+        out,
+        progress=not options.quiet,
+        data=sets,
+        threads=options.threads,
+        cache_dir=cache_dir(),
+    )
+
+
+def write_page(title: str, text: str, path: Path) -> None:
+    """Write a Markdown page."""
+    with replacing(path) as part:
+        part.write_text(f"# {title}\n\n{text}", encoding="utf-8")

@@ -1,0 +1,133 @@
+"""One page for everything that came out: tables beside the paper, figures, what lies far off, machine and versions."""
+
+from __future__ import annotations
+
+import base64
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from markdown_it import MarkdownIt
+
+from numbaconc.experiments.figures import caption, curves, result_path
+from numbaconc.experiments.published import as_typed, published
+from numbaconc.experiments.tables import outside, side_by_side
+from numbaconc.files import replacing
+from numbaconc.results import open_results
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
+LIMIT = 3  # published standard deviations
+STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
+th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; white-space: nowrap; }
+tr:nth-child(even) { background: #f7f7f7; }
+img { max-width: 100%; }
+code { background: #f2f2f2; padding: 0 .2rem; }
+"""
+
+
+def write_report(folder: str | Path) -> tuple[Path, Path]:
+    """Write `report.md` and a self-contained `report.html` from the result files of a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where `experiments.all` left its files. What is not there is left out.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        The two pages.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be read or written.
+    """
+    folder = Path(folder)
+    text = _text(folder)
+    pages = folder / "report.md", folder / "report.html"
+    for page, contents in zip(pages, (text, _html(text, folder)), strict=True):
+        with replacing(page) as part:
+            part.write_text(contents, encoding="utf-8")
+    return pages
+
+
+def _text(folder: Path) -> str:
+    files: list[tuple[str, xr.Dataset]] = []
+    tables, far, n_cells = [], [], 0
+    for table in TABLES:
+        path = folder / f"table{table}.nc"
+        if path.exists():
+            ds, rows = open_results(path), as_typed(published(table))
+            files.append((path.name, ds))
+            tables.append(f"## Table {table}\n\n{side_by_side(ds, rows)}")
+            far += outside(ds, rows, LIMIT)
+            n_cells += len(outside(ds, rows, -1))
+    figures = []
+    for figure in FIGURES:
+        if not (folder / f"figure{figure}.png").exists():
+            continue
+        paths = {result_path(figure, curve.along, folder) for curve in curves(figure)}
+        results = [(path.name, open_results(path)) for path in sorted(paths) if path.exists()]
+        files += results
+        numbers = results[0][1]["seed"].values.tolist()
+        figures.append(f"## Figure {figure}\n\n![Figure {figure}](figure{figure}.png)\n\n{caption(figure, numbers)}")
+    parts = [
+        "# Empirically Measuring Concentration, measured again",
+        "The tables and figures of Mahloujifar, Zhang, Mahmoody and Evans (NeurIPS 2019), by numbaconc, beside the "
+        "paper's numbers.",
+        _deviations(far, n_cells),
+        *tables,
+        *figures,
+        _provenance(files),
+    ]
+    return "\n\n".join(part.strip() for part in parts) + "\n"
+
+
+def _deviations(far: list[str], n_cells: int) -> str:
+    head = f"## Cells outside {LIMIT} published standard deviations\n\n"
+    if not far:
+        return f"{head}None of the {n_cells} cells that the paper prints with a deviation."
+    items = "\n".join(f"- {cell}" for cell in far)
+    why = (
+        "Risks at exactly k/255 differ where the paper's program was given a strength typed with few digits, a little "
+        "less than k/255: the rows with a decimal ε repeat them at that strength. One search for q ends at another q "
+        "than another."
+    )
+    return f"{head}{len(far)} of the {n_cells} cells that the paper prints with a deviation:\n\n{items}\n\n{why}"
+
+
+def _provenance(files: list[tuple[str, xr.Dataset]]) -> str:
+    columns = ("created", "seconds", "threads", "numbaconc_version", "numba_version", "numpy_version", "python_version")
+    lines = [["file", *(name.removesuffix("_version") for name in columns), "command"]]
+    lines += [
+        [name, *(str(ds.attrs.get(key, "")) for key in columns), f"`{ds.attrs['command']}`"] for name, ds in files
+    ]
+    rows = [f"| {' | '.join(line)} |" for line in (lines[0], ["---"] * len(lines[0]), *lines[1:])]
+    machines = dict.fromkeys(str(ds.attrs["machine"]) for _, ds in files if "machine" in ds.attrs)
+    said = {line for _, ds in files for line in str(ds.attrs.get("data_verified", "")).split("; ") if line}
+    return "\n\n".join(
+        [
+            "## Machine, versions and data",
+            f"Machine: {'; '.join(machines)}.",
+            "\n".join(rows),
+            f"Data: {'; '.join(sorted(said))}.",
+        ]
+    )
+
+
+def _html(text: str, folder: Path) -> str:
+    body = MarkdownIt("commonmark").enable("table").render(text)
+
+    def embedded(match: re.Match[str]) -> str:
+        contents = base64.b64encode((folder / match[1]).read_bytes()).decode()
+        return f'src="data:image/png;base64,{contents}"'
+
+    body = re.sub(r'src="([^":]+\.png)"', embedded, body)
+    head = f'<meta charset="utf-8">\n<title>numbaconc: the paper measured again</title>\n<style>{STYLE}</style>'
+    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}</body>\n</html>\n'
