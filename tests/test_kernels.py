@@ -160,7 +160,7 @@ def test_blocks_meet_each_other_once_and_none_plays_twice_in_a_round(blocks):
 PATHS = """
 import numpy as np, oracles
 from conftest import images
-from test_kernels import floats, same, extremes
+from test_kernels import CLOSE, extremes, floats, same
 from numbaconc.kernels import knn
 
 chosen, vectors = [], knn._vectors
@@ -168,9 +168,9 @@ knn._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
 for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(5000), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
         same(knn.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
-        same(knn.kth_distance(X, k, False, True), oracles.kth_distance(X, k, False, True))
-        found = knn.kth_distance(floats(X), k, False, False)
-        np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, False), rtol=1e-12)
+        for squared in (True, False):
+            found = knn.kth_distance(floats(X), k, False, squared)
+            np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, squared), rtol=CLOSE)
 print(*{(width, instruction) for width, instruction, _ in chosen})
 """
 
@@ -379,14 +379,15 @@ def launches():
     """Every parallel kernel on data with something to do for each thread."""
     X = images(301, 37, seed=1)
     points = floats(X)
+    rows = images(700, 37, seed=6)  # three pairs of blocks in a round
     order, starts = grouped(np.random.default_rng(2).integers(0, 7, 301).tolist(), 7)
     centers = np.ascontiguousarray(images(7, 37, seed=3).astype(np.int32) * 4096)
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
     return {
-        "kth_l1_uint8": lambda: knn.kth_l1_uint8(X, 9, True),
-        "kth_distance, uint8": lambda: knn.kth_distance(X, 9, False, True),
-        "kth_distance, float32": lambda: knn.kth_distance(points, 9, True, False),
+        "kth_l1_uint8": lambda: knn.kth_l1_uint8(rows, 9, True),
+        "kth_distance, uint8": lambda: knn.kth_distance(rows, 9, False, True),
+        "kth_distance, float32": lambda: knn.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: lloyd.assign_uint8(X, centers, 12),
         "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
         "sum_clusters, uint8": lambda: lloyd.sum_clusters(X, order, starts, np.int64(0)),

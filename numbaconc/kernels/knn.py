@@ -33,9 +33,10 @@ MOST = np.iinfo(np.int32).max // 255  # columns of uint8 whose ℓ1 distances fi
 
 
 def _vectors(context):
-    """Bytes in the widest vector of the processor compiled for, its sum of absolute differences, rows to hold.
+    """Bytes in the widest vector of the processor compiled for, its sum of absolute differences, rows held at once.
 
-    Sums of 4 rows with SIDE others fit in the 32 registers of AVX-512, those of 2 in the 16 of what came before.
+    LLVM makes that instruction of no plain loop over several rows, so it is called by name. Sums of 4 rows with SIDE
+    others fit in the 32 registers of AVX-512, those of 2 in the 16 of what came before.
     """
     triple, _, features = context.codegen().magic_tuple()
     features = features.split(",") if triple.startswith("x86_64") else ()
@@ -47,7 +48,7 @@ def _vectors(context):
 
 
 def _l1_uint8(builder, total, a, b, instruction):
-    """Total + |a - b|, eight bytes in each lane."""
+    """Total + |a - b|, eight bytes to a lane; by masks and shifts where there is no instruction."""
     if instruction is not None:
         kind = ir.FunctionType(total.type, [a.type, a.type])
         instruction = cgutils.get_or_insert_function(builder.module, kind, instruction)
@@ -138,10 +139,8 @@ def _adder(term):
                 for row in sums:
                     for place in row:
                         builder.store(_fill(lane, 0), place)
-                with cgutils.for_range_slice(builder, start, stop, ir.Constant(index, vector.count), index) as (
-                    column,
-                    _,
-                ):
+                step = ir.Constant(index, vector.count)
+                with cgutils.for_range_slice(builder, start, stop, step, index) as (column, _):
                     here = [load(base, column) for base in xs]
                     for s, base in enumerate(ys):
                         there = load(base, column)
