@@ -165,7 +165,7 @@ from numbaconc.kernels import knn
 
 chosen, vectors = [], knn._vectors
 knn._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
-for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(5000), images(131, 3, seed=0, high=4)]:
+for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * knn.SPAN), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
         same(knn.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
         for squared in (True, False):

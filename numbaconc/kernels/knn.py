@@ -48,19 +48,21 @@ def _vectors(context):
 
 
 def _l1_uint8(builder, total, a, b, instruction):
-    """Total + |a - b|, eight bytes to a lane; by masks and shifts where there is no instruction."""
+    """Total + |a - b|, eight bytes to a lane; without an instruction, in fields of 16 bits, enough for a SPAN."""
     if instruction is not None:
         kind = ir.FunctionType(total.type, [a.type, a.type])
         instruction = cgutils.get_or_insert_function(builder.module, kind, instruction)
         return builder.add(total, builder.call(instruction, [a, b]))
     larger = builder.icmp_unsigned(">", a, b)
     fields = builder.select(larger, builder.sub(a, b), builder.sub(b, a))
-    fields = builder.bitcast(fields, total.type)
-    for bits in (8, 16, 32):  # add neighbors up, in fields twice as wide
-        low = _fill(total.type, (2**64 - 1) // (2**bits + 1))
-        high = builder.lshr(fields, _fill(total.type, bits))
-        fields = builder.add(builder.and_(fields, low), builder.and_(high, low))
-    return builder.add(total, fields)
+    return builder.add(total, _pair_up(builder, builder.bitcast(fields, total.type), 8))
+
+
+def _pair_up(builder, fields, bits):
+    """Add every two neighboring fields of so many bits, into fields twice as wide."""
+    low = _fill(fields.type, (2**64 - 1) // (2**bits + 1))
+    high = builder.lshr(fields, _fill(fields.type, bits))
+    return builder.add(builder.and_(fields, low), builder.and_(high, low))
 
 
 def _l1_float64(builder, total, a, b, _):
@@ -148,7 +150,10 @@ def _adder(term):
                             builder.store(term(builder, builder.load(row[s]), a, there, instruction), row[s])
                 for s, row in enumerate(sums):
                     place = builder.bitcast(pointer(6, r, top + s, c), found.as_pointer())
-                    total = _totals(builder, [builder.load(part) for part in row], add)
+                    parts = [builder.load(part) for part in row]
+                    if integer and instruction is None:
+                        parts = [_pair_up(builder, _pair_up(builder, part, 16), 32) for part in parts]
+                    total = _totals(builder, parts, add)
                     total = builder.trunc(total, found) if integer else total
                     builder.store(add(builder.load(place, align=4), total), place, align=4)
             return context.get_dummy_value()
