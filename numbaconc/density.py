@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 METRICS = ("l1", "l2")
-BLOCK = 1024  # query rows in one call of the kernel: progress and ctrl-C come between calls
 
 
 def knn_radii(
@@ -80,16 +79,10 @@ def dense_first(radii: NDArray[np.float64]) -> NDArray[np.intp]:
 
 def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bool) -> NDArray[np.float64]:  # noqa: FBT001
     X = sample.X
-    fast = metric == "l1" and X.dtype == np.uint8
-    levels = np.empty(len(X))
     with bar(what="neighbor radii", shown=progress, total=len(X)) as shown:
-        for start in range(0, len(X), BLOCK):
-            stop = min(len(X), start + BLOCK)
-            if fast:
-                levels[start:stop] = kth_l1_uint8(X, start, stop, k, include_self)
-            else:
-                levels[start:stop] = kth_distance(X, start, stop, k, include_self, metric == "l2")
-            shown.update(stop - start)
+        if metric == "l1" and X.dtype == np.uint8:
+            return kth_l1_uint8(X, k, include_self, shown.update).astype(np.float64)
+        levels = kth_distance(X, k, include_self, metric == "l2", shown.update)
     return np.sqrt(levels) if metric == "l2" else levels
 
 

@@ -17,19 +17,19 @@ PER_LEVEL = 4096  # means of uint8 data are kept in this fraction of a level
 # Neighbors
 
 
-def kth_l1_uint8(X, start, stop, k, include_self):
+def kth_l1_uint8(X, k, include_self):
     rows = X.tolist()
     found = []
-    for i in range(start, stop):
+    for i in range(len(rows)):
         distances = [_l1(rows[i], other) for j, other in enumerate(rows) if include_self or j != i]
         found.append(sorted(distances)[k - 1])
     return np.array(found, np.int64)
 
 
-def kth_distance(X, start, stop, k, include_self, squared):
+def kth_distance(X, k, include_self, squared):
     rows = X.tolist()
     found = []
-    for i in range(start, stop):
+    for i in range(len(rows)):
         distances = []
         for j, other in enumerate(rows):
             if include_self or j != i:
@@ -224,7 +224,7 @@ def search_rectangles(
     counts and boxes None where there are fewer points than boxes.
     """
     n = len(X)
-    radii = kth_l1_uint8(X, 0, n, n_neighbors, include_self).tolist()
+    radii = kth_l1_uint8(X, n_neighbors, include_self).tolist()
     dense = sorted(range(n), key=lambda i: (radii[i], i))
     low, high, tried = Fraction(0), Fraction(1), []
     while high - low > precision:

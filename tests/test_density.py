@@ -21,10 +21,9 @@ X = images(40, 7, seed=0, high=20)
 
 
 def expected_radii(X, k, metric="l1", include_self=True, levels=255):
-    n = len(X)
     if metric == "l1":
-        return oracles.kth_distance(X, 0, n, k, include_self, False) / levels
-    return np.sqrt(oracles.kth_distance(X, 0, n, k, include_self, True)) / levels
+        return oracles.kth_distance(X, k, include_self, False) / levels
+    return np.sqrt(oracles.kth_distance(X, k, include_self, True)) / levels
 
 
 # Radii

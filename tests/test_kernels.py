@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 import numpy as np
 import oracles
@@ -59,10 +63,8 @@ def test_l1_radii_of_uint8(X, data):
     n = len(X)
     include_self = data.draw(st.booleans())
     k = data.draw(st.integers(1, n if include_self else n - 1))
-    start = data.draw(st.integers(0, n))
-    stop = data.draw(st.integers(start, n))
-    expected = oracles.kth_l1_uint8(X, start, stop, k, include_self)
-    same(knn.kth_l1_uint8(X, start, stop, k, include_self), expected)
+    expected = oracles.kth_l1_uint8(X, k, include_self)
+    same(knn.kth_l1_uint8(X, k, include_self), expected)
 
 
 @given(X=grey(n=(2, 10)), as_float=st.booleans(), data=st.data())
@@ -71,10 +73,8 @@ def test_radii_of_either_type(X, as_float, data):
     X = floats(X) if as_float else X
     include_self, squared = data.draw(st.booleans()), data.draw(st.booleans())
     k = data.draw(st.integers(1, n if include_self else n - 1))
-    start = data.draw(st.integers(0, n))
-    stop = data.draw(st.integers(start, n))
-    found = knn.kth_distance(X, start, stop, k, include_self, squared)
-    expected = oracles.kth_distance(X, start, stop, k, include_self, squared)
+    found = knn.kth_distance(X, k, include_self, squared)
+    expected = oracles.kth_distance(X, k, include_self, squared)
     if as_float:
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, expected, rtol=CLOSE, atol=0)
@@ -83,23 +83,23 @@ def test_radii_of_either_type(X, as_float, data):
 
 
 @needs_jit
-@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("d", [*WIDTHS, knn.SPAN, knn.SPAN + 1])
 @pytest.mark.parametrize("include_self", [True, False])
 def test_l1_radii_at_the_widths_of_vectors(d, include_self):
     X = images(20, d, seed=d)
     X[7] = X[3]
     for k in (1, 2, 19):
-        same(knn.kth_l1_uint8(X, 0, 20, k, include_self), oracles.kth_l1_uint8(X, 0, 20, k, include_self))
+        same(knn.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
 
 
 @needs_jit
-@pytest.mark.parametrize("n", HEIGHTS)
+@pytest.mark.parametrize("n", [*HEIGHTS, 127, 128, 129, 256, 385])
 def test_l1_radii_at_the_heights_of_blocks(n):
-    X = images(n, 17, seed=n, high=5)
+    X = images(n, 17 if n < 100 else 3, seed=n, high=5)
     for k, include_self in ((1, True), (n, True), (1, False), (n - 1, False), ((n + 1) // 2, True)):
-        same(knn.kth_l1_uint8(X, 0, n, k, include_self), oracles.kth_l1_uint8(X, 0, n, k, include_self))
-        found = knn.kth_distance(X, 0, n, k, include_self, False)
-        np.testing.assert_array_equal(found, oracles.kth_l1_uint8(X, 0, n, k, include_self))
+        same(knn.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
+        found = knn.kth_distance(X, k, include_self, False)
+        np.testing.assert_array_equal(found, oracles.kth_l1_uint8(X, k, include_self))
 
 
 @needs_jit
@@ -109,8 +109,8 @@ def test_l1_radii_at_the_heights_of_blocks(n):
 def test_radii_at_the_widths_of_vectors(d, squared, as_float):
     X = images(11, d, seed=d)
     X = floats(X) if as_float else X
-    found = knn.kth_distance(X, 0, 11, 4, True, squared)
-    expected = oracles.kth_distance(X, 0, 11, 4, True, squared)
+    found = knn.kth_distance(X, 4, True, squared)
+    expected = oracles.kth_distance(X, 4, True, squared)
     np.testing.assert_allclose(found, expected, rtol=CLOSE if as_float else 0, atol=0)
 
 
@@ -118,22 +118,101 @@ def test_radii_at_the_widths_of_vectors(d, squared, as_float):
 @pytest.mark.parametrize("d", [257, 3072, 12288, 70000])
 def test_radii_do_not_overflow(d):
     X = extremes(d)
-    same(knn.kth_l1_uint8(X, 0, 3, 3, True), oracles.kth_l1_uint8(X, 0, 3, 3, True))
-    same(knn.kth_distance(X, 0, 3, 3, True, True), oracles.kth_distance(X, 0, 3, 3, True, True))
+    same(knn.kth_l1_uint8(X, 3, True), oracles.kth_l1_uint8(X, 3, True))
+    same(knn.kth_distance(X, 3, True, True), oracles.kth_distance(X, 3, True, True))
+
+
+@needs_jit
+def test_radii_do_not_overflow_in_rows_of_any_length():
+    d = knn.MOST + 1
+    same(knn.kth_l1_uint8(extremes(d), 3, True), 255 * np.array([d, d, (d + 1) // 2]))
+
+
+def test_radii_of_rows_too_long_for_the_fast_kernel(monkeypatch):
+    X = images(9, 5, seed=0)
+    monkeypatch.setattr(knn, "MOST", 4)
+    same(knn.kth_l1_uint8(X, 3, False), oracles.kth_l1_uint8(X, 3, False))
+
+
+@given(X=grey(n=(2, 12)), data=st.data())
+def test_columns_without_differences_change_no_radius(X, data):
+    k = data.draw(st.integers(1, len(X)))
+    at = data.draw(st.integers(0, X.shape[1]))
+    same(knn.kth_l1_uint8(np.insert(X, at, 9, axis=1), k, True), knn.kth_l1_uint8(X, k, True))
+
+
+@pytest.mark.parametrize("blocks", range(1, 10))
+def test_blocks_meet_each_other_once_and_none_plays_twice_in_a_round(blocks):
+    met, told = [], []
+
+    def meet(pairs, nearest):
+        assert pairs.dtype == np.int64
+        players = [block for first, second in pairs.tolist() for block in {first, second}]
+        assert len(players) == len(set(players))
+        met.extend(map(tuple, pairs.tolist()))
+
+    n = (blocks - 1) * knn.BLOCK + 1
+    knn._kth(meet, n, 1, False, np.float64(np.inf), told.append)
+    assert sorted(met) == [(i, j) for i in range(blocks) for j in range(i, blocks)]
+    assert sum(told) == n
+
+
+PATHS = """
+import numpy as np, oracles
+from conftest import images
+from test_kernels import CLOSE, extremes, floats, same
+from numbaconc.kernels import knn
+
+chosen, vectors = [], knn._vectors
+knn._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
+for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * knn.SPAN), images(131, 3, seed=0, high=4)]:
+    for k in (1, 2):
+        same(knn.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
+        for squared in (True, False):
+            found = knn.kth_distance(floats(X), k, False, squared)
+            np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, squared), rtol=CLOSE)
+print(*{(width, instruction) for width, instruction, _ in chosen})
+"""
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    ("features", "width", "instruction"),
+    [
+        ((), 16, None),
+        (("sse2",), 16, "llvm.x86.sse2.psad.bw"),
+        (("sse2", "avx2"), 32, "llvm.x86.avx2.psad.bw"),
+        (("sse2", "avx2", "avx512bw"), 64, "llvm.x86.avx512.psad.bw.512"),
+    ],
+)
+def test_radii_in_the_vectors_of_older_processors(features, width, instruction, tmp_path):
+    """Compiled for a processor with these features only; without any, by portable code."""
+    host = llvmlite.binding.get_host_cpu_features()
+    if not all(host.get(feature) for feature in features):
+        pytest.skip("this processor has no such vectors")
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "x86-64" if features else "generic",
+        "NUMBA_CPU_FEATURES": ",".join("+" + feature for feature in features),
+        "NUMBA_CACHE_DIR": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), str(Path(__file__).parent)]),
+    }
+    run = subprocess.run([sys.executable, "-c", PATHS], env=environment, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == str((width, instruction))
 
 
 def test_the_point_itself_is_the_first_neighbor():
     X = np.array([[0], [1], [5]], np.uint8)
-    same(knn.kth_l1_uint8(X, 0, 3, 1, True), np.array([0, 0, 0]))
-    same(knn.kth_l1_uint8(X, 0, 3, 1, False), np.array([1, 1, 4]))
-    same(knn.kth_l1_uint8(X, 0, 3, 2, True), np.array([1, 1, 4]))
-    same(knn.kth_distance(X, 0, 3, 2, False, True), np.array([25.0, 16.0, 25.0]))
+    same(knn.kth_l1_uint8(X, 1, True), np.array([0, 0, 0]))
+    same(knn.kth_l1_uint8(X, 1, False), np.array([1, 1, 4]))
+    same(knn.kth_l1_uint8(X, 2, True), np.array([1, 1, 4]))
+    same(knn.kth_distance(X, 2, False, True), np.array([25.0, 16.0, 25.0]))
 
 
 def test_a_duplicate_is_not_the_point_itself():
     X = np.array([[3, 3], [3, 3], [9, 9]], np.uint8)
-    same(knn.kth_l1_uint8(X, 0, 3, 1, False), np.array([0, 0, 12]))
-    same(knn.kth_l1_uint8(X, 1, 3, 2, False), np.array([12, 12]))
+    same(knn.kth_l1_uint8(X, 1, False), np.array([0, 0, 12]))
+    same(knn.kth_l1_uint8(X, 2, False), np.array([12, 12, 12]))
 
 
 # Clusters
@@ -300,14 +379,15 @@ def launches():
     """Every parallel kernel on data with something to do for each thread."""
     X = images(301, 37, seed=1)
     points = floats(X)
+    rows = images(700, 37, seed=6)  # three pairs of blocks in a round
     order, starts = grouped(np.random.default_rng(2).integers(0, 7, 301).tolist(), 7)
     centers = np.ascontiguousarray(images(7, 37, seed=3).astype(np.int32) * 4096)
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
     return {
-        "kth_l1_uint8": lambda: knn.kth_l1_uint8(X, 3, 290, 9, True),
-        "kth_distance, uint8": lambda: knn.kth_distance(X, 0, 301, 9, False, True),
-        "kth_distance, float32": lambda: knn.kth_distance(points, 0, 301, 9, True, False),
+        "kth_l1_uint8": lambda: knn.kth_l1_uint8(rows, 9, True),
+        "kth_distance, uint8": lambda: knn.kth_distance(rows, 9, False, True),
+        "kth_distance, float32": lambda: knn.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: lloyd.assign_uint8(X, centers, 12),
         "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
         "sum_clusters, uint8": lambda: lloyd.sum_clusters(X, order, starts, np.int64(0)),
