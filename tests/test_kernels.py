@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numba
@@ -139,14 +142,78 @@ def test_a_duplicate_is_not_the_point_itself():
 # Clusters
 
 
-@given(X=grey(), T=st.integers(1, 5), shift=st.sampled_from([0, 1, 12]), data=st.data())
-def test_assignment_of_uint8(X, T, shift, data):
-    steps = st.integers(0, 255 << shift) if data.draw(st.booleans()) else st.sampled_from([0, 1, 255 << shift])
-    centers = data.draw(hnp.arrays(np.int32, (T, X.shape[1]), elements=steps))
-    labels, distances = lloyd.assign_uint8(X, centers, shift)
-    expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
-    same(labels, expected_labels)
-    same(distances, expected_distances)
+WIDEST = (64, 32, 16, 1)  # bytes at once: of every instruction that the processor may have, and of none
+
+
+def compiled(widest):
+    distance = lloyd.byte_distance(widest)
+    return numba.njit(lambda x, y, width: distance(x, y, width))
+
+
+@pytest.mark.parametrize("widest", WIDEST)
+def test_distance_of_bytes(widest):
+    distance = compiled(widest)
+    for d in (*range(1, 20), 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 784, 1030, 3072):
+        for X in (images(2, d + 3, seed=d), extremes(d + 3)):
+            for x, y in ((X[0], X[1]), (X[1], X[-1]), (X[0, 3:], X[1, 3:]), (X[1], X[1])):  # aligned and not
+                assert distance(x, y, d) == oracles.byte_distance(x, y, d)
+    assert distance(np.full(70000, 255, np.uint8), np.zeros(70000, np.uint8), 70000) == 70000 * 255
+
+
+@needs_jit
+@pytest.mark.parametrize("variable", ["NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"])
+def test_a_lesser_processor_is_asked_for_no_more_than_it_can(variable):
+    """An instruction that the target lacks would end the process."""
+    program = (
+        "import numba, numpy as np; from numbaconc.kernels.lloyd import byte_distance; f = byte_distance();"
+        "print(numba.njit(lambda x, y, d: f(x, y, d))(np.arange(200, dtype=np.uint8), np.zeros(200, np.uint8), 200))"
+    )
+    environment = os.environ | {variable: "generic" if variable == "NUMBA_CPU_NAME" else "0"}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == (f"{199 * 100}\n", 0), run.stderr
+
+
+def steps(shift, T, d):
+    return st.one_of(
+        hnp.arrays(np.int32, (T, d), elements=st.integers(0, 255 << shift)),
+        hnp.arrays(np.int32, (T, d), elements=st.sampled_from([0, 1, (1 << shift) // 2, 255 << shift])),
+    )
+
+
+SHIFTS = st.sampled_from([0, 1, 12])
+
+
+@given(d=st.integers(1, 9), T=st.integers(1, 5), shift=SHIFTS, data=st.data())
+def test_rounded_centers(d, T, shift, data):
+    centers, last = data.draw(steps(shift, T, d)), data.draw(steps(shift, T, d))
+    expected = oracles.round_centers(centers, last, shift)
+    for found, right in zip(lloyd.round_centers(centers, last, shift), expected, strict=True):
+        same(found, right)
+
+
+def check_assignments(X, walk, shift, labels, dtype=np.int32):
+    """One call after the other, for centers that move: the labels are right, and what is remembered is true."""
+    floors, last = np.zeros((len(X), len(walk[0])), dtype), walk[0]
+    for centers in walk:
+        lloyd.assign_uint8(X, centers, shift, *lloyd.round_centers(centers, last, shift), labels, floors)
+        expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
+        same(labels, expected_labels)
+        same(lloyd.own_distances_uint8(X, centers, shift, labels), expected_distances)
+        exact = np.abs((X.astype(np.int64) << shift)[:, None] - centers).sum(axis=2)
+        assert (floors.astype(np.int64) << shift <= exact).all()
+        last = centers
+
+
+@given(X=grey(), T=st.integers(1, 5), shift=SHIFTS, dtype=st.sampled_from([np.int32, np.int64]), data=st.data())
+def test_assignment_of_uint8(X, T, shift, dtype, data):
+    walk = [data.draw(steps(shift, T, X.shape[1]))]
+    for _ in range(data.draw(st.integers(0, 4))):  # some centers stay, some move a little, some anywhere
+        far, little = data.draw(steps(shift, T, X.shape[1])), data.draw(st.integers(-3, 3))
+        how = np.array(data.draw(st.lists(st.integers(0, 2), min_size=T, max_size=T)))[:, None]
+        near = np.clip(walk[-1] + np.int32(little), 0, 255 << shift)
+        walk.append(np.where(how == 0, walk[-1], np.where(how == 1, near, far)))
+    guess = data.draw(hnp.arrays(np.int32, len(X), elements=st.integers(0, T - 1)))
+    check_assignments(X, walk, shift, guess, dtype)
 
 
 @needs_jit
@@ -156,8 +223,19 @@ def test_assignment_of_uint8_at_the_widths_of_vectors(d, T):
     X = images(13, d, seed=d)
     centers = np.random.default_rng(d).integers(0, 255 * 4096 + 1, (T, d)).astype(np.int32)
     centers[T // 2] = X[0].astype(np.int32) * 4096
-    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
-        same(found, expected)
+    check_assignments(X, [centers, np.roll(centers, 1, axis=0), centers // 2], 12, np.zeros(13, np.int32))
+
+
+@needs_jit
+@pytest.mark.parametrize("seed", range(4))
+def test_assignment_between_centers_that_are_nearly_alike(seed):
+    """Bytes alone cannot tell these apart, and many are equally near."""
+    X = blobs(60, 33, seed) // 8 * 8
+    start = X[:9].astype(np.int32) * 4096
+    start[3:6], start[7] = start[:3], start[1]
+    rng = np.random.default_rng(seed)
+    walk = [np.clip(start + rng.integers(-2, 3, (9, 1), np.int32) * size, 0, 255 * 4096) for size in (0, 1, 700, 0, 3)]
+    check_assignments(X, [centers.astype(np.int32) for centers in walk], 12, np.zeros(60, np.int32))
 
 
 @needs_jit
@@ -165,9 +243,10 @@ def test_assignment_of_uint8_at_the_widths_of_vectors(d, T):
 def test_assignment_does_not_overflow(d):
     X = extremes(d)
     centers = X[:2].astype(np.int32) * 4096
-    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
-        same(found, expected)
-    same(lloyd.assign_uint8(X[1:], centers[:1], 12)[1], np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
+    check_assignments(X, [centers, centers[::-1].copy(), centers], 12, np.zeros(3, np.int32))
+    zeros = np.zeros(2, np.int32)
+    found = lloyd.own_distances_uint8(X[1:], centers[:1], 12, zeros)
+    same(found, np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
 
 
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
@@ -197,7 +276,8 @@ def test_assignment_of_any_floats(d):
 def test_the_first_of_equally_near_centers_wins():
     X = np.array([[4], [4], [6]], np.uint8)
     centers = np.array([[9], [5], [3], [5]], np.int32)
-    same(lloyd.assign_uint8(X, centers, 0)[0], np.array([1, 1, 1], np.int32))
+    for guess in range(4):
+        check_assignments(X, [centers, centers], 0, np.full(3, guess, np.int32))
     same(lloyd.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
 
 
@@ -219,14 +299,10 @@ def test_summaries_of_larger_clusters(n, d):
 
 
 def check_summaries(X, order, starts):
-    same(
-        lloyd.sum_clusters(X, order, starts, np.int64(0)),
-        oracles.sum_clusters(X, order, starts, np.int64(0)),
-    )
     points = floats(X)
-    sums = lloyd.sum_clusters(points, order, starts, np.float64(0))
+    sums = lloyd.sum_clusters(points, order, starts)
     assert sums.dtype == np.float64
-    np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts, np.float64(0)), rtol=CLOSE, atol=0)
+    np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts), rtol=CLOSE, atol=0)
     for values in (X, points, -points):
         for found, expected in zip(
             lloyd.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
@@ -239,12 +315,40 @@ def check_summaries(X, order, starts):
         )
 
 
+@given(X=grey(), T=st.integers(1, 5), data=st.data())
+def test_sums_of_points_that_move(X, T, data):
+    before = np.full(len(X), -1, np.int32)
+    sums = np.zeros((T, X.shape[1]), np.int64)
+    for _ in range(3):
+        after = data.draw(hnp.arrays(np.int32, len(X), elements=st.integers(0, T - 1)))
+        rows = np.flatnonzero(before != after)
+        expected = oracles.move_sums(X, rows, before, after, sums)
+        lloyd.move_sums(X, rows, before, after, sums)
+        same(sums, expected)
+        before = after
+    for t in range(T):
+        np.testing.assert_array_equal(sums[t], X[before == t].astype(np.int64).sum(axis=0))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+def test_sums_of_points_that_move_at_the_widths_of_blocks(d):
+    X = images(40, d, seed=d)
+    before, after = np.random.default_rng(d).integers(0, 7, (2, 40)).astype(np.int32)
+    sums = images(7, d, seed=1).astype(np.int64)
+    expected = oracles.move_sums(X, np.arange(40), before, after, sums)
+    lloyd.move_sums(X, np.arange(40), before, after, sums)
+    same(sums, expected)
+
+
 @needs_jit
 def test_a_cluster_of_more_points_than_sixteen_bits_count():
     X = np.full((70000, 1), 255, np.uint8)
     X[:10000] = 3
     order, starts = np.arange(70000), np.array([0, 70000])
-    same(lloyd.sum_clusters(X, order, starts, np.int64(0)), np.array([[60000 * 255 + 10000 * 3]]))
+    sums = np.zeros((1, 1), np.int64)
+    lloyd.move_sums(X, order, np.full(70000, -1, np.int32), np.zeros(70000, np.int32), sums)
+    same(sums, np.array([[60000 * 255 + 10000 * 3]]))
     same(lloyd.median_clusters_uint8(X, order, starts), np.array([[255]], np.uint8))
     same(lloyd.median_clusters_uint8(X[:20000], order[:20000], np.array([0, 20000])), np.array([[3]], np.uint8))
 
@@ -300,7 +404,8 @@ def launches():
     """Every parallel kernel on data with something to do for each thread."""
     X = images(301, 37, seed=1)
     points = floats(X)
-    order, starts = grouped(np.random.default_rng(2).integers(0, 7, 301).tolist(), 7)
+    labels = np.random.default_rng(2).integers(0, 7, 301).astype(np.int32)
+    order, starts = grouped(labels.tolist(), 7)
     centers = np.ascontiguousarray(images(7, 37, seed=3).astype(np.int32) * 4096)
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
@@ -308,16 +413,30 @@ def launches():
         "kth_l1_uint8": lambda: knn.kth_l1_uint8(X, 3, 290, 9, True),
         "kth_distance, uint8": lambda: knn.kth_distance(X, 0, 301, 9, False, True),
         "kth_distance, float32": lambda: knn.kth_distance(points, 0, 301, 9, True, False),
-        "assign_uint8": lambda: lloyd.assign_uint8(X, centers, 12),
+        "assign_uint8": lambda: assigned(X, centers),
         "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
-        "sum_clusters, uint8": lambda: lloyd.sum_clusters(X, order, starts, np.int64(0)),
-        "sum_clusters, float32": lambda: lloyd.sum_clusters(points, order, starts, np.float64(0)),
+        "own_distances_uint8": lambda: lloyd.own_distances_uint8(X, centers, 12, labels),
+        "move_sums": lambda: moved(X, labels),
+        "sum_clusters": lambda: lloyd.sum_clusters(points, order, starts),
         "bound_clusters": lambda: lloyd.bound_clusters(points, order, starts),
         "median_clusters_uint8": lambda: lloyd.median_clusters_uint8(X, order, starts),
         "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
         "outside, uint8": lambda: rectangles.outside(X, lower, upper),
         "outside, float32": lambda: rectangles.outside(points, lower.astype(np.float64), upper.astype(np.float64)),
     }
+
+
+def assigned(X, centers):
+    labels, floors = np.zeros(len(X), np.int32), np.zeros((len(X), len(centers)), np.int32)
+    for last, now in ((centers, centers), (centers, centers // 2)):
+        lloyd.assign_uint8(X, now, 12, *lloyd.round_centers(now, last, 12), labels, floors)
+    return labels, floors
+
+
+def moved(X, labels):
+    sums = np.zeros((7, X.shape[1]), np.int64)
+    lloyd.move_sums(X, np.arange(len(X)), np.full(len(X), -1, np.int32), labels, sums)
+    return sums
 
 
 def as_bytes(result):
