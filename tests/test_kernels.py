@@ -355,6 +355,14 @@ def test_a_cluster_of_more_points_than_sixteen_bits_count():
 
 # Boxes
 
+
+def outside(X, lower, upper):
+    if X.dtype == np.float32:
+        return rectangles.outside_float32(X, lower, upper)
+    least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
+    return rectangles.outside_uint8(X, lower, upper, least, largest)
+
+
 FACES = st.one_of(
     st.integers(-255 * 4096, 510 * 4096).map(lambda steps: steps / 4096), st.sampled_from([0.0, 7.0, 255.0])
 )
@@ -366,7 +374,18 @@ def test_how_far_outside(X, T, as_float, data):
     shape = (T, X.shape[1])
     lower = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(-np.inf))))
     upper = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(np.inf))))
-    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+    same(outside(points, lower, upper), oracles.outside(points, lower, upper))
+
+
+@given(X=grey(), T=st.integers(1, 6), data=st.data())
+def test_how_far_outside_boxes_that_bytes_cannot_tell_apart(X, T, data):
+    """Gaps that differ by parts of a level, on either side of 0, of whole levels and of the ends of bytes."""
+    near = st.sampled_from([-1, -4095 / 4096, -0.5, -1 / 4096, 0, 1 / 4096, 0.5, 4095 / 4096, 1, 1.5])
+    start = np.float32(data.draw(st.sampled_from([-300, -255, -40, -1, 0, 1, 40, 254, 255, 300])))
+    lower = X[0] + start + data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=near))
+    upper = lower + np.float32(data.draw(st.sampled_from([0, 2, 50])))
+    for low, high in ((lower, upper), (255 - upper, 255 - lower)):
+        same(outside(X, low, high), oracles.outside(X, low, high))
 
 
 @needs_jit
@@ -380,21 +399,21 @@ def test_how_far_outside_at_the_widths_of_vectors(d, T, as_float):
     lower, upper = (middle - half).astype(dtype), (middle + half).astype(dtype)
     lower[rng.random((T, d)) < 0.2] = -np.inf
     upper[rng.random((T, d)) < 0.2] = np.inf
-    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+    same(outside(points, lower, upper), oracles.outside(points, lower, upper))
 
 
 def test_a_box_without_faces_holds_everything():
     X = np.array([[0, 255]], np.uint8)
     lower, upper = np.full((1, 2), -np.inf, np.float32), np.full((1, 2), np.inf, np.float32)
-    same(rectangles.outside(X, lower, upper), np.array([-np.inf], np.float32))
+    same(outside(X, lower, upper), np.array([-np.inf], np.float32))
     upper[0, 1] = 250
-    same(rectangles.outside(X, lower, upper), np.array([5], np.float32))
+    same(outside(X, lower, upper), np.array([5], np.float32))
 
 
 def test_a_point_far_from_every_box():
     X = np.array([[3e37, 0], [1, -3e37]], np.float32)
     lower, upper = np.zeros((2, 2)), np.ones((2, 2))
-    same(rectangles.outside(X, lower, upper), oracles.outside(X, lower, upper))
+    same(outside(X, lower, upper), oracles.outside(X, lower, upper))
 
 
 # Threads
@@ -421,8 +440,8 @@ def launches():
         "bound_clusters": lambda: lloyd.bound_clusters(points, order, starts),
         "median_clusters_uint8": lambda: lloyd.median_clusters_uint8(X, order, starts),
         "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
-        "outside, uint8": lambda: rectangles.outside(X, lower, upper),
-        "outside, float32": lambda: rectangles.outside(points, lower.astype(np.float64), upper.astype(np.float64)),
+        "outside_uint8": lambda: outside(X, lower, upper),
+        "outside_float32": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
     }
 
 
@@ -460,7 +479,7 @@ def test_one_thread_and_many_give_the_same_bits(name):
 @needs_jit
 def test_the_number_of_threads_is_as_before_afterwards():
     before = numba.get_num_threads()
-    launch = launches()["outside, uint8"]
+    launch = launches()["outside_uint8"]
     with threads.using_threads(1):
         assert numba.get_num_threads() == 1
         launch()

@@ -8,7 +8,7 @@ import numpy as np
 
 from numbaconc.arrays import Sample, parse_epsilon
 from numbaconc.errors import InputError
-from numbaconc.kernels.rectangles import outside
+from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
@@ -65,8 +65,9 @@ class RectangleComplement(Region):
         # faces are rounded as the data were; differences are then exact in the wider type
         lower, upper = (sample.to_levels(face).astype(np.float32) for face in (self.lower, self.upper))
         if sample.X.dtype == np.float32:
-            return -outside(sample.X, lower.astype(np.float64), upper.astype(np.float64)), self._shift(sample)
-        return -outside(sample.X, lower, upper), self._shift(sample)
+            return -outside_float32(sample.X, lower.astype(np.float64), upper.astype(np.float64)), self._shift(sample)
+        least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
+        return -outside_uint8(sample.X, lower, upper, least, largest), self._shift(sample)
 
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
