@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -369,3 +372,43 @@ def test_bad_points_are_refused():
 def test_points_in_their_own_unit_are_announced():
     with pytest.warns(UnitWarning):
         EXAMPLE.gap(np.array([[0.1, 3.7], [0.3, 0.2]]))
+
+
+# What a region remembers
+
+
+def test_points_are_measured_once_whatever_the_strength(monkeypatch):
+    from numbaconc.regions import rectangles
+
+    asked = []
+    kernel = rectangles.outside_uint8
+    monkeypatch.setattr(rectangles, "outside_uint8", lambda *given: asked.append(given) or kernel(*given))
+    region = region_of((np.full((2, 5), 50.0), np.full((2, 5), 200.0)), 8)
+    samples = [Sample(images(30, 5, seed=seed), 1 / 255) for seed in range(2)]
+    fresh = [[region_of((region.lower * 255, region.upper * 255), 8 * k).gap(one) for one in samples] for k in (1, 2)]
+    asked.clear()
+    for k in (1, 2):
+        for one, expected in zip(samples, fresh[k - 1], strict=True):
+            np.testing.assert_array_equal(region.at(8 * k / 255).gap(one), expected)
+            assert region.measure(one, 8 * k / 255).n_points == 30
+    assert len(asked) == 2
+    del samples, one
+    asked.clear()
+    gc.collect()
+    assert not len(region._outside)  # points that nobody else keeps are let go
+
+
+def test_faces_cannot_be_changed_behind_what_is_remembered():
+    faces = np.zeros((1, 2)), np.ones((1, 2))
+    region = RectangleComplement(*faces, 0.1)
+    faces[0][0, 0] = 0.5
+    assert region.lower[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        region.upper[0, 0] = 0.5
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda region: pickle.loads(pickle.dumps(region))])
+def test_a_copy_is_the_same_region(copied):
+    points = Sample(images(9, 2, seed=0), 1 / 255)
+    expected = EXAMPLE.gap(points)
+    np.testing.assert_array_equal(copied(EXAMPLE).gap(points), expected)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -39,9 +40,11 @@ class RectangleComplement(Region):
     closed = False
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
-        self.lower = np.asarray(lower, dtype=np.float64)
-        self.upper = np.asarray(upper, dtype=np.float64)
+        self.lower = np.array(lower, dtype=np.float64)
+        self.upper = np.array(upper, dtype=np.float64)
+        self.lower.flags.writeable = self.upper.flags.writeable = False  # what is remembered below stays true
         self.epsilon = parse_epsilon(epsilon)
+        self._outside: WeakKeyDictionary[Sample, NDArray[np.floating[Any]]] = WeakKeyDictionary()
         if self.lower.ndim != 2 or self.lower.shape != self.upper.shape or 0 in self.lower.shape:
             msg = f"lower and upper have shapes {self.lower.shape} and {self.upper.shape}; allowed: both (T, d)"
             raise InputError(msg)
@@ -52,6 +55,9 @@ class RectangleComplement(Region):
     def __repr__(self) -> str:
         return f"RectangleComplement({len(self.lower)} boxes, d={self.n_features}, epsilon={self.epsilon:g})"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RectangleComplement, (self.lower, self.upper, self.epsilon)
+
     @property
     def n_features(self) -> int:
         """Number of coordinates d of the points."""
@@ -59,15 +65,26 @@ class RectangleComplement(Region):
 
     def at(self, epsilon: float | str) -> RectangleComplement:
         """Return the error region that the same boxes make at another epsilon."""
-        return RectangleComplement(self.lower, self.upper, epsilon)
+        region = RectangleComplement(self.lower, self.upper, epsilon)
+        region._outside = self._outside  # what it holds does not depend on epsilon
+        return region
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
+        if sample not in self._outside:  # several strengths, and tables and curves, ask for the same points
+            self._outside[sample] = self._measure(sample)
+        return -self._outside[sample], self._shift(sample)
+
+    def _measure(self, sample: Sample) -> NDArray[np.floating[Any]]:
         # faces are rounded as the data were; differences are then exact in the wider type
         lower, upper = (sample.to_levels(face).astype(np.float32) for face in (self.lower, self.upper))
         if sample.X.dtype == np.float32:
-            return -outside_float32(sample.X, lower.astype(np.float64), upper.astype(np.float64)), self._shift(sample)
-        least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
-        return -outside_uint8(sample.X, lower, upper, least, largest), self._shift(sample)
+            gaps: NDArray[np.floating[Any]] = outside_float32(
+                sample.X, lower.astype(np.float64), upper.astype(np.float64)
+            )
+        else:
+            least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
+            gaps = outside_uint8(sample.X, lower, upper, least, largest)
+        return gaps
 
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
