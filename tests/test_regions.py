@@ -89,6 +89,17 @@ def test_gap_says_how_far_outside(X, levels, data):
     np.testing.assert_array_equal(np.sign(gap), np.sign(expected))
 
 
+@given(X=grey(), beyond=st.sampled_from([1 / 4096, 0.5, 1.0, 45.0]))
+def test_boxes_that_no_byte_is_in(X, beyond):
+    """Beside one that is nearer, or farther, or in whole levels as near."""
+    d = X.shape[1]
+    for far in (np.full(d, 255 + beyond), np.full(d, -beyond)):
+        for near in (X[0].astype(np.float64), np.full(d, 255.0)):
+            lower = upper = np.array([far, near])
+            gap = region_of((lower, upper), 1).gap(Sample(X, 1 / 255))
+            np.testing.assert_array_equal(gap, Sample(X, 1 / 255).to_units(1 - oracles.outside(X, lower, upper)))
+
+
 @given(seed=st.integers(0, 1000), d=st.integers(1, 8), T=st.integers(1, 4))
 def test_risks_of_floats(seed, d, T):
     rng = np.random.default_rng(seed)

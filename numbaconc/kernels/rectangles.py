@@ -49,18 +49,20 @@ def outside_float32(X, lower, upper):
 
 
 @njit(cache=True)
-def _is_within(x, least, largest, limit):
-    """Whether no coordinate is more than `limit` outside: in bytes only, which makes the most lanes."""
+def _byte_gap(x, least, largest, most):
+    """ℓ∞ distance to a box of bytes, which makes the most lanes; some number above `most` if it is more."""
+    widest = np.uint8(0)
     for low in range(0, x.shape[0], WIDE):
         here, floor, ceiling = x[low : low + WIDE], least[low : low + WIDE], largest[low : low + WIDE]
-        worst = np.uint8(0)
+        worst = np.uint8(0)  # of this block only: a reduction that starts from nothing becomes vectors
         for c in range(here.shape[0]):
             below = np.uint8(floor[c] - here[c]) if floor[c] > here[c] else np.uint8(0)
             above = np.uint8(here[c] - ceiling[c]) if here[c] > ceiling[c] else np.uint8(0)
             worst = max(worst, max(below, above))
-        if worst > limit:
-            return False
-    return True
+        if worst > most:
+            return worst
+        widest = max(widest, worst)
+    return widest
 
 
 @njit(cache=True)
@@ -91,7 +93,8 @@ def outside_uint8(X, lower, upper, least, largest):
     ----------
     X : ndarray, shape (n, d), uint8
     lower, upper : ndarray, shape (T, d), float32
-        May be infinite. Of faces in 2^-12 levels this type makes each difference exact.
+        No `lower` above 255 and no `upper` below 0; the others may be infinite. Of faces in 2^-12 levels
+        this type makes each difference exact.
     least, largest : ndarray, shape (T, d), uint8
         `lower` rounded up and `upper` rounded down, cut off at 0 and 255.
 
@@ -101,13 +104,17 @@ def outside_uint8(X, lower, upper, least, largest):
         In levels.
     """
     gaps = np.empty(X.shape[0], np.float32)
+    T = lower.shape[0]
     for i in prange(X.shape[0]):
+        rounded = np.empty(T, np.uint8)
         lanes = np.empty(COLUMNS, np.float32)
+        nearest = np.uint8(255)
+        for t in range(T):
+            rounded[t] = _byte_gap(X[i], least[t], largest[t], nearest)
+            nearest = min(nearest, rounded[t])
         best = np.float32(np.inf)
-        for t in range(lower.shape[0]):
-            # by rounding a gap above 0 grows, by less than a level: above `limit` it was above `best`
-            limit = max(np.ceil(best), np.float32(0))
-            if _is_within(X[i], least[t], largest[t], limit):
+        for t in range(T):
+            if rounded[t] == nearest:  # rounding adds less than a level to a gap above 0: others are farther
                 best = _gap_uint8(X[i], lower[t], upper[t], best, lanes)
         gaps[i] = best
     return gaps

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from numbaconc.arrays import Sample, parse_epsilon
+from numbaconc.arrays import GREY_LEVELS, Sample, parse_epsilon
 from numbaconc.errors import InputError
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import Region
@@ -77,14 +77,15 @@ class RectangleComplement(Region):
     def _measure(self, sample: Sample) -> NDArray[np.floating[Any]]:
         # faces are rounded as the data were; differences are then exact in the wider type
         lower, upper = (sample.to_levels(face).astype(np.float32) for face in (self.lower, self.upper))
-        if sample.X.dtype == np.float32:
-            gaps: NDArray[np.floating[Any]] = outside_float32(
-                sample.X, lower.astype(np.float64), upper.astype(np.float64)
-            )
-        else:
-            least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
-            gaps = outside_uint8(sample.X, lower, upper, least, largest)
-        return gaps
+        gaps: NDArray[np.floating[Any]]
+        grey = sample.X.dtype == np.uint8
+        if grey and (lower <= GREY_LEVELS).all() and (upper >= 0).all():  # as are boxes made from such points
+            rounded = np.ceil(lower), np.floor(upper)
+            gaps = outside_uint8(sample.X, lower, upper, *(f.clip(0, GREY_LEVELS).astype(np.uint8) for f in rounded))
+            return gaps
+        X = sample.X.astype(np.float32, copy=False)
+        gaps = outside_float32(X, lower.astype(np.float64), upper.astype(np.float64))
+        return gaps.astype(np.float32) if grey else gaps
 
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
