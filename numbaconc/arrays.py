@@ -74,6 +74,10 @@ class Sample:
         """Return the sample of the given rows."""
         return Sample(self.X[rows], self.unit, self.domain, self.note)
 
+    def first(self, n: int) -> Sample:
+        """Return the sample of the first `n` rows, which are not copied."""
+        return Sample(self.X[:n], self.unit, self.domain, self.note)
+
     def subsample(self, n: int, seed: int) -> Sample:
         """Return `n` distinct points drawn with `seed`, in their order; all of them if there are no more."""
         if n >= len(self):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CENTERS = ("mean", "median")
 SHIFT = 12  # centers of uint8 data are whole multiples of 2^-12 levels, so that every distance is an integer
 MAX_ITER = 30  # the paper's limit
+MOST_LEVELS = 2**31 - 1  # in a distance that int32 can hold
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,31 +91,96 @@ def cluster(
     check_count("max_iter", max_iter, 1)
     check_choice("centers", centers, CENTERS)
     X = sample.X
-    update = _mean if centers == "mean" else _median
     start = np.random.default_rng([seed, n_clusters, n]).choice(n, n_clusters, replace=False)
-    here = _at_points(X[start])
+    lloyds = (_Bytes if X.dtype == np.uint8 else _Floats)(X, X[start], centers)
     labels, converged, n_iter = np.full(n, -1, np.int32), False, 0
     for _ in bar(range(max_iter), what=f"clustering {n} points", shown=progress):
         before = labels
         n_iter += 1
-        labels, distances = _assign(X, here)
-        _give_points_to_empty_clusters(labels, distances, n_clusters)
-        groups = _group(labels, n_clusters)
+        labels = lloyds.assign()
+        if not np.bincount(labels, minlength=n_clusters).all():
+            _give_points_to_empty_clusters(labels, lloyds.distances(labels), n_clusters)
         converged = np.array_equal(labels, before)
         if converged:
             break
-        full = np.diff(groups[1]) > 0
-        here[full] = update(X, *groups)[full]
-    levels = here / 2.0**SHIFT if X.dtype == np.uint8 else here.astype(np.float64)
-    return Clusters(labels, levels, *_boxes(X, levels, *groups), n_iter, converged)
+        lloyds.update(before, labels)
+    return Clusters(labels, lloyds.levels, *_boxes(X, lloyds.levels, *_group(labels, n_clusters)), n_iter, converged)
 
 
-def _assign(
-    X: NDArray[Any], centers: NDArray[Any]
-) -> tuple[NDArray[np.int32], NDArray[np.int64] | NDArray[np.float64]]:
-    found = lloyd.assign_uint8(X, centers, SHIFT) if X.dtype == np.uint8 else lloyd.assign_float32(X, centers)
-    labels, distances = found
-    return labels, distances
+class _Bytes:
+    """The steps of an iteration on uint8 data; each uses what the one before has found out.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8
+    centers : ndarray, shape (T, d), uint8
+        Where the centers start.
+    update : {"mean", "median"}
+    """
+
+    def __init__(self, X: NDArray[Any], centers: NDArray[Any], update: str) -> None:
+        (n, d), T = X.shape, len(centers)
+        self._X, self._update = X, update
+        self._centers = centers.astype(np.int32) << SHIFT
+        self._last, self._labels = self._centers, np.zeros(n, np.int32)
+        self._floors = np.zeros((n, T), np.int32 if d <= MOST_LEVELS // 255 else np.int64)
+        self._sums = np.zeros((T, d), np.int64)
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        """The centers, shape (T, d), in levels."""
+        return self._centers / 2.0**SHIFT
+
+    def assign(self) -> NDArray[np.int32]:
+        """Return the nearest center of each point."""
+        rounded = lloyd.round_centers(self._centers, self._last, SHIFT)
+        lloyd.assign_uint8(self._X, self._centers, SHIFT, *rounded, self._labels, self._floors)
+        return self._labels.copy()
+
+    def distances(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return how far each point is from its center, in 2^-SHIFT levels."""
+        distances: NDArray[np.int64] = lloyd.own_distances_uint8(self._X, self._centers, SHIFT, labels)
+        return distances
+
+    def update(self, before: NDArray[np.int32], labels: NDArray[np.int32]) -> None:
+        """Move the centers of clusters with points, which were `before` as in the last call."""
+        self._last = self._centers
+        counts = np.bincount(labels, minlength=len(self._centers))[:, None]
+        if self._update == "mean":
+            lloyd.move_sums(self._X, np.flatnonzero(labels != before), before, labels, self._sums)
+            moved = np.rint(self._sums * 2.0**SHIFT / np.maximum(counts, 1)).astype(np.int32)
+        else:
+            moved = lloyd.median_clusters_uint8(self._X, *_group(labels, len(counts))).astype(np.int32) << SHIFT
+        self._centers = np.where(counts > 0, moved, self._last)
+
+
+class _Floats:
+    """The same for float32 data, each step on its own."""
+
+    def __init__(self, X: NDArray[Any], centers: NDArray[Any], update: str) -> None:
+        self._X, self._update, self._centers = X, update, centers
+        self._distances: NDArray[np.float64]
+
+    @property
+    def levels(self) -> NDArray[np.float64]:
+        return self._centers.astype(np.float64)
+
+    def assign(self) -> NDArray[np.int32]:
+        labels: NDArray[np.int32]
+        labels, self._distances = lloyd.assign_float32(self._X, self._centers)
+        return labels
+
+    def distances(self, _: NDArray[np.int32]) -> NDArray[np.float64]:
+        return self._distances
+
+    def update(self, _: NDArray[np.int32], labels: NDArray[np.int32]) -> None:
+        order, starts = _group(labels, len(self._centers))
+        counts = np.diff(starts)[:, None]
+        if self._update == "mean":
+            moved = (lloyd.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(np.float32)
+        else:
+            moved = lloyd.median_clusters_float32(self._X, order, starts)
+        self._centers = np.where(counts > 0, moved, self._centers)
 
 
 def _give_points_to_empty_clusters(
@@ -141,26 +207,6 @@ def _group(labels: NDArray[np.int32], n_clusters: int) -> tuple[NDArray[np.int64
     """Rows cluster by cluster, and where each cluster starts."""
     order = np.argsort(labels, kind="stable")
     return order, np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=n_clusters))])
-
-
-def _at_points(points: NDArray[Any]) -> NDArray[Any]:
-    """Centers at data points, in the type that distances are computed in."""
-    return points.astype(np.int32) << SHIFT if points.dtype == np.uint8 else points.astype(np.float32)
-
-
-def _mean(X: NDArray[Any], order: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[Any]:
-    counts = np.maximum(np.diff(starts), 1)[:, None]
-    if X.dtype == np.uint8:
-        sums = lloyd.sum_clusters(X, order, starts, np.int64(0))
-        centers: NDArray[Any] = np.rint(sums * 2.0**SHIFT / counts).astype(np.int32)
-    else:
-        centers = (lloyd.sum_clusters(X, order, starts, np.float64(0)) / counts).astype(np.float32)
-    return centers
-
-
-def _median(X: NDArray[Any], order: NDArray[np.int64], starts: NDArray[np.int64]) -> NDArray[Any]:
-    median = lloyd.median_clusters_uint8 if X.dtype == np.uint8 else lloyd.median_clusters_float32
-    return _at_points(median(X, order, starts))
 
 
 def _boxes(

@@ -52,6 +52,20 @@ def assign_uint8(X, centers, shift):
     return np.array(labels, np.int32), np.array(distances, np.int64)
 
 
+def byte_distance(x, y, width):
+    return _l1(x.tolist()[:width], y.tolist()[:width])
+
+
+def round_centers(centers, last, shift):
+    level = 1 << shift
+    now, before = centers.tolist(), last.tolist()
+    rounded = [[(c + level // 2) // level for c in center] for center in now]
+    slack = [_l1(center, [c * level for c in near]) for center, near in zip(now, rounded, strict=True)]
+    moved = [_l1(center, other) for center, other in zip(now, before, strict=True)]
+    up = [[math.ceil(Fraction(way, level)) for way in ways] for ways in (slack, moved)]
+    return np.array(rounded, np.uint8), np.array(up[0], np.int64), np.array(up[1], np.int64)
+
+
 def assign_float32(X, centers):
     labels, distances = [], []
     for row in X.tolist():
@@ -88,8 +102,18 @@ def _per_cluster(X, order, starts, dtype, summary):
     return result
 
 
-def sum_clusters(X, order, starts, zero):
-    return _per_cluster(X, order, starts, np.dtype(type(zero)), sum if isinstance(zero, np.integer) else math.fsum)
+def sum_clusters(X, order, starts):
+    return _per_cluster(X, order, starts, np.float64, math.fsum)
+
+
+def move_sums(X, rows, before, after, sums):
+    totals = sums.tolist()
+    for i in rows.tolist():
+        for j, x in enumerate(X[i].tolist()):
+            if before[i] >= 0:
+                totals[before[i]][j] -= x
+            totals[after[i]][j] += x
+    return np.array(totals, np.int64)
 
 
 def bound_clusters(X, order, starts):

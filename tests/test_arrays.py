@@ -292,6 +292,15 @@ def test_take_keeps_all_but_the_rows():
     assert taken.sha256 != sample.sha256
 
 
+def test_the_first_rows_are_not_copied():
+    sample = Sample(np.arange(12, dtype=np.uint8).reshape(4, 3), 1 / 16, (0.0, 1.0), "said")
+    first = sample.first(3)
+    np.testing.assert_array_equal(first.X, sample.X[:3])
+    assert np.shares_memory(first.X, sample.X)
+    assert first.X.flags.c_contiguous
+    assert (first.unit, first.domain, first.note) == (sample.unit, sample.domain, sample.note)
+
+
 def test_a_subsample_is_seeded_distinct_and_in_order():
     sample = Sample(np.arange(100, dtype=np.uint8).reshape(100, 1), 1 / 255)
     rows = sample.subsample(30, seed=4).X[:, 0].tolist()

@@ -218,14 +218,78 @@ def test_a_duplicate_is_not_the_point_itself():
 # Clusters
 
 
-@given(X=grey(), T=st.integers(1, 5), shift=st.sampled_from([0, 1, 12]), data=st.data())
-def test_assignment_of_uint8(X, T, shift, data):
-    steps = st.integers(0, 255 << shift) if data.draw(st.booleans()) else st.sampled_from([0, 1, 255 << shift])
-    centers = data.draw(hnp.arrays(np.int32, (T, X.shape[1]), elements=steps))
-    labels, distances = lloyd.assign_uint8(X, centers, shift)
-    expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
-    same(labels, expected_labels)
-    same(distances, expected_distances)
+WIDEST = (64, 32, 16, 1)  # bytes at once: of every instruction that the processor may have, and of none
+
+
+def compiled(widest):
+    distance = lloyd.byte_distance(widest)
+    return numba.njit(lambda x, y, width: distance(x, y, width))
+
+
+@pytest.mark.parametrize("widest", WIDEST)
+def test_distance_of_bytes(widest):
+    distance = compiled(widest)
+    for d in (*range(1, 20), 31, 32, 33, 63, 64, 65, 127, 128, 129, 191, 784, 1030, 3072):
+        for X in (images(2, d + 3, seed=d), extremes(d + 3)):
+            for x, y in ((X[0], X[1]), (X[1], X[-1]), (X[0, 3:], X[1, 3:]), (X[1], X[1])):  # aligned and not
+                assert distance(x, y, d) == oracles.byte_distance(x, y, d)
+    assert distance(np.full(70000, 255, np.uint8), np.zeros(70000, np.uint8), 70000) == 70000 * 255
+
+
+@needs_jit
+@pytest.mark.parametrize("variable", ["NUMBA_CPU_NAME", "NUMBA_ENABLE_AVX"])
+def test_a_lesser_processor_is_asked_for_no_more_than_it_can(variable):
+    """An instruction that the target lacks would end the process."""
+    program = (
+        "import numba, numpy as np; from numbaconc.kernels.lloyd import byte_distance; f = byte_distance();"
+        "print(numba.njit(lambda x, y, d: f(x, y, d))(np.arange(200, dtype=np.uint8), np.zeros(200, np.uint8), 200))"
+    )
+    environment = os.environ | {variable: "generic" if variable == "NUMBA_CPU_NAME" else "0"}
+    run = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert (run.stdout, run.returncode) == (f"{199 * 100}\n", 0), run.stderr
+
+
+def steps(shift, T, d):
+    return st.one_of(
+        hnp.arrays(np.int32, (T, d), elements=st.integers(0, 255 << shift)),
+        hnp.arrays(np.int32, (T, d), elements=st.sampled_from([0, 1, (1 << shift) // 2, 255 << shift])),
+    )
+
+
+SHIFTS = st.sampled_from([0, 1, 12])
+
+
+@given(d=st.integers(1, 9), T=st.integers(1, 5), shift=SHIFTS, data=st.data())
+def test_rounded_centers(d, T, shift, data):
+    centers, last = data.draw(steps(shift, T, d)), data.draw(steps(shift, T, d))
+    expected = oracles.round_centers(centers, last, shift)
+    for found, right in zip(lloyd.round_centers(centers, last, shift), expected, strict=True):
+        same(found, right)
+
+
+def check_assignments(X, walk, shift, labels, dtype=np.int32):
+    """One call after the other, for centers that move: the labels are right, and what is remembered is true."""
+    floors, last = np.zeros((len(X), len(walk[0])), dtype), walk[0]
+    for centers in walk:
+        lloyd.assign_uint8(X, centers, shift, *lloyd.round_centers(centers, last, shift), labels, floors)
+        expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
+        same(labels, expected_labels)
+        same(lloyd.own_distances_uint8(X, centers, shift, labels), expected_distances)
+        exact = np.abs((X.astype(np.int64) << shift)[:, None] - centers).sum(axis=2)
+        assert (floors.astype(np.int64) << shift <= exact).all()
+        last = centers
+
+
+@given(X=grey(), T=st.integers(1, 5), shift=SHIFTS, dtype=st.sampled_from([np.int32, np.int64]), data=st.data())
+def test_assignment_of_uint8(X, T, shift, dtype, data):
+    walk = [data.draw(steps(shift, T, X.shape[1]))]
+    for _ in range(data.draw(st.integers(0, 4))):  # some centers stay, some move a little, some anywhere
+        far, little = data.draw(steps(shift, T, X.shape[1])), data.draw(st.integers(-3, 3))
+        how = np.array(data.draw(st.lists(st.integers(0, 2), min_size=T, max_size=T)))[:, None]
+        near = np.clip(walk[-1] + np.int32(little), 0, 255 << shift)
+        walk.append(np.where(how == 0, walk[-1], np.where(how == 1, near, far)))
+    guess = data.draw(hnp.arrays(np.int32, len(X), elements=st.integers(0, T - 1)))
+    check_assignments(X, walk, shift, guess, dtype)
 
 
 @needs_jit
@@ -235,8 +299,19 @@ def test_assignment_of_uint8_at_the_widths_of_vectors(d, T):
     X = images(13, d, seed=d)
     centers = np.random.default_rng(d).integers(0, 255 * 4096 + 1, (T, d)).astype(np.int32)
     centers[T // 2] = X[0].astype(np.int32) * 4096
-    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
-        same(found, expected)
+    check_assignments(X, [centers, np.roll(centers, 1, axis=0), centers // 2], 12, np.zeros(13, np.int32))
+
+
+@needs_jit
+@pytest.mark.parametrize("seed", range(4))
+def test_assignment_between_centers_that_are_nearly_alike(seed):
+    """Bytes alone cannot tell these apart, and many are equally near."""
+    X = blobs(60, 33, seed) // 8 * 8
+    start = X[:9].astype(np.int32) * 4096
+    start[3:6], start[7] = start[:3], start[1]
+    rng = np.random.default_rng(seed)
+    walk = [np.clip(start + rng.integers(-2, 3, (9, 1), np.int32) * size, 0, 255 * 4096) for size in (0, 1, 700, 0, 3)]
+    check_assignments(X, [centers.astype(np.int32) for centers in walk], 12, np.zeros(60, np.int32))
 
 
 @needs_jit
@@ -244,9 +319,10 @@ def test_assignment_of_uint8_at_the_widths_of_vectors(d, T):
 def test_assignment_does_not_overflow(d):
     X = extremes(d)
     centers = X[:2].astype(np.int32) * 4096
-    for found, expected in zip(lloyd.assign_uint8(X, centers, 12), oracles.assign_uint8(X, centers, 12), strict=True):
-        same(found, expected)
-    same(lloyd.assign_uint8(X[1:], centers[:1], 12)[1], np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
+    check_assignments(X, [centers, centers[::-1].copy(), centers], 12, np.zeros(3, np.int32))
+    zeros = np.zeros(2, np.int32)
+    found = lloyd.own_distances_uint8(X[1:], centers[:1], 12, zeros)
+    same(found, np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
 
 
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
@@ -276,7 +352,8 @@ def test_assignment_of_any_floats(d):
 def test_the_first_of_equally_near_centers_wins():
     X = np.array([[4], [4], [6]], np.uint8)
     centers = np.array([[9], [5], [3], [5]], np.int32)
-    same(lloyd.assign_uint8(X, centers, 0)[0], np.array([1, 1, 1], np.int32))
+    for guess in range(4):
+        check_assignments(X, [centers, centers], 0, np.full(3, guess, np.int32))
     same(lloyd.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
 
 
@@ -298,14 +375,10 @@ def test_summaries_of_larger_clusters(n, d):
 
 
 def check_summaries(X, order, starts):
-    same(
-        lloyd.sum_clusters(X, order, starts, np.int64(0)),
-        oracles.sum_clusters(X, order, starts, np.int64(0)),
-    )
     points = floats(X)
-    sums = lloyd.sum_clusters(points, order, starts, np.float64(0))
+    sums = lloyd.sum_clusters(points, order, starts)
     assert sums.dtype == np.float64
-    np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts, np.float64(0)), rtol=CLOSE, atol=0)
+    np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts), rtol=CLOSE, atol=0)
     for values in (X, points, -points):
         for found, expected in zip(
             lloyd.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
@@ -318,17 +391,53 @@ def check_summaries(X, order, starts):
         )
 
 
+@given(X=grey(), T=st.integers(1, 5), data=st.data())
+def test_sums_of_points_that_move(X, T, data):
+    before = np.full(len(X), -1, np.int32)
+    sums = np.zeros((T, X.shape[1]), np.int64)
+    for _ in range(3):
+        after = data.draw(hnp.arrays(np.int32, len(X), elements=st.integers(0, T - 1)))
+        rows = np.flatnonzero(before != after)
+        expected = oracles.move_sums(X, rows, before, after, sums)
+        lloyd.move_sums(X, rows, before, after, sums)
+        same(sums, expected)
+        before = after
+    for t in range(T):
+        np.testing.assert_array_equal(sums[t], X[before == t].astype(np.int64).sum(axis=0))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+def test_sums_of_points_that_move_at_the_widths_of_blocks(d):
+    X = images(40, d, seed=d)
+    before, after = np.random.default_rng(d).integers(0, 7, (2, 40)).astype(np.int32)
+    sums = images(7, d, seed=1).astype(np.int64)
+    expected = oracles.move_sums(X, np.arange(40), before, after, sums)
+    lloyd.move_sums(X, np.arange(40), before, after, sums)
+    same(sums, expected)
+
+
 @needs_jit
 def test_a_cluster_of_more_points_than_sixteen_bits_count():
     X = np.full((70000, 1), 255, np.uint8)
     X[:10000] = 3
     order, starts = np.arange(70000), np.array([0, 70000])
-    same(lloyd.sum_clusters(X, order, starts, np.int64(0)), np.array([[60000 * 255 + 10000 * 3]]))
+    sums = np.zeros((1, 1), np.int64)
+    lloyd.move_sums(X, order, np.full(70000, -1, np.int32), np.zeros(70000, np.int32), sums)
+    same(sums, np.array([[60000 * 255 + 10000 * 3]]))
     same(lloyd.median_clusters_uint8(X, order, starts), np.array([[255]], np.uint8))
     same(lloyd.median_clusters_uint8(X[:20000], order[:20000], np.array([0, 20000])), np.array([[3]], np.uint8))
 
 
 # Boxes
+
+
+def outside(X, lower, upper):
+    if X.dtype == np.float32:
+        return rectangles.outside_float32(X, lower, upper)
+    least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
+    return rectangles.outside_uint8(X, lower, upper, least, largest)
+
 
 FACES = st.one_of(
     st.integers(-255 * 4096, 510 * 4096).map(lambda steps: steps / 4096), st.sampled_from([0.0, 7.0, 255.0])
@@ -341,7 +450,21 @@ def test_how_far_outside(X, T, as_float, data):
     shape = (T, X.shape[1])
     lower = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(-np.inf))))
     upper = data.draw(hnp.arrays(dtype, shape, elements=st.one_of(FACES, st.just(np.inf))))
-    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+    if not as_float:
+        lower, upper = lower.clip(max=255), upper.clip(min=0)
+    same(outside(points, lower, upper), oracles.outside(points, lower, upper))
+
+
+@given(X=grey(), T=st.integers(1, 6), data=st.data())
+def test_how_far_outside_boxes_that_bytes_cannot_tell_apart(X, T, data):
+    """Gaps that differ by parts of a level, on either side of 0, of whole levels and of the ends of bytes."""
+    near = st.sampled_from([-1, -4095 / 4096, -0.5, -1 / 4096, 0, 1 / 4096, 0.5, 4095 / 4096, 1, 1.5])
+    start = np.float32(data.draw(st.sampled_from([-300, -255, -40, -1, 0, 1, 40, 254, 255, 300])))
+    lower = X[0] + start + data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=near))
+    upper = lower + np.float32(data.draw(st.sampled_from([0, 2, 50])))
+    for low, high in ((lower, upper), (255 - upper, 255 - lower)):
+        low, high = low.clip(max=255), high.clip(min=0)
+        same(outside(X, low, high), oracles.outside(X, low, high))
 
 
 @needs_jit
@@ -355,21 +478,21 @@ def test_how_far_outside_at_the_widths_of_vectors(d, T, as_float):
     lower, upper = (middle - half).astype(dtype), (middle + half).astype(dtype)
     lower[rng.random((T, d)) < 0.2] = -np.inf
     upper[rng.random((T, d)) < 0.2] = np.inf
-    same(rectangles.outside(points, lower, upper), oracles.outside(points, lower, upper))
+    same(outside(points, lower, upper), oracles.outside(points, lower, upper))
 
 
 def test_a_box_without_faces_holds_everything():
     X = np.array([[0, 255]], np.uint8)
     lower, upper = np.full((1, 2), -np.inf, np.float32), np.full((1, 2), np.inf, np.float32)
-    same(rectangles.outside(X, lower, upper), np.array([-np.inf], np.float32))
+    same(outside(X, lower, upper), np.array([-np.inf], np.float32))
     upper[0, 1] = 250
-    same(rectangles.outside(X, lower, upper), np.array([5], np.float32))
+    same(outside(X, lower, upper), np.array([5], np.float32))
 
 
 def test_a_point_far_from_every_box():
     X = np.array([[3e37, 0], [1, -3e37]], np.float32)
     lower, upper = np.zeros((2, 2)), np.ones((2, 2))
-    same(rectangles.outside(X, lower, upper), oracles.outside(X, lower, upper))
+    same(outside(X, lower, upper), oracles.outside(X, lower, upper))
 
 
 # Threads
@@ -380,7 +503,8 @@ def launches():
     X = images(301, 37, seed=1)
     points = floats(X)
     rows = images(700, 37, seed=6)  # three pairs of blocks in a round
-    order, starts = grouped(np.random.default_rng(2).integers(0, 7, 301).tolist(), 7)
+    labels = np.random.default_rng(2).integers(0, 7, 301).astype(np.int32)
+    order, starts = grouped(labels.tolist(), 7)
     centers = np.ascontiguousarray(images(7, 37, seed=3).astype(np.int32) * 4096)
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
@@ -388,16 +512,30 @@ def launches():
         "kth_l1_uint8": lambda: knn.kth_l1_uint8(rows, 9, True),
         "kth_distance, uint8": lambda: knn.kth_distance(rows, 9, False, True),
         "kth_distance, float32": lambda: knn.kth_distance(floats(rows), 9, True, False),
-        "assign_uint8": lambda: lloyd.assign_uint8(X, centers, 12),
+        "assign_uint8": lambda: assigned(X, centers),
         "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
-        "sum_clusters, uint8": lambda: lloyd.sum_clusters(X, order, starts, np.int64(0)),
-        "sum_clusters, float32": lambda: lloyd.sum_clusters(points, order, starts, np.float64(0)),
+        "own_distances_uint8": lambda: lloyd.own_distances_uint8(X, centers, 12, labels),
+        "move_sums": lambda: moved(X, labels),
+        "sum_clusters": lambda: lloyd.sum_clusters(points, order, starts),
         "bound_clusters": lambda: lloyd.bound_clusters(points, order, starts),
         "median_clusters_uint8": lambda: lloyd.median_clusters_uint8(X, order, starts),
         "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
-        "outside, uint8": lambda: rectangles.outside(X, lower, upper),
-        "outside, float32": lambda: rectangles.outside(points, lower.astype(np.float64), upper.astype(np.float64)),
+        "outside_uint8": lambda: outside(X, lower, upper),
+        "outside_float32": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
     }
+
+
+def assigned(X, centers):
+    labels, floors = np.zeros(len(X), np.int32), np.zeros((len(X), len(centers)), np.int32)
+    for last, now in ((centers, centers), (centers, centers // 2)):
+        lloyd.assign_uint8(X, now, 12, *lloyd.round_centers(now, last, 12), labels, floors)
+    return labels, floors
+
+
+def moved(X, labels):
+    sums = np.zeros((7, X.shape[1]), np.int64)
+    lloyd.move_sums(X, np.arange(len(X)), np.full(len(X), -1, np.int32), labels, sums)
+    return sums
 
 
 def as_bytes(result):
@@ -421,7 +559,7 @@ def test_one_thread_and_many_give_the_same_bits(name):
 @needs_jit
 def test_the_number_of_threads_is_as_before_afterwards():
     before = numba.get_num_threads()
-    launch = launches()["outside, uint8"]
+    launch = launches()["outside_uint8"]
     with threads.using_threads(1):
         assert numba.get_num_threads() == 1
         launch()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
 from fractions import Fraction
 
 import numpy as np
@@ -84,6 +87,17 @@ def test_gap_says_how_far_outside(X, levels, data):
     assert gap.shape == (len(X),)
     np.testing.assert_allclose(gap, expected, rtol=1e-12, atol=1e-14)
     np.testing.assert_array_equal(np.sign(gap), np.sign(expected))
+
+
+@given(X=grey(), beyond=st.sampled_from([1 / 4096, 0.5, 1.0, 45.0]))
+def test_boxes_that_no_byte_is_in(X, beyond):
+    """Beside one that is nearer, or farther, or in whole levels as near."""
+    d = X.shape[1]
+    for far in (np.full(d, 255 + beyond), np.full(d, -beyond)):
+        for near in (X[0].astype(np.float64), np.full(d, 255.0)):
+            lower = upper = np.array([far, near])
+            gap = region_of((lower, upper), 1).gap(Sample(X, 1 / 255))
+            np.testing.assert_array_equal(gap, Sample(X, 1 / 255).to_units(1 - oracles.outside(X, lower, upper)))
 
 
 @given(seed=st.integers(0, 1000), d=st.integers(1, 8), T=st.integers(1, 4))
@@ -369,3 +383,43 @@ def test_bad_points_are_refused():
 def test_points_in_their_own_unit_are_announced():
     with pytest.warns(UnitWarning):
         EXAMPLE.gap(np.array([[0.1, 3.7], [0.3, 0.2]]))
+
+
+# What a region remembers
+
+
+def test_points_are_measured_once_whatever_the_strength(monkeypatch):
+    from numbaconc.regions import rectangles
+
+    asked = []
+    kernel = rectangles.outside_uint8
+    monkeypatch.setattr(rectangles, "outside_uint8", lambda *given: asked.append(given) or kernel(*given))
+    region = region_of((np.full((2, 5), 50.0), np.full((2, 5), 200.0)), 8)
+    samples = [Sample(images(30, 5, seed=seed), 1 / 255) for seed in range(2)]
+    fresh = [[region_of((region.lower * 255, region.upper * 255), 8 * k).gap(one) for one in samples] for k in (1, 2)]
+    asked.clear()
+    for k in (1, 2):
+        for one, expected in zip(samples, fresh[k - 1], strict=True):
+            np.testing.assert_array_equal(region.at(8 * k / 255).gap(one), expected)
+            assert region.measure(one, 8 * k / 255).n_points == 30
+    assert len(asked) == 2
+    del samples, one
+    asked.clear()
+    gc.collect()
+    assert not len(region._outside)  # points that nobody else keeps are let go
+
+
+def test_faces_cannot_be_changed_behind_what_is_remembered():
+    faces = np.zeros((1, 2)), np.ones((1, 2))
+    region = RectangleComplement(*faces, 0.1)
+    faces[0][0, 0] = 0.5
+    assert region.lower[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        region.upper[0, 0] = 0.5
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda region: pickle.loads(pickle.dumps(region))])
+def test_a_copy_is_the_same_region(copied):
+    points = Sample(images(9, 2, seed=0), 1 / 255)
+    expected = EXAMPLE.gap(points)
+    np.testing.assert_array_equal(copied(EXAMPLE).gap(points), expected)

@@ -1,14 +1,86 @@
 """ℓ1 Lloyd: assignment, and what a cluster is summarised by (sum, median, bounds).
 
-Assignment is parallel over points, summaries over (cluster, block of coordinates): every number has
-one owner, so that the result does not depend on the number of threads.
+Assignment is parallel over points, summaries over (cluster, block of coordinates) or blocks alone: every
+number has one owner, so that the result does not depend on the number of threads.
 """
 
 import numpy as np
-from numba import njit, prange
+from llvmlite import ir
+from numba import config, njit, prange, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
-POINTS = 64  # points that a thread takes at a time, so that a center is read once for all of them
+POINTS = 64  # floats that a thread takes at a time, so that a center is read once for all of them
 COLUMNS = 128  # coordinates in one block of a summary
+INSTRUCTIONS = {  # sums of absolute differences of so many bytes: the processor's feature and LLVM's name
+    64: ("+avx512bw", "llvm.x86.avx512.psad.bw.512"),
+    32: ("+avx2", "llvm.x86.avx2.psad.bw"),
+    16: ("+sse2", "llvm.x86.sse2.psad.bw"),
+}
+
+
+def byte_distance(widest=64):
+    """Build what sums |x - y| over the first `width` entries of uint8 rows, in int64.
+
+    LLVM finds the processor's instruction for some plain loops only, so it is named here.
+
+    Parameters
+    ----------
+    widest : int
+        Most bytes taken at once: fewer are for what is left over; 1 makes a plain loop, for any processor.
+
+    Returns
+    -------
+    intrinsic, or a function if nothing is compiled
+    """
+    if config.DISABLE_JIT:
+        return lambda x, y, width: np.abs(x[:width].astype(np.int64) - y[:width]).sum()
+    word, byte = ir.IntType(64), ir.IntType(8)
+
+    def add(builder, lanes, name, pointers, done, width, total):
+        """Add as many whole vectors as there are from `done` on, and return where they end."""
+        kind = ir.VectorType(byte, lanes) if name else byte
+        sums = ir.VectorType(word, lanes // 8) if name else word
+        held = cgutils.alloca_once_value(builder, ir.Constant(sums, [0] * (lanes // 8) if name else 0))
+        count = builder.udiv(builder.sub(width, done), ir.Constant(word, lanes))
+        with cgutils.for_range(builder, count) as loop:
+            here = builder.add(done, builder.mul(loop.index, ir.Constant(word, lanes)))
+            at = [builder.bitcast(builder.gep(pointer, [here]), kind.as_pointer()) for pointer in pointers]
+            a, b = (builder.load(pointer, align=1) for pointer in at)
+            if name:
+                function = ir.FunctionType(sums, [kind, kind])
+                part = builder.call(cgutils.get_or_insert_function(builder.module, function, name), [a, b])
+            else:
+                part = builder.select(builder.icmp_unsigned("<", a, b), builder.sub(b, a), builder.sub(a, b))
+                part = builder.zext(part, word)
+            builder.store(builder.add(builder.load(held), part), held)
+        part = builder.load(held)
+        if name:
+            function, reduce = ir.FunctionType(word, [sums]), f"llvm.vector.reduce.add.v{lanes // 8}i64"
+            part = builder.call(cgutils.get_or_insert_function(builder.module, function, reduce), [part])
+        builder.store(builder.add(builder.load(total), part), total)
+        return builder.add(done, builder.mul(count, ir.Constant(word, lanes)))
+
+    @intrinsic
+    def distance(typing, x, y, width):  # noqa: ARG001
+        def codegen(context, builder, signature, arguments):
+            features = context.codegen().magic_tuple()[2].split(",")  # of the target, which need not be the host
+            *rows, width = arguments
+            rows = zip(signature.args, rows, strict=False)
+            pointers = [context.make_array(kind)(context, builder, row).data for kind, row in rows]
+            total, done = cgutils.alloca_once_value(builder, ir.Constant(word, 0)), ir.Constant(word, 0)
+            for lanes, (feature, name) in INSTRUCTIONS.items():
+                if lanes <= widest and feature in features:
+                    done = add(builder, lanes, name, pointers, done, width, total)
+            add(builder, 1, None, pointers, done, width, total)
+            return builder.load(total)
+
+        return types.int64(x, y, types.int64), codegen
+
+    return distance
+
+
+_byte_distance = byte_distance()
 
 
 @njit(cache=True)
@@ -24,9 +96,45 @@ def _distance_uint8(x, center, shift):
     return total
 
 
+@njit(cache=True)
+def round_centers(centers, last, shift):
+    """Centers in whole levels, and how far that is from them; what `assign_uint8` needs.
+
+    Parameters
+    ----------
+    centers, last : ndarray, shape (T, d), int32
+        Now and at the assignment before, in 2^-shift levels.
+    shift : int
+
+    Returns
+    -------
+    rounded : ndarray, shape (T, d), uint8
+    slack, moved : ndarray, shape (T,), int64
+        ℓ1 distance from `centers` to `rounded` and to `last`, in levels, rounded up.
+    """
+    T, d = centers.shape
+    rounded = np.empty((T, d), np.uint8)
+    slack = np.empty(T, np.int64)
+    moved = np.empty(T, np.int64)
+    for t in range(T):
+        off = np.int64(0)
+        way = np.int64(0)
+        for c in range(d):
+            level = (centers[t, c] + ((1 << shift) >> 1)) >> shift
+            rounded[t, c] = level
+            off += abs(centers[t, c] - (level << shift))
+            way += abs(centers[t, c] - last[t, c])
+        slack[t] = -(-off >> shift)
+        moved[t] = -(-way >> shift)
+    return rounded, slack, moved
+
+
 @njit(parallel=True, cache=True)
-def assign_uint8(X, centers, shift):
+def assign_uint8(X, centers, shift, rounded, slack, moved, labels, floors):
     """Nearest center of each point in ℓ1; the lowest index wins a tie.
+
+    Distances to centers rounded to bytes are right within `slack`, and no center comes nearer than it has
+    moved. That settles nearly every point; exact distances settle the others.
 
     Parameters
     ----------
@@ -35,28 +143,65 @@ def assign_uint8(X, centers, shift):
         In 2^-shift levels.
     shift : int
         At most 12.
+    rounded, slack, moved
+        From `round_centers`.
+    labels : ndarray, shape (n,), int32
+        A guess at the nearest centers, which is overwritten by them.
+    floors : ndarray, shape (n, T), int32 (int64 if 255 d does not fit)
+        No center was nearer than this before it moved, in levels; 0 says nothing. Overwritten.
+    """
+    n, d = X.shape
+    T = centers.shape[0]
+    for i in prange(n):
+        floor = floors[i]
+        for t in range(T):
+            floor[t] = max(floor[t] - moved[t], 0)
+        label = labels[i]
+        near = _byte_distance(X[i], rounded[label], d)
+        floor[label] = max(floor[label], near - slack[label])
+        ceiling = near + slack[label]  # the nearest center is no farther than this
+        guess = label
+        for t in range(T):
+            if floor[t] <= ceiling and t != guess:
+                near = _byte_distance(X[i], rounded[t], d)
+                floor[t] = max(floor[t], near - slack[t])
+                ceiling = min(ceiling, near + slack[t])
+        n_left = 0
+        for t in range(T):
+            if floor[t] <= ceiling:  # on equality there may be a tie, which the exact distances must decide
+                n_left += 1
+                label = t
+        if n_left > 1:
+            least = np.iinfo(np.int64).max
+            for t in range(T):
+                if floor[t] <= ceiling:
+                    distance = _distance_uint8(X[i], centers[t], shift)
+                    floor[t] = distance >> shift
+                    if distance < least:
+                        least = distance
+                        label = t
+        labels[i] = label
+
+
+@njit(parallel=True, cache=True)
+def own_distances_uint8(X, centers, shift, labels):
+    """ℓ1 distance from each point to the center of its own cluster.
+
+    Parameters
+    ----------
+    X, centers, shift
+        As for `assign_uint8`.
+    labels : ndarray, shape (n,), int32
 
     Returns
     -------
-    labels : ndarray, shape (n,), int32
-    distances : ndarray, shape (n,), int64
-        To the nearest center, in 2^-shift levels, exact.
+    ndarray, shape (n,), int64
+        In 2^-shift levels, exact.
     """
-    n = X.shape[0]
-    labels = np.zeros(n, np.int32)
-    distances = np.empty(n, np.int64)
-    for group in prange((n + POINTS - 1) // POINTS):
-        low = group * POINTS
-        high = min(n, low + POINTS)
-        for i in range(low, high):
-            distances[i] = np.iinfo(np.int64).max
-        for t in range(centers.shape[0]):
-            for i in range(low, high):
-                distance = _distance_uint8(X[i], centers[t], shift)
-                if distance < distances[i]:
-                    distances[i] = distance
-                    labels[i] = t
-    return labels, distances
+    distances = np.empty(X.shape[0], np.int64)
+    for i in prange(X.shape[0]):
+        distances[i] = _distance_uint8(X[i], centers[labels[i]], shift)
+    return distances
 
 
 @njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
@@ -98,26 +243,53 @@ def assign_float32(X, centers):
 
 
 @njit(parallel=True, cache=True)
-def sum_clusters(X, order, starts, zero):
+def move_sums(X, rows, before, after, sums):
+    """Take points out of the sum of the cluster that each leaves, and add them to that of the one it joins.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8
+    rows : ndarray, shape (m,), int64
+        The points that move.
+    before, after : ndarray, shape (n,), int32
+        Clusters of all points; -1 is none.
+    sums : ndarray, shape (T, d), int64
+        Changed in place.
+    """
+    d = X.shape[1]
+    for block in prange((d + COLUMNS - 1) // COLUMNS):
+        low = block * COLUMNS
+        high = min(d, low + COLUMNS)
+        for i in rows:
+            x = X[i, low:high]
+            if before[i] >= 0:
+                old = sums[before[i], low:high]
+                for c in range(x.shape[0]):
+                    old[c] -= x[c]
+            new = sums[after[i], low:high]
+            for c in range(x.shape[0]):
+                new[c] += x[c]
+
+
+@njit(parallel=True, cache=True)
+def sum_clusters(X, order, starts):
     """Sum of the points of each cluster, coordinate by coordinate, in the order given.
 
     Parameters
     ----------
-    X : ndarray, shape (n, d), uint8 or float32
+    X : ndarray, shape (n, d), float32
     order : ndarray, shape (n,), int64
         Row indices, cluster by cluster.
     starts : ndarray, shape (T + 1,), int64
         Where each cluster starts in `order`.
-    zero : int64 or float64 scalar
-        The type to sum in.
 
     Returns
     -------
-    ndarray, shape (T, d), type of `zero`
+    ndarray, shape (T, d), float64
     """
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
-    sums = np.full((starts.shape[0] - 1, d), zero)
+    sums = np.zeros((starts.shape[0] - 1, d))
     for task in prange(sums.shape[0] * n_blocks):
         t = task // n_blocks
         low = task % n_blocks * COLUMNS
@@ -129,13 +301,26 @@ def sum_clusters(X, order, starts, zero):
     return sums
 
 
+@njit(cache=True)
+def _bound(X, members, low, least, largest):
+    for c in range(least.shape[0]):
+        least[c] = X[members[0], low + c] if members.shape[0] > 0 else 0
+        largest[c] = least[c]
+    for i in members:
+        x = X[i, low:]
+        for c in range(least.shape[0]):  # without a branch, so that it becomes vectors
+            least[c] = x[c] if x[c] < least[c] else least[c]
+            largest[c] = x[c] if x[c] > largest[c] else largest[c]
+
+
 @njit(parallel=True, cache=True)
 def bound_clusters(X, order, starts):
     """Least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
 
     Parameters
     ----------
-    X, order, starts
+    X : ndarray, shape (n, d), uint8 or float32
+    order, starts
         As for `sum_clusters`.
 
     Returns
@@ -145,26 +330,46 @@ def bound_clusters(X, order, starts):
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
     n_clusters = starts.shape[0] - 1
-    least = np.zeros((n_clusters, d), X.dtype)
-    largest = np.zeros((n_clusters, d), X.dtype)
+    least = np.empty((n_clusters, d), X.dtype)
+    largest = np.empty((n_clusters, d), X.dtype)
     for task in prange(n_clusters * n_blocks):
         t = task // n_blocks
         low = task % n_blocks * COLUMNS
-        high = min(d, low + COLUMNS)
-        for p in range(starts[t], starts[t + 1]):
-            i = order[p]
-            for c in range(low, high):
-                value = X[i, c]
-                if p == starts[t] or value < least[t, c]:
-                    least[t, c] = value
-                if p == starts[t] or value > largest[t, c]:
-                    largest[t, c] = value
+        members = order[starts[t] : starts[t + 1]]
+        _bound(X, members, low, least[t, low : low + COLUMNS], largest[t, low : low + COLUMNS])
     return least, largest
+
+
+@njit(cache=True)
+def _median(X, members, low, found):
+    rank = (members.shape[0] + 1) // 2  # the lower median is the value of this rank, from 1
+    width = found.shape[0]
+    trial = np.empty(width, np.uint8)
+    few = np.empty(width, np.uint8)
+    below = np.zeros(width, np.int64)
+    for c in range(width):
+        found[c] = 0
+    step = 128 if rank > 0 else 0
+    while step:
+        for first in range(0, members.shape[0], 255):  # as many as a byte can count: most lanes
+            for c in range(width):
+                trial[c] = found[c] + step
+                few[c] = 0
+            for i in members[first : first + 255]:
+                x = X[i, low:]
+                for c in range(width):
+                    few[c] += x[c] < trial[c]
+            for c in range(width):
+                below[c] += few[c]
+        for c in range(width):
+            found[c] += step if below[c] < rank else 0
+            below[c] = 0
+        step >>= 1
 
 
 @njit(parallel=True, cache=True)
 def median_clusters_uint8(X, order, starts):
-    """Lower median of each cluster, coordinate by coordinate, by counting; 0 without points.
+    """Lower median of each cluster, coordinate by coordinate, one bit after the other; 0 without points.
 
     Parameters
     ----------
@@ -178,26 +383,12 @@ def median_clusters_uint8(X, order, starts):
     """
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
-    medians = np.zeros((starts.shape[0] - 1, d), np.uint8)
-    for task in prange(medians.shape[0] * n_blocks):
+    n_clusters = starts.shape[0] - 1
+    medians = np.empty((n_clusters, d), np.uint8)
+    for task in prange(n_clusters * n_blocks):
         t = task // n_blocks
         low = task % n_blocks * COLUMNS
-        high = min(d, low + COLUMNS)
-        if starts[t] == starts[t + 1]:
-            continue
-        counts = np.zeros((high - low, 256), np.int32)
-        for p in range(starts[t], starts[t + 1]):
-            i = order[p]
-            for c in range(low, high):
-                counts[c - low, X[i, c]] += 1
-        rank = (starts[t + 1] - starts[t] + 1) // 2  # the lower median is the value of this rank, from 1
-        for c in range(low, high):
-            seen = 0
-            value = -1
-            while seen < rank:
-                value += 1
-                seen += counts[c - low, value]
-            medians[t, c] = value
+        _median(X, order[starts[t] : starts[t + 1]], low, medians[t, low : low + COLUMNS])
     return medians
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import copy
 import functools
 import math
 from dataclasses import dataclass, field
@@ -79,7 +79,7 @@ class Coverings:
     radii: NDArray[np.float64] | None = None
     cache_dir: str | Path | None = None
     progress: bool = False
-    _made: dict[int, tuple[NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=dict, repr=False)
+    _made: dict[int, RectangleComplement] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         n = len(self.sample)
@@ -94,7 +94,8 @@ class Coverings:
             raise InputError(msg)
 
     @functools.cached_property
-    def _dense_first(self) -> NDArray[np.intp]:
+    def _dense_first(self) -> Sample:
+        """A copy of the points, the first of which every clustering takes as they lie."""
         if self.radii is None:
             self.radii = knn_radii(
                 self.sample,
@@ -103,11 +104,13 @@ class Coverings:
                 cache_dir=self.cache_dir,
                 progress=self.progress,
             )
-        return dense_first(self.radii)
+        return self.sample.take(dense_first(self.radii))
 
     def next_seed(self) -> Coverings:
-        """Return the same with the next seed, and the radii that are known by now."""
-        return dataclasses.replace(self, seed=self.seed + 1, _made={})
+        """Return the same with the next seed, and the order of the points that is known by now."""
+        following = copy.copy(self)
+        following.seed, following._made = self.seed + 1, {}
+        return following
 
     def count(self, q: float) -> int:
         """⌊q n⌋, where q n within rounding of a whole number is that number."""
@@ -125,15 +128,16 @@ class Coverings:
         if n_clustered not in self._made:
             check_count("n_sets", self.n_sets, 1, n_clustered, f"q = {q:g} leaves {n_clustered} points to cluster")
             found = cluster(
-                self.sample.take(self._dense_first[:n_clustered]),
+                self._dense_first.first(n_clustered),
                 self.n_sets,
                 self.seed,
                 centers=self.centers,
                 max_iter=self.max_iter,
                 progress=self.progress,
             )
-            self._made[n_clustered] = self.sample.to_units(found.lower), self.sample.to_units(found.upper)
-        return RectangleComplement(*self._made[n_clustered], epsilon)
+            faces = self.sample.to_units(found.lower), self.sample.to_units(found.upper)
+            self._made[n_clustered] = RectangleComplement(*faces, epsilon)
+        return self._made[n_clustered].at(epsilon)
 
     def search(self, epsilon: float | str, alpha: float, precision: float = PRECISION) -> RectangleSearch:
         """Binary search on q (Algorithm 1, lines 3-18).
