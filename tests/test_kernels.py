@@ -608,7 +608,8 @@ def imports(path):
 def test_a_kernel_file_stands_alone(path):
     """Numba's cache does not notice a change in a jitted function of another file, so none may be imported."""
     for name in imports(path):
-        assert not name.startswith((".", "numbaconc"))
+        # `threads` has no jitted function: what it wraps around a kernel is plain Python
+        assert name == "numbaconc.kernels.threads" or not name.startswith((".", "numbaconc"))
 
 
 def test_only_kernels_import_numba():

@@ -12,10 +12,13 @@ every tile.)
 import numpy as np
 from numba import njit, prange
 
+from numbaconc.kernels.threads import in_turn
+
 BUCKETS = 4096  # of the histograms that ranks are found with
 ROWS = 8  # centers that a thread evaluates at a time
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def shifted_norms(X):
     """Squared length of each point after 128 is taken from every level.
@@ -185,6 +188,7 @@ def _count_by_reach(row, fresh, reaches, first_rank, counts):
             counts[here] += 1
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
     """Each center's least objective, and lower bounds for what it may become later.

@@ -16,6 +16,8 @@ from numba import config, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numbaconc.kernels.threads import in_turn
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -239,6 +241,7 @@ def _widen(X, first, start, block):
             block[r, c] = 0
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def _meet_l1_uint8(rows, pairs, nearest):
     """Show the ℓ1 distances between pairs of blocks of `rows`, as `_packed` makes them, to `nearest`, shape (n, k)."""
@@ -254,6 +257,7 @@ def _meet_l1_uint8(rows, pairs, nearest):
         _offer(tile, first, second, nearest)
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def _meet(X, squared, pairs, nearest):
     """Show the ℓ1 (or squared ℓ2) distances between pairs of blocks of X to `nearest`, shape (n, k), float64."""

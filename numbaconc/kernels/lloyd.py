@@ -10,6 +10,8 @@ from numba import config, njit, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from numbaconc.kernels.threads import in_turn
+
 POINTS = 64  # floats that a thread takes at a time, so that a center is read once for all of them
 COLUMNS = 128  # coordinates in one block of a summary
 INSTRUCTIONS = {  # sums of absolute differences of so many bytes: the processor's feature and LLVM's name
@@ -129,6 +131,7 @@ def round_centers(centers, last, shift):
     return rounded, slack, moved
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def assign_uint8(X, centers, shift, rounded, slack, moved, labels, floors):
     """Nearest center of each point in ℓ1; the lowest index wins a tie.
@@ -183,6 +186,7 @@ def assign_uint8(X, centers, shift, rounded, slack, moved, labels, floors):
         labels[i] = label
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def own_distances_uint8(X, centers, shift, labels):
     """ℓ1 distance from each point to the center of its own cluster.
@@ -212,6 +216,7 @@ def _distance_float32(x, center):
     return total
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def assign_float32(X, centers):
     """Nearest center of each point in ℓ1; the lowest index wins a tie.
@@ -242,6 +247,7 @@ def assign_float32(X, centers):
     return labels, distances
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def move_sums(X, rows, before, after, sums):
     """Take points out of the sum of the cluster that each leaves, and add them to that of the one it joins.
@@ -271,6 +277,7 @@ def move_sums(X, rows, before, after, sums):
                 new[c] += x[c]
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def sum_clusters(X, order, starts):
     """Sum of the points of each cluster, coordinate by coordinate, in the order given.
@@ -313,6 +320,7 @@ def _bound(X, members, low, least, largest):
             largest[c] = x[c] if x[c] > largest[c] else largest[c]
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def bound_clusters(X, order, starts):
     """Least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
@@ -367,6 +375,7 @@ def _median(X, members, low, found):
         step >>= 1
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def median_clusters_uint8(X, order, starts):
     """Lower median of each cluster, coordinate by coordinate, one bit after the other; 0 without points.
@@ -392,6 +401,7 @@ def median_clusters_uint8(X, order, starts):
     return medians
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def median_clusters_float32(X, order, starts):
     """Lower median of each cluster, coordinate by coordinate, by sorting; 0 without points.

@@ -88,6 +88,7 @@ def _gap_uint8(x, lower, upper, most, lanes):
     return worst
 
 
+@in_turn
 @njit(parallel=True, cache=True)
 def outside_uint8(X, lower, upper, least, largest):
     """Do the same for bytes, which alone are enough to give up nearly every box.
