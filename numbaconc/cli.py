@@ -214,7 +214,7 @@ def _sweep(options: argparse.Namespace) -> int:
     ds = run_sweep(
         load_grid(options.config),
         out,
-        executor=options.workers,
+        executor=None if options.workers is None else check_count("--workers", options.workers),
         progress=not options.quiet,
         data_dir=options.data_dir,
         verify=not options.unverified_data,

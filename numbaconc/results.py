@@ -203,7 +203,7 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     joined = joined.reindex(order).set_coords("alpha")
     for name in {name for part in alike for name in part.data_vars if part[name].dtype.kind == "U"}:
         joined[name] = joined[name].fillna("").astype(str)
-    differing = []
+    differing = [name for part in parts for name in part.attrs.get("differing", "").split(", ") if name]
     for name in dict.fromkeys(name for part in parts for name in part.attrs if name != "differing"):
         values = list(dict.fromkeys(part.attrs[name] for part in parts if name in part.attrs))
         if name == "seconds":
@@ -214,7 +214,7 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
             differing.append(str(name))
     joined.attrs["created"] = parts[-1].attrs["created"]
     if differing:
-        joined.attrs["differing"] = ", ".join(differing)
+        joined.attrs["differing"] = ", ".join(dict.fromkeys(differing))
     return joined
 
 

@@ -111,10 +111,15 @@ def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) 
 
 
 def kept(here: xr.Dataset) -> xr.Dataset:
-    """Return the restart whose region is kept, of one case; the only one if there is just one."""
+    """Return the restart whose region is kept, of one case: chosen on train, as `measurement.best_found` does."""
     if "seed" not in here.dims:
         return here
-    return here.sel(seed=int(here["kept_seed"])) if "kept_seed" in here else here.mean("seed")
+    if "kept_seed" in here:
+        return here.sel(seed=int(here["kept_seed"]))
+    train = here.sel(split="train")
+    enough = train["risk"] >= float(here["alpha"])
+    order = train["adversarial_risk"].where(enough) if enough.any() else -train["risk"]
+    return here.isel(seed=int(order.argmin("seed")))
 
 
 def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) -> str:

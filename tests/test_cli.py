@@ -477,6 +477,109 @@ def test_a_known_data_set_that_is_not_on_disk():
     refused("measure", "svhn", "--data-dir", "sets", says=["'svhn'", "not on disk", "numbaconc data fetch svhn"])
 
 
+# Sweeps
+
+
+SWEEP = """
+dataset = "own.npz"
+epsilon = ["8/255", 0.1]
+T = 3
+q = [0.5, 0.8]
+seed = [0, 1]
+n_neighbors = 5
+"""
+
+
+@pytest.fixture
+def grid(own):
+    """Write a grid, and put the data beside it."""
+    shutil.copy(own, "own.npz")
+
+    def write(text=SWEEP):
+        Path("grid.toml").write_text(text)
+        return "grid.toml"
+
+    write()
+    return write
+
+
+def test_a_sweep_from_a_file(grid):
+    text = fine("sweep", grid(), "--quiet")
+    assert set(tree(Path())) == {"grid.toml", "own.npz", "grid.nc"}
+    ds = open_results("grid.nc")
+    expected = nc.measure(TRAIN, TEST, epsilon=["8/255", 0.1], restarts=2, q=0.8, **SETTINGS)
+    for name in ("risk", "adversarial_risk"):
+        np.testing.assert_array_equal(ds[name].sel(q=0.8).squeeze(), expected[name].squeeze())
+    assert ds.attrs["data_verified"] == "own: the user's own"
+    assert text.startswith("own: 120 training and 80 test points\n")
+    assert text.endswith("\nresult:  grid.nc\n")
+    assert text.count("2 restarts") == 4
+    before = tree(Path())
+    assert fine("sweep", grid(), "--quiet") == text
+    assert tree(Path()) == before
+
+
+def test_a_sweep_goes_where_it_is_told(grid):
+    assert "result:  deep/s.nc" in fine("sweep", grid(), "--out", "deep/s.nc", "--threads", "1", "--quiet")
+    assert set(tree(Path())) == {"grid.toml", "own.npz", "deep", "deep/s.nc"}
+    assert open_results("deep/s.nc").attrs["threads"] == 1
+
+
+def test_some_cases_of_a_sweep_fail(grid):
+    """Status 1, the others are there, and the words say so."""
+    ran = call("sweep", grid(SWEEP.replace("T = 3", "T = [3, 70]")), "--quiet")
+    assert (ran.status, lines(ran.err)) == (1, [])
+    assert "4 of the cases failed: InputError: n_sets is 70; allowed: a whole number from 1 to 60" in ran.out
+    ds = open_results("grid.nc")
+    assert ds["risk"].sel(T=3).notnull().all()
+    assert int(ds["risk"].sel(T=70).isnull().sum()) == 8
+    assert "4 of the cases failed" in fine("show", "grid.nc")
+
+
+def test_show_joins_files_and_says_what_differs(grid):
+    fine("sweep", grid(), "--out", "a.nc", "--quiet")
+    fine("sweep", grid(SWEEP.replace("[0, 1]", "[2]")), "--out", "b.nc", "--quiet")
+    text = fine("show", "a.nc", "b.nc")
+    assert text.count("3 restarts") == 4
+    (differing,) = [line for line in text.splitlines() if line.startswith("differing: ")]
+    assert "seconds" in differing
+    assert "n_neighbors" not in differing
+    entries = json.loads(fine("show", "a.nc", "b.nc", "--json"))["cases"]
+    whole = nc.open_results(["a.nc", "b.nc"])
+    assert len(entries) == 4
+    for entry in entries:
+        at = {"dataset": "own", "epsilon": entry["epsilon"], "T": 3, "q": entry["q"]}
+        assert entry["risk_test"] == pytest.approx(whole["risk"].sel(at).sel(split="test").mean().item())
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "says"),
+    [
+        (SWEEP.replace("T = 3", "T = 0"), [], ["T", "0", "at least 1"]),
+        (SWEEP.replace("T = 3", "n_sets = 3"), [], ["'n_sets'", "allowed: dataset, epsilon, T"]),
+        (SWEEP.replace("own.npz", "none.npz"), [], ["none.npz"]),
+        ("T = ", [], ["grid.toml", "not TOML"]),
+        (SWEEP, ["--out", "s.txt"], ["out", "'s.txt'", ".nc"]),
+        (SWEEP, ["--out", "grid.toml/s.nc"], ["grid.toml", "not a folder"]),
+        (SWEEP, ["--workers", "0"], ["0", "at least 1"]),
+        (SWEEP, ["--workers", "two"], ["workers", "'two'"]),
+        (SWEEP, ["--threads", "100000"], ["threads", "100000", "from 1 to"]),
+    ],
+    ids=str,
+)
+def test_bad_sweeps(grid, text, options, says):
+    refused("sweep", grid(text), *options, "--quiet", says=says)
+
+
+def test_a_sweep_s_file_of_other_settings(grid):
+    fine("sweep", grid(), "--quiet")
+    refused("sweep", grid(SWEEP.replace("= 5", "= 6")), says=["n_neighbors is 6", "grid.nc", "made with 5"])
+
+
+def test_a_grid_that_is_not_there():
+    refused("sweep", "none.toml", says=["'none.toml'", "cannot be read"])
+
+
 # What bad input gets
 
 

@@ -265,6 +265,46 @@ def test_attributes_are_joined():
     assert attrs["schema"] == parts[0].attrs["schema"]
 
 
+def test_what_differs_is_named(tmp_path):
+    parts = [result(seconds=1), result(name="cifar10", seconds=2).assign_attrs(norm="l2", extra="here only")]
+    assert "differing" not in join_results(parts[:1]).attrs
+    joined = join_results(parts)
+    assert joined.attrs["norm"] == "linf; l2"
+    assert {"norm", "seconds"} <= set(joined.attrs["differing"].split(", ")) <= {"norm", "seconds", "created"}
+    again = join_results([joined, result(name="svhn", seconds=2)])
+    assert "norm" in again.attrs["differing"].split(", ")
+
+
+def test_alpha_becomes_a_dimension_where_one_data_set_has_several():
+    parts = [result(alpha=0.01), result(alpha=0.05, offset=0.5), result(name="cifar10", alpha=0.05)]
+    joined = join_results(parts)
+    for part, alpha in zip(parts, (0.01, 0.05, 0.05), strict=True):
+        (name,) = part["dataset"].values
+        here = joined["risk"].sel(alpha=alpha, dataset=[name])
+        np.testing.assert_array_equal(here.transpose(*part["risk"].dims), part["risk"])
+    assert joined["risk"].sel(alpha=0.01, dataset="cifar10").isnull().all()
+    assert int(joined["risk"].notnull().sum()) == sum(int(part["risk"].notnull().sum()) for part in parts)
+
+
+def test_files_are_opened_joined(tmp_path):
+    parts = [result(), result(name="cifar10", epsilon=(0.3,))]
+    for i, part in enumerate(parts):
+        save_results(part, tmp_path / f"{i}.nc")
+    paths = [tmp_path / "0.nc", str(tmp_path / "1.nc")]
+    xr.testing.assert_identical(open_results(paths), join_results(parts))
+    xr.testing.assert_identical(open_results(paths[:1]), join_results(parts[:1]))
+    with pytest.raises(InputError, match=r"paths is \[\]; allowed: one result file or more"):
+        open_results([])
+    with pytest.raises(InputError, match=r"2\.nc.*cannot be read"):
+        open_results([*paths, tmp_path / "2.nc"])
+
+
+def test_files_that_disagree_are_refused_in_one_line():
+    with pytest.raises(InputError, match="disagree on adversarial_risk, risk; allowed: equal values") as caught:
+        join_results([result(), result(offset=0.5)])
+    assert "\n" not in str(caught.value)
+
+
 def test_joined_results_are_a_result_file(tmp_path):
     joined = join_results([result(), result(name="cifar10")])
     save_results(joined, tmp_path / "r.nc")

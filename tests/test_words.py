@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from numbaconc.results import assemble, join_results, provenance
-from numbaconc.words import as_json, cases, describe, provenance_lines
+from numbaconc.words import as_json, cases, describe, failures, provenance_lines
 
 
 def result(risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=None, kept=None, n=10000):
@@ -159,3 +159,45 @@ def test_how_a_file_came_to_be():
     assert "data_verified: NOT the published contents" in lines
     assert any(line.startswith("command: ") for line in lines)
     assert any(re.fullmatch(r"created: \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", line) for line in lines)
+
+
+def many(n_sets):
+    parts = [
+        result([((0.06, 0.10), (0.05, 0.25)), ((0.08, 0.2), (0.05, 0.75))], n_sets=T, epsilon=epsilon)
+        for T in n_sets
+        for epsilon in (0.1, 0.3)
+    ]
+    return join_results(parts)
+
+
+def test_many_cases_are_listed():
+    """One line a case, means over the restarts; a few cases have their sentences."""
+    text = describe(many(range(1, 8)))
+    table = [line.split() for line in text.splitlines()[-15:]]
+    assert " ".join(table[0]) == "dataset epsilon T risk train risk test adv. risk train adv. risk test"
+    assert table[1] == ["mnist", "0.1", "1", "7.00%", "5.00%", "15.00%", "50.00%"]
+    assert len({tuple(line[:3]) for line in table[1:]}) == 14
+    assert "bounds" not in text
+    assert "grows to at most" not in text
+    assert describe(many(range(1, 7))).count("grows to at most") == 12
+
+
+def test_failures_are_counted_and_the_first_is_quoted():
+    rows = [{"dataset": "mnist", "epsilon": 0.1, "T": T, "seed": 0} for T in (1, 2, 3)]
+    ds = assemble(
+        [rows[0] | {"split": split, "risk": 0.5, "adversarial_risk": 0.6} for split in ("train", "test")]
+        + [row | {"error": f"ValueError: {row['T']}"} for row in rows[1:]]
+    )
+    assert failures(ds) == ["ValueError: 2", "ValueError: 3"]
+    assert failures(ONE) == []
+    text = describe(ds.assign_coords(alpha=0.05))
+    assert "2 of the cases failed: ValueError: 2" in text.splitlines()
+    assert "failed" not in describe(ONE)
+
+
+def test_means_of_restarts_are_not_called_a_bound():
+    """No set need have the mean of several risks: only one region's two numbers bound h."""
+    risks = [((0.06, 0.10), (0.04, 0.11)), ((0.06, 0.09), (0.055, 0.12))]
+    text = describe(result(risks).drop_vars("kept_seed"))
+    assert "4.75%" in text
+    assert "h(4.75%" not in text

@@ -117,7 +117,7 @@ def search_balls(
     """
     sample = as_sample(X)
     epsilon, alpha = parse_epsilon(epsilon), check_alpha(alpha, len(sample))
-    n_sets, delta = check_count("n_sets", n_sets), _check_delta(delta)
+    n_sets, delta = check_count("n_sets", n_sets), check_delta(delta)
     greedy = Greedy(sample, epsilon, _target(alpha, delta, len(sample)), n_sets)
     if checkpoint is not None:
         settings = {"data": sample.sha256, "unit": sample.unit, "epsilon": epsilon, "alpha": alpha}
@@ -135,7 +135,14 @@ def search_balls(
     )
 
 
-def _check_delta(delta: object) -> float:
+def check_delta(delta: object) -> float:
+    """Return a share of points covered beyond α.
+
+    Raises
+    ------
+    InputError
+        If it is not a number of at least 0.
+    """
     number = as_number(delta)
     if not 0 <= number < math.inf:
         msg = f"delta is {delta!r}; allowed: a number of at least 0"

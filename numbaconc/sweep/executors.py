@@ -5,6 +5,9 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import multiprocessing
+import multiprocessing.connection
+import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError, check_count
@@ -43,11 +46,24 @@ def opened(executor: Executor | int | None) -> Iterator[Executor | None]:
         yield executor
     else:
         workers = check_count("executor", executor)
-        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+        spawning = multiprocessing.get_context("spawn")
+        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=spawning, initializer=_end_with_parent)
         try:
             yield pool
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it has been killed: nobody else would."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None  # this runs in workers alone  # noqa: S101
+
+    def watch() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def jobs_at_once(executor: Executor | None) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,11 +13,12 @@ import numpy as np
 
 from numbaconc.arrays import parse_epsilons
 from numbaconc.clustering import CENTERS
-from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction, did_you_mean
+from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
 from numbaconc.measurement import COORDINATES, SEARCHES
+from numbaconc.search.balls import check_delta
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 AXES = ("dataset", "epsilon", "T", "q", "seed", "alpha", "search")  # each may have several values
 SETTINGS = {  # of the whole sweep, with their defaults
@@ -75,7 +77,7 @@ def load_grid(path: str | Path) -> dict[str, Any]:
         raise InputError(msg) from error
 
 
-def read_grid(grid: Mapping[str, Any]) -> Grid:
+def read_grid(grid: object) -> Grid:
     """Check a grid and list its cases.
 
     Parameters
@@ -93,6 +95,9 @@ def read_grid(grid: Mapping[str, Any]) -> Grid:
     InputError
         If a key or a value is not allowed.
     """
+    if not isinstance(grid, Mapping):
+        msg = f"grid is {grid!r}; allowed: a mapping (numbaconc.sweep.grid.load_grid reads one from a TOML file)"
+        raise InputError(msg)
     blocks = grid.get(BLOCKS, [{}])
     shared = {key: value for key, value in grid.items() if key != BLOCKS}
     _check_keys(shared, (*AXES, *SETTINGS, BLOCKS))
@@ -104,15 +109,25 @@ def read_grid(grid: Mapping[str, Any]) -> Grid:
     for block in blocks:
         _check_keys(block, AXES)
         cases += _product({key: value for key, value in shared.items() if key in AXES} | block, settings["norm"])
-    rectangles = {case.q is None for case in cases if case.search == "rectangles"}
-    if len(rectangles) > 1:
-        msg = f"q is missing in some of the [[{BLOCKS}]] tables; allowed: in all of them (it is searched) or in none"
-        raise InputError(msg)
+    check_q(cases, f"missing in some of the [[{BLOCKS}]] tables")
     return Grid(tuple(dict.fromkeys(cases)), settings)
 
 
+def check_q(cases: Iterable[Case], mixed: str) -> None:
+    """Refuse cases with a fixed q beside others where it is searched: one file has q as a dimension or not.
+
+    Raises
+    ------
+    InputError
+        If there are both; `mixed` says where the others are.
+    """
+    if len({case.q is None for case in cases if "q" in COORDINATES[case.search]}) > 1:
+        msg = f"q is given in some cases and {mixed}; allowed: in all cases of a file, or in none (it is searched)"
+        raise InputError(msg)
+
+
 def _check_keys(table: object, allowed: Iterable[str]) -> None:
-    if not isinstance(table, dict):
+    if not isinstance(table, Mapping):
         msg = f"{BLOCKS} holds {table!r}; allowed: tables, [[{BLOCKS}]]"
         raise InputError(msg)
     for key in table:
@@ -121,17 +136,19 @@ def _check_keys(table: object, allowed: Iterable[str]) -> None:
             raise InputError(msg)
 
 
-def _check_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    check_choice("norm", settings["norm"], tuple(SEARCHES))
-    check_choice("centers", settings["centers"], CENTERS)
-    check_count("n_neighbors", settings["n_neighbors"], 1)
-    check_fraction("test_fraction", settings["test_fraction"], one_allowed=False)
-    if not isinstance(settings["include_self"], bool):
-        msg = f"include_self is {settings['include_self']!r}; allowed: true or false"
+def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(given["include_self"], bool):
+        msg = f"include_self is {given['include_self']!r}; allowed: true or false"
         raise InputError(msg)
-    if settings["max_train"] is not None:
-        check_count("max_train", settings["max_train"], 2)
-    return settings | {"delta": as_number(settings["delta"])}
+    return {
+        "norm": check_choice("norm", given["norm"], tuple(SEARCHES)),
+        "n_neighbors": check_count("n_neighbors", given["n_neighbors"], 1),
+        "include_self": given["include_self"],
+        "centers": check_choice("centers", given["centers"], CENTERS),
+        "delta": check_delta(given["delta"]),
+        "max_train": None if given["max_train"] is None else check_count("max_train", given["max_train"], 2),
+        "test_fraction": check_fraction("test_fraction", given["test_fraction"], one_allowed=False),
+    }
 
 
 def _product(axes: dict[str, Any], norm: str) -> Iterable[Case]:
@@ -147,8 +164,8 @@ def _product(axes: dict[str, Any], norm: str) -> Iterable[Case]:
     seeds = [check_count("seed", one, 0) for one in _values(axes, "seed", 0)]
     for search in searches:
         has = COORDINATES[search]
-        for name in {"T", "q", "seed"} - set(has):
-            if name in axes and not any(name in COORDINATES[other] for other in searches):
+        for name in ("T", "q", "seed"):
+            if name in axes and name not in has and not any(name in COORDINATES[other] for other in searches):
                 msg = f"{name} is given, but search {search!r} has none; allowed: leave it out"
                 raise InputError(msg)
         yield from itertools.starmap(

@@ -105,7 +105,7 @@ def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
         at = {dim: ds[dim].values[i].item() for dim, i in zip(dims, place, strict=True)}
         here = dict(zip(dims, place, strict=True))
         search = at.get("search", ds.attrs["search"])
-        alpha = at["alpha"] if "alpha" in at else float(ds["alpha"].isel(dataset=here["dataset"]))
+        alpha = at["alpha"] if "alpha" in at else float(ds["alpha"].isel(here, missing_dims="ignore"))
         has = {name: at.get(name) if name in COORDINATES[search] else None for name in ("T", "q", "seed")}
         outcome: Outcome = {}
         if failures[place]:

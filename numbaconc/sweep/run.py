@@ -16,7 +16,7 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import SPLITS, VERIFIED_WORDS, open_results, provenance, save_results
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
-from numbaconc.sweep.grid import read_grid
+from numbaconc.sweep.grid import check_q, read_grid
 from numbaconc.sweep.journal import Journal, Outcome
 from numbaconc.sweep.layout import identity_in, identity_of, joined, lay_out, outcomes_of
 from numbaconc.sweep.work import Job, Loaded, Settings
@@ -112,11 +112,12 @@ def run_sweep(
         if before is not None:
             identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
             kept = outcomes_of(before)
-        if journal.identity is not None:
+        if journal.identity is not None and journal.finished():
             identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
         journal.identity = identity
         order = dict.fromkeys([*kept, *cases, *journal.finished()])  # however often it was interrupted
         kept |= journal.finished()
+        check_q(order, f"file {str(out)!r} has others")
         todo = [case for case in cases if "error" in kept.get(case, {"error": ""})]
         if before is not None and not todo and not journal.finished():
             return before
@@ -127,13 +128,13 @@ def run_sweep(
             bar(what="sweep", shown=progress, total=len(todo)) as shown,
         ):
             tasks: list[tuple[Any, Job]] = []
-            for name, jobs in _jobs(todo).items():
+            for number, (name, jobs) in enumerate(_jobs(todo).items()):
                 loaded = Loaded(by_name[name].train, by_name[name].test)
                 if any(case.search == "rectangles" for job in jobs for case in job.cases):
                     with using_threads(threads):
                         radii = _radii(loaded.train, plan.settings, cache_dir, progress)
                     loaded = Loaded(loaded.train, loaded.test, radii)
-                data_there = ship(pool, loaded, Path(folder) / f"{name}.npz")
+                data_there = ship(pool, loaded, Path(folder) / str(number))
                 tasks += [(data_there, job) for job in jobs]
             for done, seconds in run(pool, tasks, settings):
                 journal.add(done, seconds)
@@ -171,6 +172,9 @@ def _load(
     elif isinstance(given, Dataset):
         found = dataclasses.replace(given, name=key)
     else:
+        if not isinstance(given, tuple | list) or len(given) != len(SPLITS):
+            msg = f"data has {type(given).__name__} for {key!r}; allowed: a Dataset, or train and test"
+            raise InputError(msg)
         train, test = (as_sample(X, name=f"{key} ({split})") for X, split in zip(given, SPLITS, strict=True))
         check_width(train, test)
         found = Dataset(key, train, test, verified=None)
@@ -192,8 +196,8 @@ def _jobs(cases: Iterable[Case]) -> dict[str, list[Job]]:
     """Return the jobs of each data set."""
     groups: dict[Case, list[Case]] = {}
     for case in cases:
-        # clusters, of rectangles, are shared between strengths; other searches have nothing to share
-        shared = case._replace(epsilon=0.0) if case.search == "rectangles" else case
+        # clusters, of rectangles, depend on neither epsilon nor alpha; other searches have nothing to share
+        shared = case._replace(epsilon=0.0, alpha=0.0) if case.search == "rectangles" else case
         groups.setdefault(shared, []).append(case)
     jobs: dict[str, list[Job]] = {}
     for group in groups.values():
