@@ -168,6 +168,31 @@ def test_bounds_of_balls(data, n_buckets, n):
         same(ours, theirs)
 
 
+@needs_jit
+@pytest.mark.skipif(not kernels.WIDE, reason="this is such a processor")
+def test_a_processor_without_wide_vectors():
+    """The same tests, compiled for the plainest of the kind."""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            __file__,
+            "-k",
+            "keys or counted or plain_loops",
+        ],
+        env=os.environ | plain,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout
+
+
 @settings(max_examples=100)
 @given(
     data=st.data(),

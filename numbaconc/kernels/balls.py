@@ -10,7 +10,7 @@ times as fast as the best product of float32 matrices; elsewhere pairs of int16,
 No BLAS is called: its threads and ours would wait for each other, busily, at every tile.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from llvmlite import ir
@@ -138,7 +138,7 @@ if config.DISABLE_JIT:
     _fill_block = _fill_block_plainly
 
 
-def as_words(X: "NDArray[np.uint8]") -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]":
+def as_words(X: "NDArray[Any]") -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]":
     """Turn uint8 points into what `fill_keys` and `count_pairs` take.
 
     Parameters
@@ -154,7 +154,7 @@ def as_words(X: "NDArray[np.uint8]") -> "tuple[NDArray[np.int32], NDArray[np.int
         That of a row on the left and of one on the right, less twice their product, is their squared distance.
     """
     per_word = 4 // np.dtype(PART).itemsize
-    parts = X if BYTES else X.astype(PART) - PART(SHIFT)
+    parts = X if BYTES else X.astype(np.int16) - np.int16(SHIFT)
     missing = -X.shape[1] % per_word
     if missing:
         parts = np.pad(parts, ((0, 0), (0, missing)))
@@ -210,7 +210,8 @@ def _fill_columns(left, left_norms, right, right_norms, start, stop, keys):
     panel, norms = _empty((right.shape[1], LANES), left_norms), _empty(LANES, left_norms)
     block, row_norms = _empty((ROWS, LANES), left_norms), _empty(b, left_norms)
     if left_norms is not None:
-        row_norms[:] = left_norms
+        for i in range(b):
+            row_norms[i] = left_norms[i]
     for first in range(start, stop, LANES):
         _fill_panel(right, right_norms, first, panel, norms)
         for row in range(0, b, ROWS):
@@ -336,11 +337,15 @@ def bound_balls(counts, steps, k_high, floors):
     least = np.empty((n, floors.shape[0]), np.int32)
     last = np.empty(n, np.int64)
     for i in prange(n):
-        within = np.cumsum(counts[i])
-        highest = np.searchsorted(within, k_high)
-        last[i] = highest
-        lowest = within[-1]
-        bucket = highest
+        within = np.empty(n_buckets, np.int32)
+        seen = np.int32(0)
+        bucket = 0  # of the largest ball's radius
+        for b in range(n_buckets):
+            bucket += seen < k_high and b > 0
+            seen += counts[i, b]
+            within[b] = seen
+        last[i] = bucket
+        lowest = seen
         for f in range(floors.shape[0] - 1, -1, -1):
             while bucket >= 0 and within[bucket] >= floors[f]:
                 reached = within[max(bucket, min(bucket + steps, n_buckets - 2))]
@@ -405,7 +410,10 @@ def _nearest(keys, k, counts):
 
     All that tie with the k-th are among them.
     """
-    scale = BUCKETS / (np.float64(keys.max()) + 1e-300)
+    top = 1e-300
+    for key in keys:
+        top = max(top, key)
+    scale = BUCKETS / top
     counts[:] = 0
     for key in keys:
         counts[_bucket(key, scale)] += 1
@@ -449,13 +457,16 @@ def _count_by_reach(keys, reaches, first_rank, counts):
 
 
 @njit(cache=True)
-def _best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, objective, radius, least, reach):
+def _best_balls(
+    keys, squared, free, fresh, strength, k_low, k_high, floors, start, stop, objective, radius, least, reach
+):
+    """Fill in rows start..stop-1 of what `best_balls` returns."""
     n = keys.shape[1]
     to_free, to_fresh = np.empty(n + 1), np.empty(n + 1)
     buckets, first_rank = np.empty(BUCKETS, np.int32), np.empty(BUCKETS + 1, np.int32)
     counts, ends = np.empty(k_high, np.int32), np.empty(k_high, np.int32)
     radii, reaches = np.empty(k_high, np.float64), np.empty(k_high, np.float64)
-    for i in range(keys.shape[0]):
+    for i in range(start, stop):
         n_free, n_fresh = _select(keys[i], reach[i], free, fresh, to_free, to_fresh)
         found = _nearest(to_free[:n_free], k_high, buckets)
         n_balls = 0  # balls of distinct radii, with the number of free points in each
@@ -527,19 +538,9 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
     objective, radius = np.empty(b, np.int64), np.empty(b, np.float64)
     least, reach = np.empty((b, floors.shape[0]), np.int32), reaches.copy()
     for group in prange((b + CENTERS - 1) // CENTERS):
-        some = slice(group * CENTERS, min(b, (group + 1) * CENTERS))
+        start = group * CENTERS
+        stop = min(b, start + CENTERS)
         _best_balls(
-            keys[some],
-            squared,
-            free,
-            fresh,
-            strength,
-            k_low,
-            k_high,
-            floors,
-            objective[some],
-            radius[some],
-            least[some],
-            reach[some],
+            keys, squared, free, fresh, strength, k_low, k_high, floors, start, stop, objective, radius, least, reach
         )
     return objective, radius, least, reach
