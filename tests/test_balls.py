@@ -97,6 +97,12 @@ def test_keys_of_extreme_points(d):
     same(keys_between(X, X), expected.astype(np.int32))
 
 
+def test_keys_of_points_that_begin_at_any_byte():
+    for offset in range(5):
+        X = images(9, 9, 0).ravel()[offset : offset + 72].reshape(9, 8)
+        same(keys_between(X, X), oracles.keys(X, X))
+
+
 def test_equal_points_are_equally_far():
     X = np.random.default_rng(0).random((40, 37)).astype(np.float32)[np.arange(80) % 40]
     found = keys_between(X, X)

@@ -40,6 +40,7 @@ FEW = 32  # centers looked at first for every ball; then twice as many, up to a 
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small
 BUCKETS = 1024  # at most
+COUNTS = 1 << 27  # of all points in all buckets, at most
 TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
 SPACING = 0.9  # ratio of successive floors: ranks from which least objectives are kept
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
@@ -221,11 +222,12 @@ class Greedy:
         if self.swept == len(rounds):
             return
         some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
-        farthest = self._look(some, 1, self.target)[3].max()
+        farthest = self._look(some, int(self.floors[-1]), self.target)[3].max()
         farthest = max(TINY, self.strength, 1.25 * (math.sqrt(farthest) if self.keys.squared else farthest))
-        scale = min((STEPS + 1.01) / max(TINY, self.strength), BUCKETS / farthest)
+        most = max(1, min(BUCKETS, COUNTS // n))
+        scale = min((STEPS + 1.01) / max(TINY, self.strength), most / farthest)
         if not self.swept:
-            self.counts = np.zeros((n, min(BUCKETS, math.ceil(farthest * scale)) + 1), np.int32)
+            self.counts = np.zeros((n, min(most, math.ceil(farthest * scale)) + 1), np.int32)
         saved = time.monotonic()
         with bar(what="distances", shown=progress, total=len(rounds)) as shown:
             shown.update(int(self.swept))
