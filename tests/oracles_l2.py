@@ -20,21 +20,36 @@ NOISE = 1e-9  # what floats do to a number that is meant to be whole
 # Kernels
 
 
-def shifted_norms(X):
-    return np.array([sum((x - 128) ** 2 for x in row) for row in X.tolist()], np.int32)
+def keys(X, Y):
+    """Whole squared distances between uint8 rows; distances where either are floats."""
+    squared = X.dtype == Y.dtype == np.uint8
+    found = [[_key(x, y, squared) for y in Y.tolist()] for x in X.tolist()]
+    return np.array(found, np.int32 if squared else np.float64).reshape(len(X), len(Y))
 
 
-def join_products(products, row_norms, column_norms, first, start, keys):
-    for i, row in enumerate(products.tolist()):
-        for j, product in enumerate(row):
-            before = int(row_norms[i]) + int(column_norms[j]) if first else int(keys[i, start + j])
-            keys[i, start + j] = before - 2 * int(product)
+def count_pairs(X, pairs, tile, scale, counts):
+    """Add to `counts`; return how far from a whole number any distance in buckets is that is not 0."""
+    margin = 0.5
+    for one, other in pairs.tolist():
+        for i in range(one * tile, min(len(X), (one + 1) * tile)):
+            for j in range(other * tile, min(len(X), (other + 1) * tile)):
+                position = math.dist(X[i].tolist(), X[j].tolist()) * scale
+                bucket = min(int(position), counts.shape[1] - 1)
+                counts[i, bucket] += 1
+                counts[j, bucket] += one != other
+                margin = min(margin, abs(position - round(position)) if position else margin)
+    return margin
 
 
-def center_distances(X, centers, start, distances):
-    for i, center in enumerate(centers.tolist()):
-        for j, row in enumerate(X.tolist()):
-            distances[i, start + j] = math.sqrt(math.fsum((x - c) ** 2 for x, c in zip(row, center, strict=True)))
+def bound_balls(counts, steps, k_high, floors):
+    least, last = [], []
+    for row in counts.tolist():
+        within = [sum(row[: b + 1]) for b in range(len(row))]
+        high = min(b for b in range(len(row)) if within[b] >= k_high)
+        worth = [within[max(b, min(b + steps, len(row) - 2))] - within[b] for b in range(high + 1)]
+        least.append([min(worth[b] for b in range(high + 1) if within[b] >= floor) for floor in floors.tolist()])
+        last.append(high)
+    return np.array(least, np.int32).reshape(len(counts), len(floors)), np.array(last, np.int64)
 
 
 def expand_key(key, strength, squared):
@@ -49,7 +64,7 @@ def expand_key(key, strength, squared):
     return v
 
 
-def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors):
+def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches):
     rows = [
         _by_rank(sorted(_where(row, free)), sorted(_where(row, fresh)), strength, k_high, squared)
         for row in keys.tolist()

@@ -57,53 +57,175 @@ def refused(call, *words):
 # Kernels
 
 
-@given(X=grey(n=(1, 8), d=(1, 40)))
-def test_squared_lengths_of_shifted_rows(X):
-    same(kernels.shifted_norms(X), oracles.shifted_norms(X))
-
-
-def test_squared_lengths_of_the_widest_rows():
-    X = np.zeros((2, 2**15), np.uint8)
-    same(kernels.shifted_norms(X), np.full(2, 2**29, np.int32))
+def keys_between(X, Y):
+    """What `fill_keys` finds, from among other rows; nothing else is written."""
+    if X.dtype == Y.dtype == np.uint8:
+        (left, left_norms, _), (right, _, right_norms) = kernels.as_words(X), kernels.as_words(Y)
+        found = np.empty((len(X), len(Y)), np.int32)
+    else:
+        left, left_norms, right, right_norms = X.astype(np.float64), None, Y, None
+        found = np.empty((len(X), len(Y)))
+    kernels.fill_keys(left, left_norms, right, right_norms, found)
+    return found
 
 
 @given(
-    shape=st.tuples(st.integers(1, 4), st.integers(1, 4)),
-    seed=st.integers(0, 999),
-    first=st.booleans(),
-    start=st.integers(0, 2),
+    X=grey(n=(1, 40), d=(1, 40)),
+    cut=st.integers(1, 40),
+    kinds=st.sampled_from(["uu", "ff", "fu"]),
 )
-def test_products_are_joined_to_distances(shape, seed, first, start):
-    rng = np.random.default_rng(seed)
-    products = rng.integers(-(2**24), 2**24, shape).astype(np.float32)
-    norms = [rng.integers(0, 2**28, size, dtype=np.int32) for size in shape]
-    found = rng.integers(0, 2**20, (shape[0], shape[1] + 3), dtype=np.int32)
-    expected = found.copy()
-    kernels.join_products(products, *norms, first, start, found)
-    oracles.join_products(products, *norms, first, start, expected)
-    same(found, expected)
+def test_keys_between_points(X, cut, kinds):
+    rows, others = (
+        X / np.float32(8) if kind == "f" else X for kind, X in zip(kinds, (X[:cut], X[::-1]), strict=True)
+    )  # eighths of levels: sums are exact in any order
+    same(keys_between(rows, others), oracles.keys(rows, others))
 
 
-@given(X=grey(n=(1, 8), d=(1, 40)), seed=st.integers(0, 99), start=st.integers(0, 2), as_float=st.booleans())
-def test_distances_from_centers(X, seed, start, as_float):
-    rng = np.random.default_rng(seed)
-    points = X.astype(np.float32) / np.float32(8) if as_float else X
-    centers = np.concatenate([points[:1].astype(np.float64), rng.integers(-40, 300, (2, X.shape[1])) / 4])
-    found = np.full((3, len(X) + 3), -1.0)
-    expected = found.copy()
-    kernels.center_distances(points, centers, start, found)
-    oracles.center_distances(points, centers, start, expected)
-    same(found, expected)  # quarters of levels: sums are exact in any order
-    assert found[0, start] == 0
+@pytest.mark.parametrize("shape", [(1, 17), (8, 16), (9, 300), (65, 513)])
+def test_keys_of_many_points(shape):
+    X, Y = images(shape[0], 5, 0), images(shape[1], 5, 1)
+    same(keys_between(X, Y), oracles.keys(X, Y))
+    points = Y.astype(np.float32) / 4
+    same(keys_between(points[: shape[0]], points), oracles.keys(points[: shape[0]], points))
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 1000, 2**15 - 1, 2**15])
+def test_keys_of_extreme_points(d):
+    X = np.zeros((5, d), np.uint8)
+    X[1], X[2, ::2], X[3, :1], X[4] = 255, 255, 128, 127
+    expected = ((X[:, np.newaxis].astype(np.int64) - X) ** 2).sum(axis=2)
+    same(keys_between(X, X), expected.astype(np.int32))
+
+
+def test_keys_of_points_that_begin_at_any_byte():
+    for offset in range(5):
+        X = images(9, 9, 0).ravel()[offset : offset + 72].reshape(9, 8)
+        same(keys_between(X, X), oracles.keys(X, X))
 
 
 def test_equal_points_are_equally_far():
     X = np.random.default_rng(0).random((40, 37)).astype(np.float32)[np.arange(80) % 40]
-    found = np.empty((80, 80))
-    kernels.center_distances(X, X.astype(np.float64), 0, found)
+    found = keys_between(X, X)
     np.testing.assert_array_equal(found[:40], found[40:])
     np.testing.assert_array_equal(found[:, :40], found[:, 40:])
     np.testing.assert_array_equal(found, found.T)
+    np.testing.assert_array_equal(keys_between(X[7:8], X[3:60]), found[7:8, 3:60])
+
+
+@needs_jit
+def test_equal_points_are_equally_far_wherever_they_are():
+    """The same points elsewhere, next to others, in other numbers."""
+    X = np.random.default_rng(0).normal(size=(700, 50)).astype(np.float32)
+    found = keys_between(X, X)
+    np.testing.assert_array_equal(found, found.T)
+    for rows in (slice(3, 4), slice(690, 700), slice(5, 300, 7)):
+        for columns in (slice(0, 1), slice(250, 275), slice(1, None)):
+            np.testing.assert_array_equal(
+                keys_between(np.ascontiguousarray(X[rows]), np.ascontiguousarray(X[columns])), found[rows, columns]
+            )
+
+
+def counted(X, pairs, scale, n_buckets):
+    counts = np.zeros((len(X), n_buckets), np.int32)
+    points = kernels.as_words(X) if X.dtype == np.uint8 else (X, None, None)
+    kernels.count_pairs(*points, pairs, scale, counts)
+    return counts
+
+
+@given(X=grey(n=(1, 20), d=(1, 9)), scale=st.floats(1e-3, 3), n_buckets=st.integers(1, 30), as_float=st.booleans())
+def test_distances_are_counted(X, scale, n_buckets, as_float):
+    X = X.astype(np.float32) if as_float else X
+    expected = np.zeros((len(X), n_buckets), np.int32)
+    assume(oracles.count_pairs(X, np.zeros((1, 2), int), kernels.TILE, scale, expected) > 1e-3)
+    same(counted(X, np.zeros((1, 2), np.int64), scale, n_buckets), expected)
+
+
+@needs_jit
+@pytest.mark.parametrize("as_float", [False, True])
+@pytest.mark.parametrize("n", [256, 257, 600])
+def test_every_pair_of_tiles_is_counted_once(n, as_float):
+    X = images(n, 3, 0).astype(np.float32 if as_float else np.uint8)
+    found = sum(counted(X, pairs, 0.1, 40) for pairs in search._rounds(-(-n // kernels.TILE)))
+    scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - X) ** 2).sum(axis=2)) * np.float64(np.float32(0.1))
+    for i in (0, 17, 255, n - 1):
+        same(found[i], np.bincount(np.minimum(scaled[i].astype(int), 39), minlength=40).astype(np.int32))
+    assert (found.sum(axis=1) == n).all()
+
+
+@pytest.mark.parametrize("n_tiles", [1, 2, 3, 4, 5, 8, 11])
+def test_every_pair_of_tiles_meets_once(n_tiles):
+    rounds = search._rounds(n_tiles)
+    for pairs in rounds:
+        apart = pairs[pairs[:, 0] != pairs[:, 1]]
+        assert len(np.unique(apart)) == apart.size
+        assert len(apart) in {0, len(pairs)}
+    met = sorted(tuple(sorted(pair)) for pairs in rounds for pair in pairs.tolist())
+    assert met == [(i, j) for i in range(n_tiles) for j in range(i, n_tiles)]
+
+
+@given(data=st.data(), n_buckets=st.integers(2, 12), n=st.integers(1, 4))
+def test_bounds_of_balls(data, n_buckets, n):
+    counts = data.draw(hnp.arrays(np.int32, (n, n_buckets), elements=st.integers(0, 5)))
+    counts[:, data.draw(st.integers(0, n_buckets - 1))] += 3
+    k_high = data.draw(st.integers(1, int(counts.sum(axis=1).min())))
+    floors = np.array(sorted(data.draw(st.sets(st.integers(1, k_high), min_size=1))), np.int64)
+    arguments = counts, data.draw(st.integers(0, 14)), k_high, floors
+    for ours, theirs in zip(kernels.bound_balls(*arguments), oracles.bound_balls(*arguments), strict=True):
+        same(ours, theirs)
+
+
+@needs_jit
+@pytest.mark.skipif(not kernels.WIDE, reason="this is such a processor")
+def test_a_processor_without_wide_vectors():
+    """The same tests, compiled for the plainest of the kind."""
+    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+    said = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            __file__,
+            "-k",
+            "keys or counted or plain_loops",
+        ],
+        env=os.environ | plain,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert said.returncode == 0, said.stdout
+
+
+@settings(max_examples=100)
+@given(
+    data=st.data(),
+    X=st.one_of(grey(n=(3, 24), d=(1, 3)), grey(n=(3, 14), d=(17, 17))),
+    levels=st.sampled_from((1e-300, 1e-5, *LEVELS, 1e9)),
+    steps=st.sampled_from([1, 2, 24, 100]),
+    buckets=st.sampled_from([1, 2, 9, 1024]),
+    as_float=st.booleans(),
+)
+def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
+    """No center is worth less than it is said to be, and none reaches farther."""
+    n = len(X)
+    sample = nc.Sample(X.astype(np.float32) if as_float else X, 1.0)
+    target = data.draw(st.integers(1, n - 1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search, "STEPS", steps)
+        patch.setattr(search, "BUCKETS", buckets)
+        patch.setattr(search, "FEW", 2)
+        greedy = search.Greedy(sample, levels, target, data.draw(st.integers(1, 4)))
+        greedy._sweep(progress=False)
+    everyone = np.ones(n, np.bool_)
+    keys = oracles.keys(sample.X, sample.X)
+    state = keys, not as_float, everyone, everyone, levels, 1, target, greedy.floors, greedy.reach
+    _, _, least, reach = oracles.best_balls(*state)
+    assert (greedy.least <= least).all()
+    assert (greedy.least >= 0).all()
+    assert (greedy.reach >= np.minimum(reach * (1 - 1e-12), np.inf if as_float else BIG)).all()
 
 
 @settings(max_examples=200)
@@ -140,7 +262,10 @@ def states(draw):
     k_low = draw(st.integers(1, k_high))
     floors = np.array(sorted(draw(st.sets(st.integers(1, k_low), min_size=1))), np.int64)
     strength = draw(st.sampled_from([1e-20, 0.3, 1.0, 2.0, 5.0, 1e5]))
-    return keys, squared, free, fresh, strength, k_low, k_high, floors
+    reaches = np.full(shape[0], np.inf)
+    if draw(st.booleans()):  # no ball needs to reach farther
+        reaches[:] = [oracles.expand_key(key, strength, squared) for key in keys.max(axis=1).tolist()]
+    return keys, squared, free, fresh, strength, k_low, k_high, floors, reaches
 
 
 @settings(max_examples=200)
@@ -167,12 +292,14 @@ def test_best_balls_among_more_points(squared, spread):
     keys = keys if squared else np.sqrt(keys)
     for strength in (0.5, 30.0, 1000.0):
         for ranks in ((20, 20), (20, 100), (50, int(free.sum()))):
-            state = keys, squared, free, fresh, strength, *ranks, floors
+            state = keys, squared, free, fresh, strength, *ranks, floors, np.full(5, np.inf)
             found, expected = kernels.best_balls(*state), oracles.best_balls(*state)
             for ours, theirs in zip(found[:3], expected[:3], strict=True):
                 same(ours, theirs)
             top = BIG if squared else math.inf
             same(np.minimum(found[3], top), np.minimum(expected[3], top))
+            for ours, theirs in zip(kernels.best_balls(*state[:-1], expected[3]), found, strict=True):
+                same(ours, theirs)  # the least reaches that are allowed
 
 
 # The search, ball by ball
@@ -335,15 +462,14 @@ def looked_at(monkeypatch):
 def test_most_centers_need_no_second_look(X, levels, alpha, n_sets, delta, looked_at):
     n, (found, _) = len(X), check_search(X, levels, alpha, n_sets, delta)
     assert len(found.covered) > 3
-    assert sum(looked_at) >= n
-    assert sum(looked_at) < n + (len(found.covered) - 1) * n / 2
+    assert sum(looked_at) < len(found.covered) * n / 2
 
 
 BLOCKS = (
     {"BATCH": 1, "FEW": 1},
-    {"BATCH": 7, "FEW": 2, "TILE": 5},
-    {"FEW": 1},
-    {"BATCH": 5, "TILE": 1, "FEW": 2},
+    {"BATCH": 7, "FEW": 2, "STEPS": 2},
+    {"FEW": 1, "BUCKETS": 5},
+    {"BATCH": 5, "FEW": 2, "BUCKETS": 2},
 )
 
 
@@ -388,7 +514,7 @@ def test_a_point_at_exactly_a_centers_reach(X, levels, count, n_sets, monkeypatc
 
 @needs_jit
 def test_several_blocks_as_they_are():
-    assert search.TILE < 2500
+    assert kernels.TILE < 2500
     X = np.random.default_rng(0).integers(0, 256, (2500, 2)).astype(np.uint8)
     found = nc.search_balls(X, 4 / 255, 0.02, 4)
     covered, expanded = np.zeros(2500, bool), np.zeros(2500, bool)
@@ -714,7 +840,7 @@ X90 = cloud(90, 3, 7)
 
 @needs_jit
 @pytest.mark.parametrize("as_float", [False, True])
-@pytest.mark.parametrize("function", ["best_balls", "replacing", "expand_key"])
+@pytest.mark.parametrize("function", ["count_pairs", "fill_keys", "best_balls", "replacing", "expand_key"])
 def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch):
     """Wherever it stops, and however often."""
     X = nc.Sample(X90 / np.float32(255) * np.float32(0.99), 1.0) if as_float else X90
@@ -750,7 +876,7 @@ def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
     path.unlink()
     assert len(kept) == len(whole.covered) == 8
     n_calls, total = len(looked_at), sum(looked_at)
-    assert total > kept[0][1] >= len(X90)
+    assert total > kept[0][1]
     for calls in range(kept[0][0], n_calls, 2):
         with monkeypatch.context() as patch:
             stopping(patch, "best_balls", calls)
@@ -764,21 +890,26 @@ def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
 
 @needs_jit
 def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at):
-    """What was looked at for the first ball is kept from time to time, here after every block."""
-    X = cloud(300, 2, 1, spread=40)
+    """What was counted and looked at for the first ball is kept from time to time, here after every step."""
+    X = cloud(700, 2, 1, spread=40)
     monkeypatch.setattr(search, "SAVE_EVERY", -1.0)
     monkeypatch.setattr(search, "BATCH", 32)
+    rounds, work = [], search.count_pairs
+    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
     whole = nc.search_balls(X, 0.2, 0.1, 3)
-    total = sum(looked_at)
-    for calls in (3, 8):
-        path = tmp_path / f"{calls}.ckpt"
+    total, n_rounds = sum(looked_at), len(rounds)
+    assert n_rounds == len(search._rounds(-(-len(X) // kernels.TILE))) > 2
+    for function, calls in (("count_pairs", 2), ("best_balls", 2), ("best_balls", 4)):
+        path = tmp_path / f"{function}-{calls}.ckpt"
         with monkeypatch.context() as patch:
-            stopping(patch, "best_balls", calls)
+            stopping(patch, function, calls)
             with pytest.raises(Stop):
                 nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path)
         looked_at.clear()
+        rounds.clear()
         identical(nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path), whole)
-        assert sum(looked_at) < total
+        assert len(rounds) == (n_rounds - calls if function == "count_pairs" else 0)
+        assert sum(looked_at) <= total - (function == "best_balls")
         assert path.is_file()
 
 
@@ -872,7 +1003,7 @@ nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
 
 @needs_jit
 @pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
-def test_a_killed_search_goes_on(tmp_path, looked_at):
+def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     X, path = cloud(1500, 8, 3), tmp_path / "search.ckpt"
     np.save(tmp_path / "X.npy", X)
     child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path / "X.npy"), str(path)])
@@ -886,12 +1017,15 @@ def test_a_killed_search_goes_on(tmp_path, looked_at):
         child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     assert len(seen) == 3
+    rounds, counting = [], search.count_pairs
+    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), counting(*arguments)))
     resumed = nc.search_balls(X, 0.2, 0.3, 20, checkpoint=path)
-    looks = sum(looked_at)
+    looks, swept = sum(looked_at), len(rounds)
     assert len(resumed.covered) == 20
     looked_at.clear()
     identical(resumed, nc.search_balls(X, 0.2, 0.3, 20))
-    assert looks <= sum(looked_at) - len(X)  # the first pass over all was not done again
+    assert looks < sum(looked_at)
+    assert (swept, len(rounds)) == (0, len(search._rounds(-(-len(X) // kernels.TILE))))  # not all counted again
 
 
 # Measured end to end

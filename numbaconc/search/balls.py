@@ -10,25 +10,24 @@ from __future__ import annotations
 import json
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.files import check_writable, read_npz, replacing
 from numbaconc.kernels.balls import (
+    TILE,
+    as_words,
     best_balls,
-    center_distances,
+    bound_balls,
+    count_pairs,
     expand_key,
-    join_products,
-    shifted_norms,
+    fill_keys,
 )
-from numbaconc.kernels.threads import using_threads
 from numbaconc.progress import bar
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.rectangles import check_alpha
@@ -37,17 +36,17 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 BATCH = 256  # centers whose distances to all points are held at once
-FEW = 32  # centers looked at first for every ball but the first; then twice as many, up to a batch
-TILE = 2048  # points in one matrix product
-SHIFT = 128  # taken off every level
-EXACT = 1024  # coordinates whose products of shifted levels float32 sums exactly: 1024 · SHIFT² = 2^24
+FEW = 32  # centers looked at first for every ball; then twice as many, up to a batch
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
+STEPS = 24  # buckets of distances that epsilon spans, unless it is small
+BUCKETS = 1024  # at most
+COUNTS = 1 << 27  # of all points in all buckets, at most
+TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
 SPACING = 0.9  # ratio of successive floors: ranks from which least objectives are kept
-UNSEEN = -(1 << 30)  # bound of a center not looked at yet
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
 STATE = (  # what a checkpoint holds
     *("centers", "radii", "objective", "covered", "expanded", "free", "fresh", "order"),
-    *("floors", "least", "reach", "counted"),
+    *("floors", "least", "reach", "counted", "counts", "swept"),
 )
 
 
@@ -188,23 +187,21 @@ class Greedy:
         self.free = np.ones(n, np.bool_)  # not in S_init
         self.fresh = np.ones(n, np.bool_)  # not in S_exp
         self.order = np.empty(0, np.int64)  # the points of S_exp, as they came
-        # what was seen when a center was last looked at
+        # what was seen of all centers at first, and when one was last looked at
         self.floors = _floors(math.ceil(target / n_sets))
-        self.least = np.full((n, len(self.floors)), UNSEEN, np.int32)  # least objective over the ranks from each floor
-        self.reach = np.zeros(n)  # key of the largest ball's expansion
+        self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the objectives over the ranks from each floor
+        self.reach = np.full(n, np.inf)  # at least the key of the largest ball's expansion
         self.counted = np.zeros(n, np.int64)  # how many of `order` have been taken off `least` where within reach
+        self.counts = np.empty((0, 0), np.int32)  # of each center's distances in buckets, until `least` is made of them
+        self.swept = 0  # rounds of tiles in `counts`
 
     def run(self, *, progress: bool) -> None:
         """Place balls until the target is covered."""
-        with (
-            using_threads(None) as n_threads,
-            threadpool_limits(1, "blas"),  # our threads call BLAS; its own would wait for each other
-            ThreadPoolExecutor(n_threads) as self.pool,
-            bar(what="balls", shown=progress, total=self.n_sets) as shown,
-        ):
+        self._sweep(progress)
+        with bar(what="balls", shown=progress, total=self.n_sets) as shown:
             shown.update(len(self.centers))
             while self._n_covered < self.target:
-                self._place(*self._choose(progress))
+                self._place(*self._choose())
                 self._save()
                 shown.update()
                 shown.set_postfix(covered=self._n_covered, expanded=len(self.order))
@@ -222,58 +219,92 @@ class Greedy:
     def _n_covered(self) -> int:
         return int(self.covered[-1]) if len(self.covered) else 0
 
-    def _choose(self, progress: bool) -> tuple[int, float, int]:  # noqa: FBT001
+    def _sweep(self, progress: bool) -> None:  # noqa: FBT001
+        """Bound what every center can be worth, from coarse counts of all distances, each found once.
+
+        Of buckets ε / (steps + 1) wide, those up to `steps` above a radius are in the expansion.
+        """
+        n, n_tiles = len(self.free), -(-len(self.free) // TILE)
+        rounds = _rounds(n_tiles)
+        if self.swept == len(rounds):
+            return
+        some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
+        farthest = self._look(some, int(self.floors[-1]), self.target)[3].max()
+        farthest = max(TINY, self.strength, 1.25 * (math.sqrt(farthest) if self.keys.squared else farthest))
+        most = max(1, min(BUCKETS, COUNTS // n))
+        scale = min((STEPS + 1.01) / max(TINY, self.strength), most / farthest)
+        if not self.swept:
+            self.counts = np.zeros((n, min(most, math.ceil(farthest * scale)) + 1), np.int32)
+        saved = time.monotonic()
+        with bar(what="distances", shown=progress, total=len(rounds)) as shown:
+            shown.update(int(self.swept))
+            for pairs in rounds[int(self.swept) :]:
+                count_pairs(*self.keys.points, pairs, scale, self.counts)
+                self.swept += 1
+                shown.update()
+                if time.monotonic() - saved > SAVE_EVERY:
+                    self._save()
+                    saved = time.monotonic()
+        steps = max(0, math.floor(self.strength * scale - 1.001))
+        self.least, last = bound_balls(self.counts, steps, self.target, self.floors)
+        reach = (last + 1.001) / scale + self.strength
+        self.reach = np.where(last == self.counts.shape[1] - 1, np.inf, reach**2 if self.keys.squared else reach)
+        self.counts = self.counts[:0]
+
+    def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
+        found: tuple[NDArray[Any], ...] = best_balls(
+            self.keys.to_all(rows),
+            self.keys.squared,
+            self.free,
+            self.fresh,
+            self.strength,
+            lowest_rank,
+            missing,
+            self.floors,
+            self.reach[rows],
+        )
+        return found
+
+    def _choose(self) -> tuple[int, float, int]:
         """Return the center, the key of the radius and the objective of the next ball."""
         n, missing = len(self.free), self.target - self._n_covered
         lowest_rank = -(-missing // (self.n_sets - len(self.centers)))
         floor = int(np.searchsorted(self.floors, lowest_rank, side="right")) - 1
         best, winner, radius = n, n, 0.0
         waiting = np.ones(n, np.bool_)
-        size = FEW if len(self.centers) else BATCH
-        saved = time.monotonic()
-        with bar(what="centers", shown=progress and not len(self.centers), total=n) as shown:
-            while True:
-                bound = self.least[:, floor] - (len(self.order) - self.counted)
-                can_win = waiting & (bound <= best)
-                can_win[winner:] &= bound[winner:] < best
-                rows = _lowest(np.flatnonzero(can_win), bound, size)
-                if not len(rows):
-                    return winner, radius, best
-                if (self.counted[rows] < len(self.order)).any():
-                    self._recount(np.flatnonzero(can_win & (self.counted < len(self.order))), bound)
-                    continue
-                objective, radii, self.least[rows], self.reach[rows] = best_balls(
-                    self.keys.to_all(rows, self.pool),
-                    self.keys.squared,
-                    self.free,
-                    self.fresh,
-                    self.strength,
-                    lowest_rank,
-                    missing,
-                    self.floors,
-                )
-                first = np.lexsort((rows, objective))[0]
-                if (objective[first], rows[first]) < (best, winner):
-                    best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
-                waiting[rows] = False
-                size = min(BATCH, 2 * size)
-                shown.update(len(rows))
-                if time.monotonic() - saved > SAVE_EVERY:
-                    self._save()
-                    saved = time.monotonic()
+        size, saved = FEW, time.monotonic()
+        while True:
+            bound = self.least[:, floor] - (len(self.order) - self.counted)
+            can_win = waiting & (bound <= best)
+            can_win[winner:] &= bound[winner:] < best
+            rows = _lowest(np.flatnonzero(can_win), bound, size)
+            if not len(rows):
+                return winner, radius, best
+            if (self.counted[rows] < len(self.order)).any():
+                self._recount(np.flatnonzero(can_win & (self.counted < len(self.order))), bound)
+                continue
+            objective, radii, self.least[rows], self.reach[rows] = self._look(rows, lowest_rank, missing)
+            first = np.lexsort((rows, objective))[0]
+            if (objective[first], rows[first]) < (best, winner):
+                best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
+            waiting[rows] = False
+            size = min(BATCH, 2 * size)
+            if time.monotonic() - saved > SAVE_EVERY:
+                self._save()
+                saved = time.monotonic()
 
     def _recount(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
         """Take the newly expanded points within reach off the bounds of the lowest of `rows`."""
         n, n_expanded = len(self.free), len(self.order)
         since = int(self.counted[rows].min())
         rows = _lowest(rows[self.counted[rows] == since], bound, max(1, BATCH * n // (n_expanded - since)))
-        keys = self.keys.between(self.order[since:], rows, self.pool)
+        keys = self.keys.between(self.order[since:], rows)
         within = np.count_nonzero(keys <= self.reach[rows], axis=0)
         self.least[rows] -= within[:, np.newaxis].astype(np.int32)
         self.counted[rows] = n_expanded
 
     def _place(self, center: int, radius: float, objective: int) -> None:
-        keys = self.keys.to_all(np.array([center]), self.pool)[0]
+        keys = self.keys.to_all(np.array([center]))[0]
         reached = np.flatnonzero(self.fresh & (keys <= expand_key(radius, self.strength, self.keys.squared)))
         self.free &= keys > radius
         self.fresh[reached] = False
@@ -318,49 +349,40 @@ class Greedy:
 
 
 class _Keys:
-    """Keys between points: whole squared distances where int32 holds them, distances elsewhere.
-
-    An inner product of raw levels is not exact in float32; with 128 taken off each, and at most 1,024
-    coordinates at a time, it is.
-    """
+    """Keys between points: whole squared distances where int32 holds them, distances elsewhere."""
 
     def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-        self.X = X
         self.squared = X.dtype == np.uint8 and X.shape[1] <= WIDEST
-        if self.squared:
-            self.norms = shifted_norms(X)
-            self.shifted = X.astype(np.float32)
-            self.shifted -= SHIFT
+        self.points: tuple[NDArray[Any], Any, Any] = as_words(X) if self.squared else (X, None, None)
         self.held = np.empty((min(BATCH, len(X)), len(X)), np.int32 if self.squared else np.float64)
 
-    def to_all(self, rows: NDArray[np.intp], pool: ThreadPoolExecutor) -> NDArray[Any]:
+    def to_all(self, rows: NDArray[np.intp]) -> NDArray[Any]:
         """Keys from at most a batch of rows to all points; those of the next call replace them."""
-        return self._fill(rows, None, self.held[: len(rows)], pool)
+        return self._fill(rows, slice(None), self.held[: len(rows)])
 
-    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp], pool: ThreadPoolExecutor) -> NDArray[Any]:
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
         """Keys from some rows to some others."""
-        return self._fill(rows, columns, np.empty((len(rows), len(columns)), self.held.dtype), pool)
+        return self._fill(rows, columns, np.empty((len(rows), len(columns)), self.held.dtype))
 
-    def _fill(
-        self, rows: NDArray[np.intp], columns: NDArray[np.intp] | None, keys: NDArray[Any], pool: ThreadPoolExecutor
-    ) -> NDArray[Any]:
+    def _fill(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | slice, keys: NDArray[Any]) -> NDArray[Any]:
+        points, left_norms, right_norms = self.points
         if self.squared:
-            here, norms = self.shifted[rows], self.norms[rows]
+            fill_keys(points[rows], left_norms[rows], points[columns], right_norms[columns], keys)
         else:
-            centers = self.X[rows].astype(np.float64)
-
-        def fill(start: int) -> None:
-            tile = slice(start, start + TILE) if columns is None else columns[start : start + TILE]
-            if not self.squared:
-                center_distances(self.X[tile], centers, start, keys)
-                return
-            there = self.shifted[tile]
-            for low in range(0, there.shape[1], EXACT):
-                products = here[:, low : low + EXACT] @ there[:, low : low + EXACT].T
-                join_products(products, norms, self.norms[tile], low == 0, start, keys)
-
-        list(pool.map(fill, range(0, keys.shape[1], TILE)))
+            fill_keys(points[rows].astype(np.float64), None, points[columns], None, keys)
         return keys
+
+
+def _rounds(n_tiles: int) -> list[NDArray[np.int64]]:
+    """All pairs of tiles, in rounds in which no tile is in two of them, as players of a tournament meet."""
+    rounds = [np.repeat(np.arange(n_tiles), 2).reshape(-1, 2)]
+    n_others = n_tiles - 1 + n_tiles % 2  # one sits out where their number is odd
+    steps = np.arange((n_others + 1) // 2)
+    for turn in range(n_others):
+        others = np.where(steps == 0, n_others, (turn - steps) % n_others)
+        pairs = np.stack([(turn + steps) % n_others, others], axis=1)
+        rounds.append(pairs[others < n_tiles])
+    return rounds
 
 
 def _floors(lowest_rank: int) -> NDArray[np.int64]:
