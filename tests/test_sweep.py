@@ -656,7 +656,9 @@ def test_what_a_grid_cannot_do_without(out):
 
 def test_q_is_searched_in_all_tables_or_in_none(out):
     grid = {key: value for key, value in SMALL.items() if key != "q"}
-    refused(grid | {"grid": [{"q": 0.5}, {"seed": 2}]}, out, ["q is given in some cases and missing in some", "[[grid]]"])
+    refused(
+        grid | {"grid": [{"q": 0.5}, {"seed": 2}]}, out, ["q is given in some cases and missing in some", "[[grid]]"]
+    )
 
 
 def test_whole_numbers_may_be_written_as_floats(out):

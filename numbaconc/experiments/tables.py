@@ -15,6 +15,7 @@ from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typ
 from numbaconc.files import cache_dir, check_writable
 from numbaconc.measurement import find_regions
 from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, open_results, save_results
+from numbaconc.search.balls import CHECKPOINT
 from numbaconc.search.rectangles import search_rectangles
 from numbaconc.sweep.run import SUBSAMPLE_SEED
 
@@ -114,7 +115,7 @@ def _measure(
         settings["n_sets"] = row.n_sets
     if row.method == "balls":
         # kept, as radii are: an interrupted search goes on, and a row that two tables share is found once
-        names = [train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{DELTA[data.name]:g}"]
+        names = [f"v{CHECKPOINT}", train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{DELTA[data.name]:g}"]
         kept = cache_dir() / "balls" / ("-".join([*names, *(row.epsilon_text for row in rows)]) + ".npz")
         settings |= {"delta": DELTA[data.name], "checkpoint": kept}
     if row.method == "rectangles":

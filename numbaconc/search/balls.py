@@ -44,6 +44,7 @@ COUNTS = 1 << 27  # of all points in all buckets, at most
 TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
 SPACING = 0.9  # ratio of successive floors: ranks from which least objectives are kept
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
+CHECKPOINT = 2  # version of what a checkpoint holds
 STATE = (  # what a checkpoint holds
     *("centers", "radii", "objective", "covered", "expanded", "free", "fresh", "order"),
     *("floors", "least", "reach", "counted", "counts", "swept"),
