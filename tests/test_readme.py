@@ -1,20 +1,22 @@
 """The README shows what really happens."""
 
+import doctest
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
 from conftest import needs_jit
 
 from numbaconc.cli import main
+from numbaconc.sweep.grid import read_grid
 
-README = Path(__file__).parents[1] / "README.md"
+ROOT = Path(__file__).parents[1]
+README, SWEEPS = ROOT / "README.md", ROOT / "docs/sweeps.md"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(
-        rf"^```{language}\n(.*?)^```$", README.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL
-    )
+def blocks(language: str, page: Path = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -47,3 +49,18 @@ def test_links_lead_somewhere():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README.read_text(encoding="utf-8"))
     assert links
     assert [link for link in links if not (README.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize("page", [README, SWEEPS], ids=lambda page: page.name)
+def test_slicing_the_committed_files(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    failed, attempted = doctest.testfile(str(page), module_relative=False, encoding="utf-8", optionflags=flags)
+    assert attempted
+    assert not failed
+
+
+def test_the_grid_in_the_file_is_that_in_python():
+    (in_file,) = blocks("toml", SWEEPS)
+    (line,) = re.findall(r"^grid = (.*)$", blocks("python", SWEEPS)[0], flags=re.MULTILINE)
+    assert read_grid(tomllib.loads(in_file)) == read_grid(eval(line))
