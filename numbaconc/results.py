@@ -184,9 +184,10 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     InputError
         If a variable's dimensions, or values in the same place, differ.
     """
-    alike = [_with_alpha(part, dimension=False) for part in parts]
+    plain = [part.reset_coords([name for name in part.coords if name not in {*part.dims, "alpha"}]) for part in parts]
+    alike = [_with_alpha(part, dimension=False) for part in plain]
     if any("alpha" in part.dims for part in parts) or not _equal_where_both(alike, "alpha"):
-        alike = [_with_alpha(part, dimension=True) for part in parts]
+        alike = [_with_alpha(part, dimension=True) for part in plain]
     _check_dimensions(alike)
     try:
         joined = xr.merge(alike, join="outer", compat="no_conflicts", combine_attrs="drop")
@@ -200,7 +201,8 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         for dim in ("search", "dataset", "split")
         if dim in joined.dims
     }
-    joined = joined.reindex(order).set_coords("alpha")
+    beside = {name for part in parts for name in part.coords if name in joined.data_vars}
+    joined = joined.reindex(order).set_coords(["alpha", *beside])
     for name in {name for part in alike for name in part.data_vars if part[name].dtype.kind == "U"}:
         joined[name] = joined[name].fillna("").astype(str)
     differing = [name for part in parts for name in part.attrs.get("differing", "").split(", ") if name]

@@ -899,3 +899,18 @@ def test_a_parcel_goes_to_an_executor_of_another_kind(out, made):
     assert len(sizes) == 3
     assert max(sizes) < 2000 < large["one"][0].nbytes
     xr.testing.assert_equal(ds, sweep(SMALL, out.with_name("serial.nc"), data=large))
+
+
+def test_whole_results_are_reduced(tmp_path):
+    """Though they hold text."""
+    ds = sweep(SMALL | {"T": [2, 60]}, tmp_path / "s.nc")
+    assert (ds["error"] != "").any()
+    mean = ds.sel(dataset="one").sel(epsilon=0.021, method="nearest").mean("seed")
+    assert mean.adversarial_risk.dims == ("T", "q", "split")
+    assert mean.sel(split="test").max().risk.item() <= 1
+    assert ds.adversarial_risk.min("q").notnull().any()
+    joined = nc.open_results([tmp_path / "s.nc", tmp_path / "s.nc"])
+    assert joined.drop_attrs().equals(ds.drop_attrs())
+    assert set(joined.data_vars) == set(ds.data_vars) == {"risk", "adversarial_risk", "n_points", "error"}
+    split = ds.sel(dataset="one", split="test").mean("seed")
+    assert split.adversarial_risk.dims == ("epsilon", "T", "q")

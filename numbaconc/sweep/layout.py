@@ -92,7 +92,7 @@ def lay_out(outcomes: Mapping[Case, Outcome], identity: Identity) -> xr.Dataset:
     if not several_alphas:
         ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
         ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
-    return ds
+    return ds.set_coords("data_sha256")  # text, which `ds.mean("seed")` and the like could not reduce
 
 
 def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:

@@ -115,11 +115,12 @@ def run_sweep(
         if journal.identity is not None and journal.finished():
             identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
         journal.identity = identity
-        order = dict.fromkeys([*kept, *cases, *journal.finished()])  # however often it was interrupted
-        kept |= journal.finished()
+        finished = journal.finished()
+        order = dict.fromkeys([*kept, *cases, *finished])  # the same however often it was interrupted
+        kept |= finished
         check_q(order, f"file {str(out)!r} has others")
         todo = [case for case in cases if "error" in kept.get(case, {"error": ""})]
-        if before is not None and not todo and not journal.finished():
+        if before is not None and not todo and not finished:
             return before
         told = {name: plan.settings[name] for name in ("n_neighbors", "include_self", "centers", "delta")}
         settings = Settings(**told, threads=threads, at_once=jobs_at_once(pool))
