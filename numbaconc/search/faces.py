@@ -15,11 +15,11 @@ from __future__ import annotations
 import copy
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.arrays import SNAP, Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
 from numbaconc.progress import bar
@@ -151,8 +151,8 @@ class _Codes(NamedTuple):
         Where the faces are, in levels; those of lower faces with the opposite sign.
     """
 
-    inner: NDArray[np.uint8]
-    outer: NDArray[np.uint8]
+    inner: NDArray[Any]
+    outer: NDArray[Any]
     shift: int
     mirrored: bool
     levels: NDArray[np.float64]
@@ -164,15 +164,16 @@ def _code(sample: Sample, strength: float, target: int) -> _Codes:
         upper = np.arange(CODES) - 1.0
         levels = np.repeat([upper, upper - (CODES - 1)], d, axis=0)
         levels[:, 0] = -np.inf
-        return _Codes(sample.X, sample.X, int(min(strength, CODES)), True, levels)
+        return _Codes(sample.X, sample.X, int(min(strength, CODES)), mirrored=True, levels=levels)
     levels = np.full((2 * d, CODES), np.inf)
     levels[:, 0] = -np.inf
     for c in range(d):
-        column = np.sort(sample.X[:, c])
+        column = np.sort(sample.X[:, c].astype(np.float32, copy=False))
         for row, ascending in ((c, column), (d + c, -column[::-1])):
             faces = _faces_below(_candidates(ascending, target), strength, sample)
             levels[row, 1 : len(faces) + 1] = faces
-    return _Codes(*code_points(sample.X, levels[:, 1:].copy(), strength), 0, False, levels)
+    inner, outer = code_points(sample.X, levels[:, 1:].copy(), strength)
+    return _Codes(inner, outer, 0, mirrored=False, levels=levels)
 
 
 def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float32]:
@@ -187,12 +188,17 @@ def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float
 
 
 def _faces_below(values: NDArray[np.float32], strength: float, sample: Sample) -> NDArray[np.float64]:
-    """Faces that the values are just more than ε beyond, as a region that stores them on epsilon's scale knows them."""
+    """Faces that the values are only just more than ε beyond."""
     wide = values.astype(np.float64)
     faces = (wide - strength).astype(np.float32)
-    while (near := wide - faces <= strength).any():
-        faces[near] = np.nextafter(faces[near], np.float32(-np.inf))
-    return np.unique(sample.to_levels(sample.to_units(faces)).astype(np.float32)).astype(np.float64)
+    while (near := wide - _stored(faces, sample) <= strength).any():
+        faces[near] = np.nextafter(faces[near] - np.float32(2 * SNAP), np.float32(-np.inf))
+    return np.unique(_stored(faces, sample))
+
+
+def _stored(faces: NDArray[np.float32], sample: Sample) -> NDArray[np.float64]:
+    """Return faces in levels as a region knows them, which stores them on epsilon's scale."""
+    return sample.to_levels(sample.to_units(faces)).astype(np.float32).astype(np.float64)
 
 
 class _Faces:
@@ -219,7 +225,7 @@ class _Faces:
         self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)  # how many faces do, by point
 
     def rank(self) -> tuple[int, int, int]:
-        """What is to be least: points expanded, then points not covered, then faces."""
+        """Return what is to be least: points expanded, then points not covered, then faces."""
         return self.expanded, -self.covered, len(self.chosen)
 
     def with_face(self, face: tuple[int, int]) -> _Faces:
@@ -259,7 +265,7 @@ class _Faces:
 
 
 def _count(
-    codes: NDArray[np.uint8],
+    codes: NDArray[Any],
     row: int,
     least: int,
     step: int,
