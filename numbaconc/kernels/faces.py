@@ -77,6 +77,19 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     return prices, faces
 
 
+@njit(cache=True)
+def _count_passed(x, levels, strength):
+    """How many of the ascending `levels` x is more than `strength` beyond."""
+    low, high = 0, levels.shape[0]
+    while low < high:  # bisection
+        middle = (low + high) // 2
+        if x - levels[middle] > strength:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
 @in_turn
 @njit(parallel=True, cache=True)
 def code_points(X, levels, strength):
@@ -101,13 +114,6 @@ def code_points(X, levels, strength):
     for i in prange(n):
         for row in range(2 * d):
             x = np.float64(X[i, row]) if row < d else -np.float64(X[i, row - d])
-            for beyond, codes in ((strength, inner), (0.0, outer)):
-                low, high = 0, levels.shape[1]
-                while low < high:  # bisection: the first candidate that x is not beyond
-                    middle = (low + high) // 2
-                    if x - levels[row, middle] > beyond:
-                        low = middle + 1
-                    else:
-                        high = middle
-                codes[i, row] = low
+            inner[i, row] = _count_passed(x, levels[row], strength)
+            outer[i, row] = _count_passed(x, levels[row], 0.0)
     return inner, outer
