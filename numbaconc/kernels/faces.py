@@ -68,8 +68,11 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
         covered, held = 0, 0
         for i in range(CODES - 1, -1, -1):
             held += outer[c, start + way * i]
-            for code in range(i + shift if i > 0 else 0, min(i + shift + 1, CODES)):  # one code, but for face 0
-                covered += inner[c, start + way * code]
+            if i + shift < CODES:
+                covered += inner[c, start + way * (i + shift)]
+            if i == 0:
+                for code in range(min(shift, CODES)):
+                    covered += inner[c, start + way * code]
             price = cost * held - worth * min(covered, enough)
             if covered >= fewest and price < prices[row]:
                 prices[row] = price

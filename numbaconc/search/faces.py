@@ -210,8 +210,6 @@ class _Faces:
         Row and index of each.
     covered, expanded : int
         Points that one of them covers, and that one of them holds.
-    inner, outer : ndarray, shape (m, 256), int32
-        The other points by code.
     """
 
     def __init__(self, codes: _Codes) -> None:
@@ -219,10 +217,12 @@ class _Faces:
         self.codes = codes
         self.chosen: list[tuple[int, int]] = []
         self.covered = self.expanded = 0
-        self.inner, self.outer = np.zeros((m, CODES), np.int32), np.zeros((m, CODES), np.int32)
-        count_codes(codes.inner, np.arange(n), 1, self.inner)
-        count_codes(codes.outer, np.arange(n), 1, self.outer)
         self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)  # how many faces do, by point
+        self._inner, self._outer = (
+            np.zeros((m, CODES), np.int32),
+            np.zeros((m, CODES), np.int32),
+        )  # other points by code
+        self._due = [(1, np.arange(n), np.arange(n))]  # what these counts lack: a step, and points to count for each
 
     def rank(self) -> tuple[int, int, int]:
         """Return what is to be least: points expanded, then points not covered, then faces."""
@@ -234,24 +234,32 @@ class _Faces:
 
     def without_face(self, face: tuple[int, int]) -> _Faces:
         """Return the other faces."""
+        self._count()  # once for all faces that are to be tried without
         return self._changed([other for other in self.chosen if other != face], face, -1)
 
     def _changed(self, chosen: list[tuple[int, int]], face: tuple[int, int], step: int) -> _Faces:
-        codes, changed = self.codes, copy.copy(self)
+        codes, changed, (row, i) = self.codes, copy.copy(self), face
         changed.chosen = chosen
-        row, i = face
-        changed._covering, changed.inner, moved = _count(
-            codes.inner, row, i + codes.shift if i else 0, step, self._covering, self.inner
-        )
-        changed.covered += moved
-        changed._holding, changed.outer, moved = _count(codes.outer, row, i, step, self._holding, self.outer)
-        changed.expanded += moved
+        changed._covering, inner = _take(codes.inner, row, i + codes.shift if i else 0, step, self._covering)
+        changed._holding, outer = _take(codes.outer, row, i, step, self._holding)
+        changed.covered += step * len(inner)
+        changed.expanded += step * len(outer)
+        changed._due = [*self._due, (-step, inner, outer)]
         return changed
+
+    def _count(self) -> None:
+        if self._due:
+            self._inner, self._outer = self._inner.copy(), self._outer.copy()  # others have them too
+        for step, inner, outer in self._due:
+            count_codes(self.codes.inner, inner, step, self._inner)
+            count_codes(self.codes.outer, outer, step, self._outer)
+        self._due = []
 
     def best(self, fewest: int, enough: int, cost: int = 1, worth: int = 1) -> tuple[int, int]:
         """Return the face of least price among those that cover at least `fewest` points more."""
-        codes = self.codes
-        prices, faces = best_faces(self.inner, self.outer, codes.shift, codes.mirrored, fewest, enough, cost, worth)
+        self._count()
+        shift, mirrored = self.codes.shift, self.codes.mirrored
+        prices, faces = best_faces(self._inner, self._outer, shift, mirrored, fewest, enough, cost, worth)
         row = int(prices.argmin())
         return row, int(faces[row])
 
@@ -264,27 +272,18 @@ class _Faces:
         return RectangleComplement(-lower[np.newaxis], upper[np.newaxis], epsilon)
 
 
-def _count(
-    codes: NDArray[Any],
-    row: int,
-    least: int,
-    step: int,
-    times: NDArray[np.int32],
-    counts: NDArray[np.int32],
-) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
-    """Take in (or give back) the points whose code is at least `least`.
+def _take(
+    codes: NDArray[Any], row: int, least: int, step: int, times: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
+    """Take the points whose code is at least `least`, or give them back.
 
-    Returns how many times each point is taken now, the counts of those that are not, and how many
-    points more are taken than before.
+    Returns how many times each point is taken now, and those that were free or that are free now.
     """
     m = codes.shape[1]
     column = codes[:, row] if row < m else CODES - 1 - codes[:, row - m]
     taken = column >= least
     times = times + step * taken.astype(np.int32)
-    moved = np.flatnonzero(taken & (times == (1 if step > 0 else 0)))
-    counts = counts.copy()
-    count_codes(codes, moved, -step, counts)
-    return times, counts, step * len(moved)
+    return times, np.flatnonzero(taken & (times == (1 if step > 0 else 0)))
 
 
 def _fill(faces: _Faces, target: int, n_sets: int) -> _Faces:
