@@ -213,6 +213,20 @@ def check_width(train: Sample, test: Sample) -> None:
         raise InputError(msg)
 
 
+def check_domain(sample: Sample) -> tuple[float, float]:
+    """Return the domain of a sample that must have one.
+
+    Raises
+    ------
+    InputError
+        If it is not known.
+    """
+    if sample.domain is None:
+        msg = "the domain of X is not known; allowed: uint8 images, multiples of 1/255, or a Sample with a domain"
+        raise InputError(msg)
+    return sample.domain
+
+
 def parse_epsilon(value: object, name: str = "epsilon") -> float:
     """Return a strength on the unit scale, given as a number or as a fraction such as "8/255".
 

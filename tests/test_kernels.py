@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.kernels import knn, lloyd, rectangles, threads
+from numbaconc.kernels import faces, knn, lloyd, rectangles, threads
 
 KERNELS = Path(knn.__file__).parent
 PACKAGE = KERNELS.parent
@@ -522,7 +522,17 @@ def launches():
         "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
         "outside_uint8": lambda: outside(X, lower, upper),
         "outside_float32": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
+        "count_codes": lambda: counted(rows.repeat(4, axis=1)),
+        "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 1, 1),
+        "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 1),
+        "code_points": lambda: faces.code_points(points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5),
     }
+
+
+def counted(X):
+    counts = np.zeros((X.shape[1], 256), np.int32)
+    faces.count_codes(X, np.arange(len(X)), 1, counts)
+    return counts
 
 
 def assigned(X, centers):

@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 from numbaconc.arrays import Sample, UnitWarning, parse_epsilon
 from numbaconc.clustering import cluster
 from numbaconc.errors import InputError
-from numbaconc.regions import RectangleComplement, load_region
+from numbaconc.regions import RectangleComplement, extend_to_domain, load_region
 
 LEVELS = st.sampled_from([1, 2, 5, 8, 8.5, 16, 76.5, 200])
 EXAMPLE = RectangleComplement(np.array([[0.25, 0.5]]), np.array([[0.5, 0.75]]), 0.125)
@@ -383,6 +383,70 @@ def test_bad_points_are_refused():
 def test_points_in_their_own_unit_are_announced():
     with pytest.warns(UnitWarning):
         EXAMPLE.gap(np.array([[0.1, 3.7], [0.3, 0.2]]))
+
+
+# Faces at the edge of the domain
+
+
+@given(X=grey(), levels=LEVELS, data=st.data())
+def test_faces_that_no_level_is_beyond_go_to_infinity(X, levels, data):
+    d = X.shape[1]
+    lower, upper = data.draw(grey_boxes(d))
+    region = region_of((lower, upper), levels)
+    extended = extend_to_domain(region, X)
+    for now, before, edge, sign in ((extended.upper, upper, 255, 1), (extended.lower, lower, 0, -1)):
+        for face, exact in zip(now.ravel(), before.ravel(), strict=True):
+            gone = exact == sign * np.inf or (
+                np.isfinite(exact) and sign * (edge - Fraction(exact)) <= Fraction(levels)
+            )
+            assert face == (sign * np.inf if gone else exact / 255)
+    assert extended.epsilon == region.epsilon
+    points = Sample(np.concatenate([X, 255 - X, np.zeros((1, d), np.uint8), np.full((1, d), 255, np.uint8)]), 1 / 255)
+    before, after = (one.measure(points, levels / 255) for one in (region, extended))
+    assert after.risk == before.risk
+    assert after.adversarial_risk <= before.adversarial_risk
+    np.testing.assert_array_equal(extended.gap(points) < 0, region.gap(points) < 0)
+    assert (extended.gap(points) >= region.gap(points)).all()
+    again = extend_to_domain(extended, X)
+    assert (again.lower.tobytes(), again.upper.tobytes()) == (extended.lower.tobytes(), extended.upper.tobytes())
+
+
+@given(
+    epsilon=st.floats(1e-3, 0.6),
+    domain=st.sampled_from([(0.0, 1.0), (-0.1, 0.7), (0.3, 5.1), (-np.inf, 1.0)]),
+    nudge=st.integers(-3, 3),
+    unit=st.sampled_from([1.0, 1 / 16, 0.1]),
+)
+def test_faces_of_floats_an_ulp_from_where_they_matter(epsilon, domain, nudge, unit):
+    """Whatever rounding does to the face, epsilon and the edge, a point at the edge is where it was."""
+    face = np.float32((domain[1] - epsilon) / unit)
+    for _ in range(abs(nudge)):
+        face = np.nextafter(face, np.float32(np.sign(nudge) * np.inf))
+    edge = np.float32(domain[1] / unit)
+    points = Sample(np.array([[edge], [np.nextafter(edge, np.float32(-np.inf))], [face]], np.float32), unit, domain)
+    region = RectangleComplement([[-np.inf]], [[float(face) * unit]], epsilon)
+    extended = extend_to_domain(region, points)
+    np.testing.assert_array_equal(extended.gap(points) < 0, region.gap(points) < 0)
+    assert np.isinf(extended.upper[0, 0]) == (not region.measure(points, epsilon).risk)
+
+
+def test_the_domain_of_digits_is_what_the_sample_says():
+    region = RectangleComplement([[0.0, 0.25]], [[0.75, 1.0]], 0.25)
+    digits = Sample(np.array([[0, 16], [3, 4]], np.uint8), 1 / 16, (0.0, 1.0))
+    extended = extend_to_domain(region, digits)
+    assert extended.upper.tolist() == [[np.inf, np.inf]]
+    assert extended.lower.tolist() == [[-np.inf, -np.inf]]
+    wider = extend_to_domain(region, Sample(digits.X, 1 / 16, (-1.0, 2.0)))
+    assert wider.upper.tolist() == region.upper.tolist()
+    assert wider.lower.tolist() == region.lower.tolist()
+
+
+def test_without_a_domain_nothing_can_be_extended():
+    with pytest.raises(InputError, match="domain") as caught:
+        extend_to_domain(EXAMPLE, np.array([[0.1, 0.77], [0.3, 0.2]]))
+    assert "\n" not in str(caught.value)
+    with pytest.raises(InputError, match=r"3.*2"):
+        extend_to_domain(EXAMPLE, np.zeros((2, 3), np.uint8))
 
 
 # What a region remembers

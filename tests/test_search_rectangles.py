@@ -13,10 +13,11 @@ from conftest import blobs, exact_floats, grey, images
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from numbaconc.arrays import Sample
+from numbaconc.arrays import Sample, as_sample
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
-from numbaconc.search.rectangles import cover_rectangles, search_rectangles
+from numbaconc.regions import extend_to_domain
+from numbaconc.search.rectangles import Coverings, cover_rectangles, search_rectangles
 
 CENTERS = st.sampled_from(["mean", "median"])
 X = blobs(60, 6, seed=0)
@@ -181,6 +182,49 @@ def test_a_cache_folder_changes_nothing_but_the_folder(tmp_path):
     for _ in range(2):
         assert search_rectangles(X, **GOOD, cache_dir=tmp_path).trace == plain.trace
     assert [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+# Faces at the edge of the domain
+
+
+@settings(suppress_health_check=[HealthCheck.filter_too_much])
+@given(X=grey(n=(8, 20), d=(1, 5)), levels=st.sampled_from([1, 8, 60.5]), n_sets=st.integers(1, 3), centers=CENTERS)
+def test_extended_boxes_have_the_same_risks_and_no_more_adversarial_risk(X, levels, n_sets, centers):
+    settings = {"n_neighbors": 3, "centers": centers}
+    try:
+        plain = search_rectangles(X, levels / 255, 1 / len(X), n_sets, **settings)
+    except InputError:
+        assume(False)
+    found = search_rectangles(X, levels / 255, 1 / len(X), n_sets, extend=True, **settings)
+    for ours, theirs in zip(found.trace, plain.trace, strict=True):
+        assert ours.q == theirs.q
+        assert ours.feasible == theirs.feasible
+        if ours.n_clustered >= n_sets:
+            assert ours.risk == theirs.risk
+            assert ours.risk <= ours.adversarial_risk <= theirs.adversarial_risk
+    assert found.adversarial_risk <= plain.adversarial_risk
+    region = cover_rectangles(X, found.q, levels / 255, n_sets, extend=True, **settings)
+    expected = extend_to_domain(cover_rectangles(X, found.q, levels / 255, n_sets, **settings), X)
+    for name in ("lower", "upper"):
+        assert getattr(region, name).tobytes() == getattr(expected, name).tobytes()
+        assert getattr(region, name).tobytes() == getattr(found.region, name).tobytes()
+    measured = found.region.measure(X, levels / 255)
+    assert (measured.risk, measured.adversarial_risk) == (found.risk, found.adversarial_risk)
+
+
+def test_boxes_are_extended_for_each_epsilon_from_the_clusters():
+    """Not from boxes that another epsilon has extended already."""
+    coverings = Coverings(as_sample(X), 2, n_neighbors=5, extend=True)
+    for epsilon in (0.3, 0.02, 0.15):
+        expected = cover_rectangles(X, 0.7, epsilon, 2, n_neighbors=5, extend=True)
+        assert coverings.region(0.7, epsilon).upper.tobytes() == expected.upper.tobytes()
+
+
+def test_without_a_domain_boxes_are_not_extended():
+    floats = X.astype(np.float32) / np.float32(300)
+    for search in (search_rectangles, cover_rectangles):
+        refused(lambda search=search: search(floats, 0.1, 0.1, 3, n_neighbors=5, extend=True), "domain")
+    assert len(cover_rectangles(Sample(floats, 1.0, (0.0, 1.0)), 0.9, 0.3, 3, n_neighbors=5, extend=True).lower) == 3
 
 
 # Laws

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from numbaconc.arrays import GREY_LEVELS, Sample, parse_epsilon
+from numbaconc.arrays import GREY_LEVELS, Sample, check_domain, parse_epsilon
 from numbaconc.errors import InputError
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import Region
@@ -75,8 +75,8 @@ class RectangleComplement(Region):
         return -self._outside[sample], self._shift(sample)
 
     def _measure(self, sample: Sample) -> NDArray[np.floating[Any]]:
-        # faces are rounded as the data were; differences are then exact in the wider type
-        lower, upper = (sample.to_levels(face).astype(np.float32) for face in (self.lower, self.upper))
+        # differences are exact in the wider type
+        lower, upper = (_as_data(face, sample) for face in (self.lower, self.upper))
         gaps: NDArray[np.floating[Any]]
         grey = sample.X.dtype == np.uint8
         if grey and (lower <= GREY_LEVELS).all() and (upper >= 0).all():  # as are boxes made from such points
@@ -97,3 +97,46 @@ class RectangleComplement(Region):
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         return cls(ds["lower"].values, ds["upper"].values, float(ds["epsilon"]))
+
+
+def extend_to_domain(region: RectangleComplement, X: ArrayLike | Sample) -> RectangleComplement:
+    """Push the faces that no possible point is beyond, once enlarged by epsilon, to infinity.
+
+    The error region keeps all its points, while its expansion can only lose some: those between such a
+    face and the edge of the domain, from which no error is near.
+
+    Parameters
+    ----------
+    region : RectangleComplement
+    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+        Points of the kind that are to be measured; only their domain, unit and type matter.
+
+    Returns
+    -------
+    RectangleComplement
+        At the same epsilon. Faces that are gone do not come back `at` a smaller one, where they may count.
+
+    Raises
+    ------
+    InputError
+        If the array is not welcome or has another width than the region, or its domain is not known.
+    """
+    sample = region._sample(X)
+    least, largest = _as_data(check_domain(sample), sample).astype(np.float64)
+    measured_in = np.float32 if sample.X.dtype == np.uint8 else np.float64
+    shift = region._shift(sample)
+
+    def within(faces: NDArray[np.float64], edge: float, sign: int) -> NDArray[np.bool_]:
+        with np.errstate(invalid="ignore"):  # faces may be infinite, and so may a domain
+            gaps = sign * (edge - _as_data(faces, sample).astype(np.float64))
+        held: NDArray[np.bool_] = gaps.astype(measured_in).astype(np.float64) <= shift
+        return held
+
+    lower = np.where(within(region.lower, least, -1), -np.inf, region.lower)
+    upper = np.where(within(region.upper, largest, 1), np.inf, region.upper)
+    return RectangleComplement(lower, upper, region.epsilon)
+
+
+def _as_data(values: ArrayLike, sample: Sample) -> NDArray[np.float32]:
+    """Return lengths on epsilon's scale in levels, rounded as the data were."""
+    return sample.to_levels(values).astype(np.float32)

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.arrays import Sample, as_sample, check_domain, parse_epsilon
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.progress import bar
-from numbaconc.regions import RectangleComplement
+from numbaconc.regions import RectangleComplement, extend_to_domain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,7 +65,7 @@ class Coverings:
     Parameters
     ----------
     sample : Sample
-    n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress
+    n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress, extend
         As in `search_rectangles`.
     """
 
@@ -79,6 +79,7 @@ class Coverings:
     radii: NDArray[np.float64] | None = None
     cache_dir: str | Path | None = None
     progress: bool = False
+    extend: bool = False
     _made: dict[int, RectangleComplement] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +93,8 @@ class Coverings:
         elif np.shape(self.radii) != (n,) or not np.isfinite(np.asarray(self.radii, dtype=np.float64)).all():
             msg = f"radii has shape {np.shape(self.radii)}; allowed: ({n},), one finite number for each point"
             raise InputError(msg)
+        if self.extend:
+            check_domain(self.sample)
 
     @functools.cached_property
     def _dense_first(self) -> Sample:
@@ -137,7 +140,8 @@ class Coverings:
             )
             faces = self.sample.to_units(found.lower), self.sample.to_units(found.upper)
             self._made[n_clustered] = RectangleComplement(*faces, epsilon)
-        return self._made[n_clustered].at(epsilon)
+        region = self._made[n_clustered].at(epsilon)
+        return extend_to_domain(region, self.sample) if self.extend else region
 
     def search(self, epsilon: float | str, alpha: float, precision: float = PRECISION) -> RectangleSearch:
         """Binary search on q (Algorithm 1, lines 3-18).
@@ -210,6 +214,7 @@ def search_rectangles(
     radii: NDArray[np.float64] | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = False,
+    extend: bool = False,
 ) -> RectangleSearch:
     """Search for the complement of T boxes with risk >= α and least adversarial risk (Algorithm 1).
 
@@ -239,6 +244,9 @@ def search_rectangles(
         Folder in which radii are kept.
     progress : bool
         Show progress bars on a terminal.
+    extend : bool
+        Push faces within ε of the domain's edge to infinity, as `extend_to_domain` does and the paper
+        does not: risks stay the same, adversarial risks can only fall.
 
     Returns
     -------
@@ -247,11 +255,12 @@ def search_rectangles(
     Raises
     ------
     InputError
-        If an argument is not allowed, or no q is feasible: the largest risk seen is named.
+        If an argument is not allowed, or no q is feasible: the largest risk seen is named. If `extend`
+        is asked for where the domain is not known.
     """
     sample = as_sample(X)
     coverings = Coverings(
-        sample, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress
+        sample, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress, extend
     )
     return coverings.search(epsilon, alpha, precision)
 
@@ -270,6 +279,7 @@ def cover_rectangles(
     radii: NDArray[np.float64] | None = None,
     cache_dir: str | Path | None = None,
     progress: bool = False,
+    extend: bool = False,
 ) -> RectangleComplement:
     """Make the region of one clustering at a fixed q (Algorithm 1, lines 6-10).
 
@@ -279,7 +289,7 @@ def cover_rectangles(
     ----------
     q : float
         Fraction of the points, dense first, to cluster; in (0, 1].
-    X, epsilon, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress
+    X, epsilon, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress, extend
         As in `search_rectangles`.
 
     Returns
@@ -289,11 +299,11 @@ def cover_rectangles(
     Raises
     ------
     InputError
-        If an argument is not allowed, or T is larger than ⌊q n⌋.
+        If an argument is not allowed, or T is larger than ⌊q n⌋, or the domain is not known to `extend`.
     """
     sample = as_sample(X)
     q, epsilon = check_fraction("q", q, one_allowed=True), parse_epsilon(epsilon)
     coverings = Coverings(
-        sample, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress
+        sample, n_sets, seed, n_neighbors, include_self, centers, max_iter, radii, cache_dir, progress, extend
     )
     return coverings.region(q, epsilon)

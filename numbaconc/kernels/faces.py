@@ -1,0 +1,122 @@
+"""Points counted by coordinate and code, each coordinate's best face given such counts, and codes of floats."""
+
+import numpy as np
+from numba import njit, prange
+
+from numbaconc.kernels.threads import in_turn
+
+CODES = 256  # that a point can have in a coordinate
+COLUMNS = 64  # coordinates that a thread counts at a time: one cache line of each point
+
+
+@in_turn
+@njit(parallel=True, cache=True)
+def count_codes(codes, rows, step, counts):
+    """Add `step` to the count of every code that some points have.
+
+    Parameters
+    ----------
+    codes : ndarray, shape (n, m), uint8
+    rows : ndarray, shape (r,), int64
+        Indices of the points.
+    step : int
+        1 where points come in, -1 where they go.
+    counts : ndarray, shape (m, 256), int32
+        Points by code, for each coordinate. Written to.
+    """
+    m = codes.shape[1]
+    for block in prange((m + COLUMNS - 1) // COLUMNS):
+        for row in rows:
+            for c in range(block * COLUMNS, min(m, (block + 1) * COLUMNS)):
+                counts[c, codes[row, c]] += np.int32(step)
+
+
+@in_turn
+@njit(parallel=True, cache=True)
+def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
+    """Each coordinate's best face.
+
+    Face i holds the points of outer code >= i and covers those of inner code >= i + shift; face 0
+    covers all. Its price is `cost` for each point that it holds, less `worth` for each that it covers.
+
+    Parameters
+    ----------
+    inner, outer : ndarray, shape (m, 256), int32
+        Points by code: those that are not covered yet, and those that no face holds yet.
+    shift : int
+        At least 0.
+    mirrored : bool
+        Whether each coordinate has a second face, for which codes are 255 less what they are.
+    fewest, enough : int
+        A face must cover so many points, and those that it covers beyond `enough` are worth nothing.
+    cost, worth : int
+
+    Returns
+    -------
+    prices : ndarray, shape (m,) or (2 m,), int64
+        Of the best face; the largest int64 where none covers enough. Second faces come last.
+    faces : ndarray, of the same shape, int64
+        Of several at the least price the one that holds the fewest codes.
+    """
+    m = inner.shape[0]
+    n_rows = 2 * m if mirrored else m
+    prices = np.full(n_rows, np.iinfo(np.int64).max)
+    faces = np.zeros(n_rows, np.int64)
+    for row in prange(n_rows):
+        second = row >= m
+        c, start, way = row % m, CODES - 1 if second else 0, -1 if second else 1
+        covered, held = 0, 0
+        for i in range(CODES - 1, -1, -1):
+            held += outer[c, start + way * i]
+            if i + shift < CODES:
+                covered += inner[c, start + way * (i + shift)]
+            if i == 0:
+                for code in range(min(shift, CODES)):
+                    covered += inner[c, start + way * code]
+            price = cost * held - worth * min(covered, enough)
+            if covered >= fewest and price < prices[row]:
+                prices[row] = price
+                faces[row] = i
+    return prices, faces
+
+
+@njit(cache=True)
+def _count_passed(x, levels, strength):
+    """How many of the ascending `levels` x is more than `strength` beyond."""
+    low, high = 0, levels.shape[0]
+    while low < high:  # bisection
+        middle = (low + high) // 2
+        if x - levels[middle] > strength:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@in_turn
+@njit(parallel=True, cache=True)
+def code_points(X, levels, strength):
+    """Count the candidate faces that each point lies beyond: upper faces, then lower ones.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), float32
+    levels : ndarray, shape (2 d, f), float64
+        Candidates of each coordinate and side, ascending, at most 255; those of lower faces with the
+        opposite sign. Infinite where there are no more.
+    strength : float
+        ε in levels.
+
+    Returns
+    -------
+    inner, outer : ndarray, shape (n, 2 d), uint8
+        How many candidates the point is more than `strength` beyond, and how many it is beyond.
+    """
+    n, d = X.shape
+    inner, outer = np.empty((n, 2 * d), np.uint8), np.empty((n, 2 * d), np.uint8)
+    for i in prange(n):
+        for row in range(2 * d):
+            x = np.float64(X[i, row]) if row < d else -np.float64(X[i, row - d])
+            inner[i, row] = _count_passed(x, levels[row], strength)
+            outer[i, row] = _count_passed(x, levels[row], 0.0)
+    return inner, outer
