@@ -94,6 +94,15 @@ def test_other_settings_are_measured(folder, tmp_path):
     assert open_results(tmp_path / "convergence.nc").sizes["seed"] == 1
 
 
+def test_a_result_with_other_lines_is_measured_anew(folder, tmp_path, monkeypatch):
+    (tmp_path / "convergence.nc").write_bytes((folder / "convergence.nc").read_bytes())
+    one = convergence.cases()[3]
+    monkeypatch.setattr(convergence, "cases", lambda: (one._replace(lines={"cubes": 0.5}),))
+    monkeypatch.setattr(convergence, "LINES", {"cubes": "something else"})
+    assert run("--out", tmp_path)[0] == 0
+    assert open_results(tmp_path / "convergence.nc").sizes["dataset"] == 1
+
+
 def test_what_is_drawn(ds, monkeypatch, tmp_path):
     lines, levels = [], []
     plot, level = matplotlib.axes.Axes.plot, matplotlib.axes.Axes.axhline

@@ -161,7 +161,10 @@ def run(options: argparse.Namespace) -> None:
     n_samples = n_samples if options.samples is None else check_count("samples", options.samples)
     sizes, sets, n_test = (QUICK_SIZES, QUICK_T, QUICK_TEST) if options.quick else (SIZES, T, N_TEST)
     made_of = f"alpha {ALPHA}, n {sizes}, T {sets}, {n_samples} samples, {n_test} test points; "
-    made_of += "; ".join(f"{case.title} at {case.epsilon} by {', '.join(case.searches)}" for case in cases())
+    made_of += "; ".join(
+        f"{case.title} at {case.epsilon} by {', '.join(case.searches)}, beside {', '.join(case.lines) or 'nothing'}"
+        for case in cases()
+    )
     ds = open_results(result) if result.exists() else None
     if ds is None or ds.attrs.get("made_of") != made_of:
         started = time.perf_counter()
