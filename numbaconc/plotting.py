@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
 from numbaconc.words import NORM_SIGNS, cases, kept, select_case
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     import xarray as xr
@@ -19,6 +19,8 @@ STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": "C0", "adversarial_risk": "C3"}
 ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of boxes"}
+SEARCH_COLORS = ("C0", "C1", "C2", "C4")  # in the order of a case's searches
+REFERENCE_STYLES = (":", "-.")
 SIZE = (6.4, 4.2)  # inches
 PANEL_SIZE = (4.2, 3.2)  # inches
 COLUMNS = 3
@@ -125,6 +127,19 @@ def plot_curves(panels: Sequence[Panel], paths: Sequence[str | Path], caption: s
     InputError
         If a file cannot be written.
     """
+    _draw(panels, _plot_panel, paths, caption)
+
+
+PanelType = TypeVar("PanelType", bound=tuple[Any, ...])
+
+
+def _draw(
+    panels: Sequence[PanelType],
+    plot: Callable[[Any, PanelType], None],
+    paths: Sequence[str | Path],
+    caption: str,
+) -> None:
+    """Draw panels side by side, a caption below, and write the figure to files."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -134,7 +149,7 @@ def plot_curves(panels: Sequence[Panel], paths: Sequence[str | Path], caption: s
     figure = Figure(figsize=(width * columns, height * rows + 0.6 * bool(caption)), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels, strict=False):
-        _plot_panel(axes, panel)
+        plot(axes, panel)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     if caption:
@@ -168,5 +183,74 @@ def _plot_panel(axes: Any, panel: Panel) -> None:  # noqa: ANN401
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
     axes.set_xlabel(ALONG[panel.along], fontsize="small")
+    axes.set_title(panel.title, fontsize="medium")
+    axes.legend(fontsize="x-small", handlelength=3)
+
+
+class Estimates(NamedTuple):
+    """One plot of what searches found on samples of a distribution whose concentration function is known.
+
+    Attributes
+    ----------
+    ds : xarray.Dataset
+        `adversarial_risk`, on search, `along`, seed and split; `truth`, and what `lines` names.
+    along : {"n_train", "T"}
+        The dimension that it is drawn against.
+    lines : tuple of str
+        Variables without dimensions: what a sub-family of sets, or an expansion that is too large, can reach.
+    title : str
+    """
+
+    ds: xr.Dataset
+    along: str
+    lines: tuple[str, ...]
+    title: str
+
+
+ESTIMATES_ALONG = {"n_train": "n, number of training points (T = 1)", "T": "T, number of sets"}
+
+
+def plot_estimates(panels: Sequence[Estimates], paths: Sequence[str | Path], caption: str = "") -> None:
+    """Plot adversarial risks found, means over the samples with bands of one standard deviation, and the truth.
+
+    Risks on test points are solid, on training points dashed.
+
+    Parameters
+    ----------
+    panels, paths, caption
+        As in `plot_curves`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    _draw(panels, _plot_estimates, paths, caption)
+
+
+def _plot_estimates(axes: Any, panel: Estimates) -> None:  # noqa: ANN401
+    from matplotlib.ticker import NullLocator, PercentFormatter
+
+    for search, color in zip(panel.ds["search"].values, SEARCH_COLORS, strict=False):
+        here = panel.ds.sel(search=search).dropna(panel.along, how="all", subset=["adversarial_risk"])
+        mean, std = (100 * values for values in mean_and_std(here, "adversarial_risk"))
+        for split, style in STYLES.items():
+            middle, half, at = mean.sel(split=split).values, std.sel(split=split).values, here[panel.along].values
+            axes.plot(
+                at, middle, style, color=color, linewidth=1.5, marker=".", label=search if split == "test" else None
+            )
+            axes.fill_between(at, middle - half, middle + half, color=color, alpha=0.15, linewidth=0)
+    for name, dashes in zip(panel.lines, REFERENCE_STYLES, strict=False):
+        axes.axhline(
+            100 * float(panel.ds[name]), color="0.55", linewidth=1.2, linestyle=dashes, label=panel.ds[name].long_name
+        )
+    axes.axhline(100 * float(panel.ds["truth"]), color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
+    at = panel.ds[panel.along].values
+    axes.set_xscale("log")
+    axes.set_xticks(at, [f"{value:,}" for value in at])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
+    axes.set_xlabel(ESTIMATES_ALONG[panel.along], fontsize="small")
     axes.set_title(panel.title, fontsize="medium")
     axes.legend(fontsize="x-small", handlelength=3)

@@ -1,0 +1,374 @@
+"""What test points prove about a region that was fixed before they were seen.
+
+Counts of test points are then binomial, so that the bounds of Clopper and Pearson (Biometrika 26, 1934)
+hold exactly, at any sample size. The paper's own guarantee, uniform over a collection, stands beside them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from scipy.stats import beta, betabinom, binom
+
+from numbaconc.arrays import parse_epsilon
+from numbaconc.errors import InputError, check_count, check_fraction
+from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from numbaconc.arrays import Sample
+    from numbaconc.regions import Region
+
+DIGITS = 4  # decimals of a bound in words; more where two significant digits need them
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """With the given confidence μ(E) >= L and μ(E_ε) <= U, hence h(μ, L, ε) <= U.
+
+    Attributes
+    ----------
+    L, U : float
+        Lower bound on the region's measure, and upper bound on its expansion's.
+    epsilon : float
+        Strength of the expansion, on the unit scale.
+    confidence : float
+        Of both bounds together, and of those of all regions that were compared.
+    n_points, n_in, n_expanded : int
+        Test points; how many of them lie in the region, and in its expansion.
+    n_compared : int
+        Regions compared on the same test points (Bonferroni's correction).
+    vc_dimension : int or None
+        Of the collection, for the paper's bound; None if it is not known.
+    n_uniform : int
+        Points that the paper's bound is taken at.
+    """
+
+    L: float
+    U: float
+    epsilon: float
+    confidence: float
+    n_points: int
+    n_in: int
+    n_expanded: int
+    n_compared: int = 1
+    vc_dimension: int | None = None
+    n_uniform: int = 0
+
+    @property
+    def sentence(self) -> str:
+        """The certificate in words, L rounded down and U up, so that what is said is true."""
+        bound = f"h(μ, {_down(self.L)}, {self.epsilon:g}) ≤ {_up(self.U)}"
+        return f"with {100 * self.confidence:g}% confidence {bound}"
+
+    def __str__(self) -> str:
+        return self.sentence
+
+    def covers(self, alpha: float) -> bool:
+        """Whether the bound holds at α too: h grows with α, so that it does if α <= L, and is not known to if not."""
+        return check_fraction("alpha", alpha, one_allowed=False) <= self.L
+
+    def sentence_at(self, alpha: float) -> str:
+        """Say what the certificate means for a threshold α that was aimed at."""
+        if self.covers(alpha):
+            return f"with {100 * self.confidence:g}% confidence h(μ, {alpha:g}, {self.epsilon:g}) ≤ {_up(self.U)}"
+        needed = least_count(alpha, self.n_points, self.confidence, self.n_compared)
+        why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {alpha:g} takes "
+        why += "more points" if needed is None else f"{needed:,}"
+        return f"{self.sentence}; nothing is certified at α = {alpha:g}: {why}"
+
+    @property
+    def uniform(self) -> float | None:
+        """How far the paper's bound lets a fraction be from a measure; at 1 or more it says nothing."""
+        if self.vc_dimension is None:
+            return None
+        return uniform_deviation(self.n_uniform, self.vc_dimension, self.confidence)
+
+    @property
+    def uniform_sentence(self) -> str:
+        """The paper's uniform bound in words."""
+        if self.uniform is None or self.vc_dimension is None:
+            return "the paper's uniform bound (Theorem 3.3) needs the VC dimension of the collection"
+        at = f"{self.n_uniform:,} points and VC dimension {self.vc_dimension:,}"
+        said = f"the paper's uniform bound (Theorem 3.3) at {at} allows a deviation of {self.uniform:.3g}"
+        return f"{said} ≥ 1: it says nothing" if self.uniform >= 1 else said
+
+
+def certify(
+    region: Region,
+    X_test: ArrayLike | Sample,
+    epsilon: float | str,
+    confidence: float = 0.95,
+    n_compared: int = 1,
+    *,
+    n_train: int | None = None,
+) -> Certificate:
+    """Certify a region on points that had no part in finding or choosing it.
+
+    Parameters
+    ----------
+    region : Region
+        Fixed before the test points were looked at.
+    X_test : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+        Independent draws from μ.
+    epsilon : float or str
+        Strength on the unit scale.
+    confidence : float
+        1 - η, in (0, 1). η is shared equally by the two bounds, and by the regions compared.
+    n_compared : int
+        How many regions were measured on these test points before one was chosen.
+    n_train : int, optional
+        Training points, for the paper's uniform bound; as many as there are test points if not given.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed.
+    """
+    epsilon = parse_epsilon(epsilon)
+    on_test = region.measure(X_test, epsilon)
+    n = on_test.n_points
+    counts = round(float(on_test.risk) * n), round(float(on_test.adversarial_risk) * n)
+    return certify_counts(
+        *counts, n, epsilon, confidence, n_compared, vc_dimension=vc_dimension(region), n_train=n_train
+    )
+
+
+def certify_counts(
+    n_in: int,
+    n_expanded: int,
+    n_points: int,
+    epsilon: float | str,
+    confidence: float = 0.95,
+    n_compared: int = 1,
+    *,
+    vc_dimension: int | None = None,
+    n_train: int | None = None,
+) -> Certificate:
+    """Certify from counts, such as a result file has: risk · n_points and adversarial risk · n_points.
+
+    Parameters
+    ----------
+    n_in, n_expanded : int
+        Test points in the region and in its expansion, 0 <= n_in <= n_expanded <= n_points.
+    n_points : int
+        Test points, at least 1.
+    epsilon, confidence, n_compared, n_train
+        As in `certify`.
+    vc_dimension : int, optional
+        Of the collection that the region was chosen from.
+
+    Returns
+    -------
+    Certificate
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed.
+    """
+    n_points = check_count("n_points", n_points)
+    n_expanded = check_count("n_expanded", n_expanded, 0, n_points, f"there are {n_points} points")
+    n_in = check_count("n_in", n_in, 0, n_expanded, "the region lies in its expansion")
+    tail = _tail(confidence, n_compared)
+    return Certificate(
+        lower_bound(n_in, n_points, tail),
+        upper_bound(n_expanded, n_points, tail),
+        parse_epsilon(epsilon),
+        float(confidence),
+        n_points,
+        n_in,
+        n_expanded,
+        int(n_compared),
+        None if vc_dimension is None else check_count("vc_dimension", vc_dimension),
+        n_points if n_train is None else check_count("n_train", n_train),
+    )
+
+
+def lower_bound(count: int, n: int, tail: float) -> float:
+    """One-sided lower bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
+    return float(beta.ppf(tail, count, n - count + 1)) if count else 0.0
+
+
+def upper_bound(count: int, n: int, tail: float) -> float:
+    """One-sided upper bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
+    return float(beta.isf(tail, count + 1, n - count)) if count < n else 1.0
+
+
+def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compared: int = 1) -> int | None:
+    """Fewest test points in a region that certify L >= α; None if not even all of them do.
+
+    For 10,000 points and 95% that is 121 for α = .01, 544 for .05 and 1,337 for .127.
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed.
+    """
+    alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
+    tail = _tail(confidence, n_compared)
+    count = int(binom.isf(tail, n, alpha)) + 1  # L >= α just where P[Bin(n, α) >= count] <= tail
+    while count <= n and lower_bound(count, n, tail) < alpha:  # the two agree but for rounding
+        count += 1
+    return count if count <= n else None
+
+
+def buffer_for(
+    n: int,
+    n_test: int,
+    alpha: float,
+    confidence: float = 0.99,
+    eta: float = 0.05,
+    *,
+    n_compared: int = 1,
+    n_chains: int = 1,
+) -> float:
+    """How much more than α to ask of the training risk, so that the test set will certify L >= α.
+
+    The least b, fixed from n, n_test, α and η before any test point is counted, such that the following
+    holds. Let a chain be a family of nested sets that does not depend on the data (the half spaces
+    across one direction; the level sets of one function), and let the region be a member of it that
+    holds at least m = n (α + b) training points. Whatever μ is, its measure is then stochastically at
+    least Beta(m, n - m + 1), its test count at least BetaBinomial(n_test, m, n - m + 1), and
+    P[L >= α] >= confidence for the lower bound L of `certify` at 1 - η: the errors of both samples are in it.
+
+    A search that takes the best of several chains is covered by `n_chains` (Bonferroni). One that fits the
+    points harder than that, as greedy unions do, loses more of its training risk than chance takes, and the
+    probability is then not promised; what the certificate says is true all the same.
+
+    Parameters
+    ----------
+    n, n_test : int
+        Training and test points.
+    alpha : float
+        Risk threshold, in (0, 1).
+    confidence : float
+        Probability of L >= α, over both samples.
+    eta : float
+        1 minus the confidence of the certificate to come.
+    n_compared : int
+        Regions that will be compared on the test points.
+    n_chains : int
+        Chains that the search chooses among: directions, or coordinates and sides.
+
+    Returns
+    -------
+    float
+        b; (α + b) n is a whole number, m.
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed, or the samples are too small for any b.
+    """
+    n, n_test = check_count("n", n), check_count("n_test", n_test)
+    alpha = check_fraction("alpha", alpha, one_allowed=False)
+    miss = (1 - check_fraction("confidence", confidence, one_allowed=False)) / check_count("n_chains", n_chains)
+    needed = least_count(alpha, n_test, 1 - check_fraction("eta", eta, one_allowed=False), n_compared)
+    if needed is None:
+        tail = _tail(1 - eta, n_compared)
+        least = math.ceil(math.log(tail) / math.log(alpha))
+        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {alpha:g} at eta {eta:g}"
+        raise InputError(msg)
+    low, high = 0, n  # the least count that is enough lies in between
+    while high - low > 1:
+        count = (low + high) // 2
+        enough = betabinom.cdf(needed - 1, n_test, count, n - count + 1) <= miss
+        low, high = (low, count) if enough else (count, high)
+    if high == n:
+        msg = f"n is {n} and n_test {n_test}, too few to promise L >= alpha {alpha:g}; allowed: more points"
+        raise InputError(msg)
+    buffer = high / n - alpha
+    while alpha + buffer > high / n:  # rounded up: a region of just that risk must do
+        buffer = math.nextafter(buffer, 0.0)
+    return buffer
+
+
+def uniform_deviation(n: int, vc_dimension: int, confidence: float = 0.95) -> float:
+    """How far fractions may be from measures, in all sets of a collection at once (Theorem 3.3, A.3).
+
+    The δ at which the paper's complexity penalty 8 exp(V log(n + 1) - n δ² / 128) is 1 - confidence. With
+    that confidence μ(E) >= risk - δ and μ(E_ε) <= adversarial risk + δ for every member E of the
+    collection, the one that was found included, on the very points that it was found on (expansions of
+    unions of balls, complements of boxes and half spaces belong to the same collection). n + 1 in place of
+    the paper's n, and an explicit V in place of its O(n T log T), make it a true statement. With the
+    constant 32 of Devroye, Györfi and Lugosi (1996, Theorem 12.5) for 128, δ would be half as large.
+
+    Parameters
+    ----------
+    n : int
+        Points.
+    vc_dimension : int
+        V, from `vc_dimension`.
+    confidence : float
+        In (0, 1).
+
+    Returns
+    -------
+    float
+        At 1 or more the bound says nothing, as it does for image data: on 60,000 points of 784
+        coordinates one box has δ = 6.1, ten balls or boxes more.
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed.
+    """
+    n, dimension = check_count("n", n), check_count("vc_dimension", vc_dimension)
+    eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
+    return math.sqrt(128 * (dimension * math.log(n + 1) + math.log(8 / eta)) / n)
+
+
+def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
+    """Most that the VC dimension of unions of T sets can be: 2 V T log2(3 T); V itself for one.
+
+    Blumer, Ehrenfeucht, Haussler and Warmuth (Journal of the ACM 36, 1989, Lemma 3.2.3); complements
+    have the same dimension.
+
+    Raises
+    ------
+    InputError
+        If an argument is not allowed.
+    """
+    dimension, n_sets = check_count("vc_dimension", vc_dimension), check_count("n_sets", n_sets)
+    return dimension if n_sets == 1 else math.floor(2 * dimension * n_sets * math.log2(3 * n_sets))
+
+
+def vc_dimension(region: Region) -> int | None:
+    """Bound the VC dimension of a region's family with as many sets as the region has; None for other families.
+
+    Boxes in d dimensions have 2 d; balls and half spaces d + 1. A search that was allowed more sets than
+    it used chose from a larger collection: `union_vc_dimension` gives that.
+    """
+    d = region.n_features
+    if isinstance(region, RectangleComplement):
+        return union_vc_dimension(2 * d, len(region.lower))
+    if isinstance(region, BallUnion):
+        return union_vc_dimension(d + 1, len(region.radii))
+    return d + 1 if isinstance(region, HalfSpace) else None
+
+
+def _tail(confidence: float, n_compared: int) -> float:
+    eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
+    return eta / (2 * check_count("n_compared", n_compared))
+
+
+def _decimals(value: float) -> int:
+    return max(DIGITS, 1 - math.floor(math.log10(value))) if value > 0 else DIGITS
+
+
+def _down(value: float) -> str:
+    decimals = _decimals(value)
+    return f"{math.floor(value * 10**decimals) / 10**decimals:.{decimals}f}"
+
+
+def _up(value: float) -> str:
+    decimals = _decimals(value)
+    return f"{math.ceil(value * 10**decimals) / 10**decimals:.{decimals}f}"

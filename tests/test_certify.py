@@ -1,0 +1,305 @@
+"""Certificates: exact binomial sums, coverage, what is said, and what the paper's bound can and cannot say."""
+
+from __future__ import annotations
+
+import math
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import betabinom, binom
+
+import numbaconc as nc
+from numbaconc import certify as module
+from numbaconc.certify import (
+    buffer_for,
+    certify,
+    certify_counts,
+    least_count,
+    lower_bound,
+    uniform_deviation,
+    union_vc_dimension,
+    upper_bound,
+    vc_dimension,
+)
+from numbaconc.errors import InputError
+from numbaconc.regions import Region
+
+counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+TAILS = st.sampled_from([0.3, 0.025, 1e-3, 1e-9])
+
+
+def refused(call, *words):
+    with pytest.raises(InputError) as error:
+        call()
+    assert "\n" not in str(error.value)
+    for word in words:
+        assert word in str(error.value)
+
+
+# The two bounds
+
+
+@given(counts, TAILS)
+def test_bounds_are_where_the_binomial_tail_is_as_said(count_n, tail):
+    count, n = count_n
+    low, high = lower_bound(count, n, tail), upper_bound(count, n, tail)
+    assert 0 <= low <= count / n <= high <= 1
+    assert low == 0 if count == 0 else binom.sf(count - 1, n, low) == pytest.approx(tail, rel=1e-6)
+    assert high == 1 if count == n else binom.cdf(count, n, high) == pytest.approx(tail, rel=1e-6)
+
+
+@given(counts, TAILS)
+def test_bounds_mirror_each_other_and_grow(count_n, tail):
+    count, n = count_n
+    assert lower_bound(count, n, tail) == pytest.approx(1 - upper_bound(n - count, n, tail), abs=1e-12)
+    if count < n:
+        assert lower_bound(count, n, tail) < lower_bound(count + 1, n, tail)
+        assert upper_bound(count, n, tail) <= upper_bound(count + 1, n, tail)
+
+
+def test_extreme_counts_in_closed_form():
+    none, every = certify_counts(0, 0, 30, 0.1), certify_counts(30, 30, 30, 0.1)
+    assert (none.L, every.U) == (0, 1)
+    assert pytest.approx(1 - 0.025 ** (1 / 30)) == none.U
+    assert pytest.approx(0.025 ** (1 / 30)) == every.L
+    assert certify_counts(0, 1, 1, 0.1).sentence
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 500])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_coverage_by_exact_sums(n, confidence):
+    """Either bound fails with probability at most η/2, whatever the measure is."""
+    tail = (1 - confidence) / 2
+    k = np.arange(n + 1)
+    low = np.array([lower_bound(int(c), n, tail) for c in k])
+    high = np.array([upper_bound(int(c), n, tail) for c in k])
+    edges = np.concatenate([low, high, np.linspace(0, 1, 101)])
+    for p in np.clip(np.concatenate([edges - 1e-9, edges + 1e-9]), 0, 1):
+        mass = binom.pmf(k, n, p)
+        assert mass[low > p].sum() <= tail * (1 + 1e-5)
+        assert mass[high < p].sum() <= tail * (1 + 1e-5)
+
+
+def test_both_bounds_hold_together_as_often_as_said():
+    """A simulation: measures .03 and .08 of the nested sets, 3,000 test sets of 400 points."""
+    rng = np.random.default_rng(0)
+    n, kept = 400, {}
+    draws = rng.multinomial(n, [0.03, 0.05, 0.92], 3000)
+    for n_in, more, _ in draws:
+        if (n_in, more) not in kept:
+            found = certify_counts(n_in, n_in + more, n, 0.1, 0.9)
+            kept[n_in, more] = found.L <= 0.03 and found.U >= 0.08
+    held = np.mean([kept[n_in, more] for n_in, more, _ in draws])
+    assert held >= 0.9 - 3 * math.sqrt(0.09 / 3000)
+
+
+def test_regions_compared_share_the_error():
+    alone, third = certify_counts(130, 200, 10_000, 0.1, 0.94), certify_counts(130, 200, 10_000, 0.1, 0.94, 3)
+    assert pytest.approx(certify_counts(130, 200, 10_000, 0.1, 0.98).L) == third.L
+    assert pytest.approx(certify_counts(130, 200, 10_000, 0.1, 0.98).U) == third.U
+    assert third.L < alone.L < 0.013 < 0.02 < alone.U < third.U
+
+
+def test_the_best_of_many_still_holds():
+    """Ten regions alike, the one of most test points chosen: L is right as often as said only with the correction."""
+    rng = np.random.default_rng(1)
+    most = rng.binomial(300, 0.05, (4000, 10)).max(axis=1)
+    low = {c: [certify_counts(c, c, 300, 0.1, 0.9, k).L for k in (1, 10)] for c in set(most.tolist())}
+    wrong = np.array([[bound > 0.05 for bound in low[c]] for c in most.tolist()]).mean(axis=0)
+    assert wrong[0] > 0.1
+    assert wrong[1] <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 4000)
+
+
+# Certificates
+
+
+@pytest.mark.parametrize(("alpha", "needed"), [(0.01, 121), (0.05, 544), (0.127, 1337)])
+def test_how_many_test_points_it_takes(alpha, needed):
+    assert least_count(alpha, 10_000) == needed
+    assert certify_counts(needed, needed, 10_000, 0.1).covers(alpha)
+    assert not certify_counts(needed - 1, needed, 10_000, 0.1).covers(alpha)
+
+
+@settings(max_examples=80)
+@given(st.integers(1, 300), st.floats(1e-3, 0.999), st.sampled_from([0.5, 0.95, 0.9999]), st.integers(1, 5))
+def test_the_least_count_is_the_least(n, alpha, confidence, n_compared):
+    needed = least_count(alpha, n, confidence, n_compared)
+    certificates = [certify_counts(k, n, n, 0.1, confidence, n_compared) for k in range(n + 1)]
+    enough = [k for k, found in enumerate(certificates) if found.covers(alpha)]
+    assert needed == (enough[0] if enough else None)
+
+
+def test_a_region_is_certified_by_its_counts():
+    X = np.arange(200, dtype=np.uint8)[:, np.newaxis]
+    region = nc.HalfSpace([1.0], 180 / 255)
+    found = certify(region, X, "8/255", 0.9, 2)
+    assert (found.n_in, found.n_expanded, found.n_points) == (19, 27, 200)
+    by_counts = certify_counts(19, 27, 200, "8/255", 0.9, 2, vc_dimension=2)
+    assert found == by_counts
+    assert found.epsilon == 8 / 255
+    assert certify(region, X, "8/255", n_train=60_000).n_uniform == 60_000
+    with pytest.raises(AttributeError):
+        found.L = 0
+
+
+def test_the_sentence():
+    found = certify_counts(125, 150, 10_000, 0.3)
+    assert str(found) == found.sentence == "with 95% confidence h(μ, 0.0104, 0.3) ≤ 0.0176"
+    assert found.sentence_at(0.01) == "with 95% confidence h(μ, 0.01, 0.3) ≤ 0.0176"
+    said = found.sentence_at(0.0125)
+    assert said.startswith(found.sentence)
+    assert "nothing is certified at α = 0.0125" in said
+    assert "125 of 10,000" in said
+    assert f"{least_count(0.0125, 10_000)}" in said
+    assert "takes more points" in found.sentence_at(0.99999)
+
+
+@given(counts)
+def test_what_is_said_is_rounded_to_the_safe_side(count_n):
+    count, n = count_n
+    found = certify_counts(count, count, n, 0.1, 0.999)
+    low, high = map(float, re.search(r"h\(μ, ([\d.]+), 0.1\) ≤ ([\d.]+)", found.sentence).groups())
+    assert found.L - 1e-4 <= low <= found.L + 1e-12
+    assert found.U - 1e-12 <= high <= found.U + 1e-4
+    assert low > 0.9 * found.L or found.L == 0
+
+
+# A buffer
+
+
+def promised(n, n_test, alpha, m, needed):
+    return betabinom.sf(needed - 1, n_test, m, n - m + 1)
+
+
+@pytest.mark.parametrize(("n", "n_test", "alpha"), [(60_000, 10_000, 0.01), (50_000, 10_000, 0.05), (300, 500, 0.04)])
+def test_the_buffer_is_the_least_that_keeps_its_promise(n, n_test, alpha):
+    b, needed = buffer_for(n, n_test, alpha), least_count(alpha, n_test)
+    m = round((alpha + b) * n)
+    assert alpha + b == pytest.approx(m / n, rel=1e-14)
+    assert alpha + b <= m / n
+    assert math.ceil(n * (alpha + b) * (1 - 1e-12)) == m
+    assert promised(n, n_test, alpha, m, needed) >= 0.99 > promised(n, n_test, alpha, m - 1, needed)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_the_promise_in_a_simulation(seed):
+    """Thresholds of one coordinate: cut off the share α + b on train, certify on test."""
+    rng = np.random.default_rng(seed)
+    n, n_test, alpha, trials = 500, 300, 0.1, 2000
+    b, needed = buffer_for(n, n_test, alpha, 0.9), least_count(alpha, n_test)
+    m = round((alpha + b) * n)
+    cut = np.partition(rng.random((trials, n)), m - 1, axis=1)[:, m - 1]  # the m least lie in
+    held = rng.binomial(n_test, cut) >= needed
+    assert held.mean() == pytest.approx(0.9, abs=3.5 * math.sqrt(0.09 / trials) + 0.01)
+
+
+def test_the_buffer_shrinks_with_points_and_grows_with_what_is_asked():
+    base = buffer_for(50_000, 10_000, 0.05)
+    assert buffer_for(500_000, 10_000, 0.05) < base
+    assert buffer_for(50_000, 100_000, 0.05) < base
+    assert buffer_for(50_000, 10_000, 0.05, 0.999) > base
+    assert buffer_for(50_000, 10_000, 0.05, eta=0.01) > base
+    assert buffer_for(50_000, 10_000, 0.05, n_compared=4) > base
+    assert buffer_for(50_000, 10_000, 0.05, n_chains=1568) > base
+    assert base > (least_count(0.05, 10_000) - 500) / 10_000
+
+
+def test_samples_too_small_for_a_buffer():
+    refused(lambda: buffer_for(1000, 71, 0.95), "n_test is 71", "72")
+    assert least_count(0.95, 72) == 72
+    refused(lambda: buffer_for(10, 1000, 0.9), "n is 10")
+
+
+# The paper's uniform bound
+
+
+def test_dimensions():
+    assert vc_dimension(nc.RectangleComplement(np.zeros((1, 3)), np.ones((1, 3)), 0.1)) == 6
+    assert vc_dimension(nc.RectangleComplement(np.zeros((2, 3)), np.ones((2, 3)), 0.1)) == math.floor(24 * math.log2(6))
+    assert vc_dimension(nc.BallUnion(np.zeros((1, 3)), [1.0])) == 4
+    assert vc_dimension(nc.BallUnion(np.zeros((4, 3)), np.ones(4))) == math.floor(32 * math.log2(12))
+    assert vc_dimension(nc.HalfSpace([1.0, 2.0], 0.1)) == 3
+    assert [union_vc_dimension(5, t) for t in (1, 2)] == [5, math.floor(20 * math.log2(6))]
+
+
+def test_a_family_of_unknown_dimension(monkeypatch):
+    monkeypatch.setattr(Region, "families", dict(Region.families))
+
+    class Everything(nc.HalfSpace):
+        pass
+
+    monkeypatch.setattr(module, "HalfSpace", int)
+    found = certify(Everything([1.0], 0.5), np.zeros((5, 1), np.uint8), 0.1)
+    assert found.vc_dimension is found.uniform is None
+    assert "needs the VC dimension" in found.uniform_sentence
+
+
+@given(st.integers(1, 10**8), st.integers(1, 10**6), st.sampled_from([0.5, 0.95, 0.999]))
+def test_the_deviation_solves_the_papers_inequality(n, dimension, confidence):
+    delta = uniform_deviation(n, dimension, confidence)
+    exponent = dimension * math.log(n + 1) - n * delta**2 / 128
+    assert math.log(8) + exponent == pytest.approx(math.log(1 - confidence), rel=1e-6, abs=1e-6 * dimension)
+
+
+def test_the_uniform_bound_says_nothing_about_images_and_something_about_a_line():
+    assert uniform_deviation(60_000, 2 * 784) > 6
+    assert uniform_deviation(50_000, union_vc_dimension(3073, 5)) > 40
+    assert uniform_deviation(10**9, 2) < 0.01
+    assert uniform_deviation(10**6, 2) > uniform_deviation(10**7, 2)
+    found = certify_counts(125, 150, 10_000, 0.3, vc_dimension=1568, n_train=60_000)
+    assert found.uniform == uniform_deviation(60_000, 1568)
+    assert "60,000 points" in found.uniform_sentence
+    assert found.uniform_sentence.endswith("≥ 1: it says nothing")
+    told = certify_counts(125, 150, 10_000, 0.3, vc_dimension=2, n_train=10**9)
+    assert "nothing" not in told.uniform_sentence
+    assert told.uniform < 1
+
+
+# Bad input
+
+OTHERS = {"n_in": 3, "n_expanded": 5, "n_points": 10, "epsilon": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *(("n_in", value) for value in (-1, 6, 2.5, "a", None)),
+        *(("n_expanded", value) for value in (11, 2, math.nan)),
+        *(("n_points", value) for value in (0, 4, 1.5)),
+        *(("epsilon", value) for value in (0, -1, "x")),
+        *(("confidence", value) for value in (0, 1, 95, math.nan, "a")),
+        *(("n_compared", value) for value in (0, -1, 1.5)),
+        *(("vc_dimension", value) for value in (0, 1.5)),
+        *(("n_train", value) for value in (0, "a")),
+    ],
+)
+def test_impossible_counts(name, bad):
+    with pytest.raises(InputError) as error:
+        certify_counts(**(OTHERS | {name: bad}))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: certify(nc.HalfSpace([1.0, 1.0], 0.5), np.zeros((3, 1), np.uint8), 0.1), ("1 coordinates",)),
+        (lambda: least_count(0, 10), ("alpha", "0")),
+        (lambda: least_count(0.1, 0), ("n_points", "0")),
+        (lambda: certify_counts(1, 2, 3, 0.1).covers(2), ("alpha", "2")),
+        (lambda: uniform_deviation(0, 3), ("n", "0")),
+        (lambda: uniform_deviation(10, 0), ("vc_dimension", "0")),
+        (lambda: uniform_deviation(10, 1, 1), ("confidence", "1")),
+        (lambda: union_vc_dimension(3, 0), ("n_sets", "0")),
+        (lambda: buffer_for(0, 10, 0.1), ("n", "0")),
+        (lambda: buffer_for(10, 0.5, 0.1), ("n_test", "0.5")),
+        (lambda: buffer_for(10, 10, 1), ("alpha", "1")),
+        (lambda: buffer_for(10, 10, 0.1, 1), ("confidence", "1")),
+        (lambda: buffer_for(10, 10, 0.1, eta=0), ("eta", "0")),
+        (lambda: buffer_for(10, 10, 0.1, n_chains=0), ("n_chains", "0")),
+    ],
+)
+def test_impossible_arguments(call, words):
+    refused(call, *words)
