@@ -7,6 +7,7 @@ that number falls. The direction of a step comes from the same counts with blurr
 
 from __future__ import annotations
 
+import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -96,11 +97,19 @@ class Points:
 
 def spread(what: Callable[[int], Any], n: int) -> list[Any]:
     """Call `what` with 0 to n - 1, in as many threads as kernels use; the results in order."""
-    from threadpoolctl import threadpool_limits
-
     # threads of our own: how BLAS splits a product among its threads changes the last bits
-    with using_threads(None) as n_threads, threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
-        return list(pool.map(what, range(n)))
+    with using_threads(None) as n_threads, _libraries().limit(limits=1, user_api="blas"):
+        if min(n, n_threads) == 1:
+            return [what(i) for i in range(n)]
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(what, range(n)))
+
+
+@functools.cache
+def _libraries() -> Any:  # noqa: ANN401  # threadpoolctl has no types
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def few(sample: Sample) -> Sample:
