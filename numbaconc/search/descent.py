@@ -1,0 +1,205 @@
+"""Regions of the form {x : f(x) >= level}: cut them where α lies, and move f so that fewer points come near.
+
+A shape says how f depends on what can be moved. Its score is a whole number, the points with
+f(x) >= level - ε, where the level leaves the points that α asks for inside; a step is taken only if
+that number falls. The direction of a step comes from the same counts with blurred edges.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import numpy as np
+
+from numbaconc.errors import InputError, as_number
+from numbaconc.kernels.threads import using_threads
+from numbaconc.search.rectangles import check_alpha
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import NDArray
+
+    from numbaconc.arrays import Sample
+
+BLOCK = 1024  # points multiplied at a time: for whole levels a product of two of them is exact in float32
+FEW = 16384  # points, evenly spaced, that candidates are compared and first moved on
+WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the blurred edges in units of ε, in turn
+STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # tried along a direction, in units of the last step that helped
+FIRST, LAST = 1 / 8, 1e-5  # of those units
+ROUND = 10  # moves after which the worse half of several shapes is given up
+FAINT = 1e-3  # weights below are taken as 0
+
+
+S = TypeVar("S", bound="Shape")
+
+
+class Shape(Protocol):
+    """What can be moved: a function f of the points, by its values."""
+
+    values: NDArray[np.float64]
+
+    def aim(self, weights: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+        """Choose the direction that lowers Σ weights f(x) fastest; return f's values after a step of any length."""
+
+    def go(self, length: float) -> None:
+        """Take a step in the direction last chosen."""
+
+
+class Points:
+    """Points as matrix products want them: float32 around whole levels near the mean, some at a time.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8 or float32
+    """
+
+    def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+        self.X = X
+        mean = X.mean(axis=0, dtype=np.float64)
+        self.middle = (np.rint(mean) if X.dtype == np.uint8 else mean).astype(np.float32)
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def map(self, what: Callable[[NDArray[np.float32], slice], Any]) -> list[Any]:
+        """Call `what` with each block of centered points and its place, in threads; the results in order."""
+        places = [slice(start, start + BLOCK) for start in range(0, len(self.X), BLOCK)]
+        return spread(lambda i: what(self.X[places[i]] - self.middle, places[i]), len(places))
+
+    def times(self, W: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
+        """(X - middle) W, shape (n, m), for W of shape (d, m)."""
+        W = np.asarray(W, dtype=np.float32)
+        products = np.empty((len(self.X), W.shape[1]), np.float32)
+
+        def fill(block: NDArray[np.float32], place: slice) -> None:
+            products[place] = block @ W
+
+        self.map(fill)
+        return products
+
+    def squares(self) -> NDArray[np.float64]:
+        """Squared lengths of the rows of X - middle, shape (n,)."""
+        return np.concatenate(self.map(lambda block, _: np.einsum("ij,ij->i", block, block, dtype=np.float64)))
+
+    def sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m), few of them other than 0."""
+        rows = np.flatnonzero(weights.any(axis=1))
+        some = Points.__new__(Points)
+        some.X, some.middle = self.X[rows], self.middle
+        few = weights[rows].astype(np.float32)
+        parts = some.map(lambda block, place: (few[place].T @ block).astype(np.float64))
+        return sum(parts, np.zeros((weights.shape[1], self.X.shape[1])))
+
+
+def spread(what: Callable[[int], Any], n: int) -> list[Any]:
+    """Call `what` with 0 to n - 1, in as many threads as kernels use; the results in order."""
+    # threads of our own: how BLAS splits a product among its threads changes the last bits
+    with using_threads(None) as n_threads, _libraries().limit(limits=1, user_api="blas"):
+        if min(n, n_threads) == 1:
+            return [what(i) for i in range(n)]
+        with ThreadPoolExecutor(n_threads) as pool:
+            return list(pool.map(what, range(n)))
+
+
+@functools.cache
+def _libraries() -> Any:  # noqa: ANN401  # threadpoolctl has no types
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def few(sample: Sample) -> Sample:
+    """Return evenly spaced points of a sample, all of them if there are not many."""
+    n = len(sample)
+    return sample if n <= FEW else sample.take(np.linspace(0, n - 1, FEW).astype(np.intp))
+
+
+def count_inside(alpha: float, buffer: float, n: int) -> int:
+    """⌈(α + buffer) n⌉, where a product within rounding of a whole number is that number.
+
+    Raises
+    ------
+    InputError
+        If α is outside (0, 1), or the buffer negative, or no point would be outside.
+    """
+    alpha, number = check_alpha(alpha, n), as_number(buffer)
+    if not 0 <= number < 1 - alpha:
+        msg = f"buffer is {buffer!r}; allowed: a number of at least 0, and less than 1 - alpha = {1 - alpha:g}"
+        raise InputError(msg)
+    inside = math.ceil((alpha + number) * n * (1 - 1e-12))  # 60000 * .07 is a little more than 4200
+    if inside >= n:
+        msg = (
+            f"alpha is {alpha:g} and buffer {number:g}, to hold {inside} points; allowed: fewer than the {n} there are"
+        )
+        raise InputError(msg)
+    return inside
+
+
+def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tuple[int, float]:
+    """Return how many values are at most `strength` below the level that `n_inside` of them reach, and the level."""
+    level = float(np.partition(values, -n_inside)[-n_inside])
+    return int(np.count_nonzero(values >= level - strength)), level
+
+
+def descend(shape: Shape, n_inside: int, strength: float, max_iter: int) -> int:
+    """Move a shape while that lowers its score, and return the score."""
+    best, level = cut(shape.values, n_inside, strength)
+    unit, idle = FIRST, 0
+    for turn in range(max_iter):
+        after = shape.aim(_pull(shape.values, level, strength, WIDTHS[turn % len(WIDTHS)] * strength))
+        score, length = min((cut(after(unit * step), n_inside, strength)[0], unit * step) for step in STEPS)
+        if score < best:
+            shape.go(length)
+            best, level = cut(shape.values, n_inside, strength)
+            unit, idle = length, 0
+            continue
+        idle += 1
+        if idle == len(WIDTHS):
+            unit, idle = unit / 8, 0
+            if unit < LAST:
+                break
+    return best
+
+
+def tournament(
+    shapes: list[S], n_inside: int, strength: float, max_iter: int, done: Callable[[], Any] = lambda: None
+) -> tuple[int, S]:
+    """Move several shapes, the better half of them again and again; return the best score and its shape."""
+    while True:
+        last = len(shapes) == 1
+        scores = []
+        for shape in shapes:
+            scores.append(descend(shape, n_inside, strength, max_iter if last else min(ROUND, max_iter)))
+            done()
+        if last:
+            return scores[0], shapes[0]
+        shapes = [shapes[i] for i in np.argsort(scores, kind="stable")[: len(shapes) // 2]]
+
+
+def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int) -> list[int]:
+    """Return which are the first `n` of some shapes' values, without those that share most points inside with one."""
+    chosen: list[int] = []
+    insides: list[NDArray[np.bool_]] = []
+    for i, row in enumerate(values):
+        inside = row >= np.partition(row, -n_inside)[-n_inside]
+        if all(2 * np.count_nonzero(inside & other) <= np.count_nonzero(inside) for other in insides):
+            chosen.append(i)
+            insides.append(inside)
+            if len(chosen) == n:
+                break
+    return chosen
+
+
+def _pull(values: NDArray[np.float64], level: float, strength: float, width: float) -> NDArray[np.float64]:
+    """How the score grows with each value, its edges blurred; points near the level take the level with them."""
+
+    def near(edge: float) -> NDArray[np.float64]:
+        return np.exp(-0.5 * ((values - edge) / width) ** 2)
+
+    inner, outer = near(level), near(level - strength)
+    weights = outer - inner * (outer.sum() / inner.sum())
+    return np.where(np.abs(weights) < FAINT, 0.0, weights)

@@ -1,0 +1,249 @@
+"""Half spaces for any ℓp: counts against plain loops, cases whose answer is known, and laws of the search."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from conftest import blobs, grey, needs_jit
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from scipy.stats import norm
+
+import numbaconc as nc
+from numbaconc.errors import InputError
+from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.search import descent
+from numbaconc.search import halfspaces as search
+from numbaconc.search.halfspaces import search_halfspaces
+
+NEAR = 1e-9  # no call closer than this is left to rounding
+NORMS = (1, 1.5, 2, 3, math.inf)
+FEWER = {"n_components": 3, "n_starts": 2, "max_iter": 8}
+
+
+def refused(call, *words):
+    with pytest.raises(InputError) as error:
+        call()
+    text = str(error.value)
+    assert "\n" not in text
+    for word in words:
+        assert word in text
+
+
+# Plain versions; they use nothing of ours
+
+
+def cut(values, n_inside, strength):
+    level = sorted(values, reverse=True)[n_inside - 1]
+    return sum(value >= level - strength for value in values), level
+
+
+def heights(rows, w):
+    """w·x / ‖w‖_q of each point, summed exactly but for one rounding."""
+    return [math.fsum(x * c for x, c in zip(row, w, strict=True)) for row in rows]
+
+
+def dual_norm(w, p):
+    if p == 1:
+        return max(abs(c) for c in w)
+    q = 1.0 if math.isinf(p) else p / (p - 1)
+    return math.fsum(abs(c) ** q for c in w) ** (1 / q)
+
+
+# Scores
+
+
+@given(
+    values=st.lists(st.integers(-20, 20), min_size=2, max_size=30),
+    share=st.floats(0.01, 0.99),
+    strength=st.sampled_from([0, 1, 2.5, 8]),
+)
+def test_a_cut_is_counted_exactly(values, share, strength):
+    n_inside = max(1, int(share * len(values)))
+    for dtype in (np.float32, np.float64):
+        assert descent.cut(np.array(values, dtype), n_inside, strength) == cut(values, n_inside, strength)
+
+
+@given(X=grey(n=(2, 20), d=(1, 8)), seed=st.integers(0, 99))
+def test_products_of_whole_levels_are_exact(X, seed):
+    """So that the counts of signs and of single coordinates are."""
+    W = np.random.default_rng(seed).integers(-1, 2, (X.shape[1], 3))
+    points = descent.Points(X)
+    expected = (X.astype(int) - points.middle.astype(int)) @ W
+    np.testing.assert_array_equal(points.times(W), expected)
+    weights = np.random.default_rng(seed).integers(-2, 3, (len(X), 2)).astype(float)
+    expected = weights.T @ (X.astype(int) - points.middle.astype(int))
+    np.testing.assert_array_equal(points.sum(weights), expected)
+    np.testing.assert_array_equal(points.squares(), ((X.astype(int) - points.middle.astype(int)) ** 2).sum(axis=1))
+
+
+def test_blocks_are_put_together():
+    X = np.random.default_rng(0).integers(0, 256, (2 * descent.BLOCK + 7, 3)).astype(np.uint8)
+    points = descent.Points(X)
+    centered = X.astype(int) - points.middle.astype(int)
+    np.testing.assert_array_equal(points.times(np.eye(3)), centered)
+    np.testing.assert_array_equal(points.sum(np.ones((len(X), 1)))[0], centered.sum(axis=0))
+
+
+@pytest.mark.parametrize("d", [1, 4, 9])
+def test_components_are_those_of_the_covariance(d):
+    X = blobs(300, d, seed=d)
+    vectors = np.linalg.eigh(np.cov(X.T.astype(float)).reshape(d, d))[1]
+    found = search._components(descent.Points(X), 5)
+    assert found.shape == (min(5, d), d)
+    for k, v in enumerate(found):
+        assert abs(v @ vectors[:, -1 - k]) == pytest.approx(1, abs=1e-6)
+
+
+def test_powers_of_a_component():
+    v = np.array([[0.5, -1.0, 0.0, 0.25]])
+    np.testing.assert_array_equal(search._power(v, 0), [[1, -1, 1, 1]])
+    np.testing.assert_array_equal(search._power(v, 1), v)
+    np.testing.assert_array_equal(search._power(v, 2), [[0.25, -1, 0, 0.0625]])
+    np.testing.assert_array_equal(search._power(v, math.inf), [[0, -1, 0, 0]])
+
+
+# The search
+
+
+@settings(max_examples=25)
+@given(
+    n=st.integers(5, 60),
+    d=st.integers(1, 6),
+    seed=st.integers(0, 9999),
+    p=st.sampled_from(NORMS),
+    share=st.sampled_from([0.05, 0.21, 0.5]),
+    buffer=st.sampled_from([0.0, 0.1]),
+    levels=st.sampled_from([0.7, 3, 8, 40.3]),
+)
+def test_the_risks_are_what_plain_loops_count(n, d, seed, p, share, buffer, levels):
+    X = blobs(n, d, seed)
+    assume((X[1:] != X[:-1]).any() and share * n >= 1)
+    found = search_halfspaces(X, levels / 255, share, p, buffer=buffer, **FEWER)
+    w = found.region.w.tolist()
+    assert dual_norm(w, p) == pytest.approx(1, abs=1e-9)
+    values = heights(X.tolist(), w)
+    n_inside = math.ceil((share + buffer) * n - NEAR)
+    _, level = cut(values, n_inside, 0)
+    assert found.risk * n >= n_inside
+    low, high = (sum(v >= level - levels * dual_norm(w, p) + side for v in values) for side in (1e-6, -1e-6))
+    assert low <= round(found.adversarial_risk * n) <= high
+    if p in (1, math.inf) and all(c in (-1, 0, 1) for c in w) and levels in (3, 8):  # whole numbers: no rounding
+        assert round(found.adversarial_risk * n) == cut(values, n_inside, levels)[0]
+    assert found.adversarial_risk <= found.unrefined
+
+
+@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("seed", range(3))
+def test_moving_never_makes_it_worse(p, seed):
+    X = blobs(250, 6, seed)
+    left = search_halfspaces(X, "12/255", 0.1, p, **(FEWER | {"max_iter": 0}))
+    moved = search_halfspaces(X, "12/255", 0.1, p, **FEWER)
+    assert left.adversarial_risk == left.unrefined == moved.unrefined
+    assert moved.adversarial_risk <= left.adversarial_risk
+    assert min(left.risk, moved.risk) >= 0.1
+
+
+def test_moving_finds_what_no_component_shows():
+    """The long axis has tails, a combination of the two others has none."""
+    rng = np.random.default_rng(0)
+    u = rng.uniform(-40, 40, 2000)
+    X = np.stack([u + rng.normal(0, 9, 2000), -u, 60 * rng.normal(size=2000)], axis=1)
+    X = nc.Sample((128 + X).astype(np.float32), 1.0)
+    found = search_halfspaces(X, 8, 0.1, n_starts=6)
+    assert found.adversarial_risk < 0.95 * found.unrefined
+
+
+FULL = np.array([[4.0, 1.0, 0.5], [1.0, 2.0, 0.0], [0.5, 0.0, 1.0]])
+DIAGONAL = np.diag([4.0, 1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("p", "covariance", "spread"),
+    [
+        (2, FULL, math.sqrt(np.linalg.eigvalsh(FULL)[-1])),
+        (math.inf, FULL, 2.0),
+        (1, DIAGONAL, math.sqrt(7)),
+    ],
+    ids=["l2", "linf", "l1"],
+)
+def test_on_a_normal_distribution_the_answer_is_the_truth(p, covariance, spread):
+    """Φ(Φ⁻¹(α) + ε / ‖Σ^½‖_{2→p}), within four deviations of 20,000 points."""
+    rng = np.random.default_rng(1)
+    root = np.linalg.cholesky(covariance)
+    train, test = (nc.Sample((rng.normal(size=(20_000, 3)) @ root.T).astype(np.float32), 1.0) for _ in range(2))
+    found = search_halfspaces(train, 1.5, 0.05, p, n_starts=4, max_iter=20)
+    truth = norm.cdf(norm.ppf(0.05) + 1.5 / spread)
+    measured = found.region.measure(test, 1.5)
+    assert found.risk == 0.05
+    assert found.adversarial_risk == pytest.approx(truth, abs=0.013)
+    assert measured.risk == pytest.approx(0.05, abs=0.009)
+    assert measured.adversarial_risk == pytest.approx(truth, abs=0.013)
+
+
+CUBE = (np.arange(1024)[:, np.newaxis] >> np.arange(10) & 1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(("k", "t"), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 3)])
+def test_on_the_hamming_cube_the_answer_is_harpers(k, t):
+    ball, expanded = (sum(math.comb(10, i) for i in range(m + 1)) for m in (k, k + t))
+    found = search_halfspaces(nc.Sample(CUBE, 1.0), t, ball / 1024, 1, n_components=10)
+    assert (found.risk, found.adversarial_risk) == (ball / 1024, expanded / 1024)
+    assert set(np.abs(found.region.w)) == {1}
+
+
+def test_a_face_with_ties_is_counted_to_the_level():
+    """All points of the level that α reaches are inside, and those exactly ε below in the expansion."""
+    X = np.array([[0], [0], [0], [90], [192], [192], [199], [200], [200], [200]], np.uint8)
+    found = search_halfspaces(X, "8/255", 0.2, math.inf)
+    assert (found.risk, found.adversarial_risk) == (0.3, 0.3)  # the other side: 0 with nothing near
+    found = search_halfspaces(X[3:], "8/255", 2 / 7, math.inf)
+    assert (found.risk, found.adversarial_risk) == (2 / 7, 2 / 7) or found.risk == 3 / 7
+
+
+@needs_jit
+def test_any_number_of_threads_gives_the_same():
+    X = blobs(3000, 20, 5)
+    regions = []
+    for n_threads in {1, available_threads()}:
+        with using_threads(n_threads):
+            regions.append(search_halfspaces(X, 0.05, 0.1).region)
+    assert {(region.w.tobytes(), region.b) for region in regions} == {(regions[0].w.tobytes(), regions[0].b)}
+
+
+def test_more_points_than_candidates_are_compared_on(monkeypatch):
+    monkeypatch.setattr(descent, "FEW", 50)
+    X = blobs(333, 4, 2)
+    found = search_halfspaces(X, 0.05, 0.1, **FEWER)
+    assert found.risk * 333 >= 34
+    assert found.adversarial_risk <= found.unrefined
+    on_train = found.region.measure(X, 0.05)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+
+
+# Bad input
+
+X60 = blobs(60, 6, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"),
+    [
+        *(("epsilon", value) for value in (0, -1, float("nan"), "a", None)),
+        *(("alpha", value) for value in (0, 1, float("nan"), "a", 0.01, 0.99)),
+        *(("p", value) for value in (0.5, float("nan"), "two")),
+        *(("buffer", value) for value in (-0.1, 0.9, float("nan"), "a")),
+        *(("n_components", value) for value in (0, 1.5)),
+        *(("powers", value) for value in ((), (-1,), ("a",))),
+        *(("n_starts", value) for value in (0, "a")),
+        *(("max_iter", value) for value in (-1, 0.5)),
+    ],
+)
+def test_impossible_settings(name, bad):
+    refused(lambda: search_halfspaces(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), name, repr(bad))
+
+
+def test_identical_points_are_refused():
+    refused(lambda: search_halfspaces(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
