@@ -3,15 +3,28 @@
 from importlib.metadata import version
 
 from numbaconc.arrays import Sample, UnitWarning, as_sample, parse_epsilon
+from numbaconc.certify import Certificate, buffer_for, certify, uniform_deviation
 from numbaconc.clustering import Clusters, cluster
 from numbaconc.datasets import Dataset, load_dataset
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
 from numbaconc.measurement import Findings, find_regions, measure
-from numbaconc.regions import BallUnion, HalfSpace, Measurement, RectangleComplement, Region, load_region
+from numbaconc.regions import (
+    BallUnion,
+    HalfSpace,
+    Measurement,
+    RectangleComplement,
+    Region,
+    extend_to_domain,
+    load_region,
+)
 from numbaconc.results import open_results, save_results
 from numbaconc.search.balls import BallSearch, search_balls
+from numbaconc.search.best import BestSearch, Candidate, search_best
+from numbaconc.search.faces import FaceSearch, search_faces
+from numbaconc.search.halfspaces import HalfSpaceSearch, search_halfspaces
 from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
+from numbaconc.search.offdata import FreeBallSearch, search_free_balls
 from numbaconc.search.rectangles import RectangleSearch, Tried, cover_rectangles, search_rectangles
 from numbaconc.sweep.run import run_sweep
 
@@ -19,10 +32,16 @@ __version__ = version("numbaconc")
 __all__ = [
     "BallSearch",
     "BallUnion",
+    "BestSearch",
+    "Candidate",
+    "Certificate",
     "Clusters",
     "Dataset",
+    "FaceSearch",
     "Findings",
+    "FreeBallSearch",
     "HalfSpace",
+    "HalfSpaceSearch",
     "HyperplaneSearch",
     "InputError",
     "Measurement",
@@ -33,9 +52,12 @@ __all__ = [
     "Tried",
     "UnitWarning",
     "as_sample",
+    "buffer_for",
+    "certify",
     "cluster",
     "cover_rectangles",
     "dense_first",
+    "extend_to_domain",
     "find_regions",
     "knn_radii",
     "load_dataset",
@@ -46,6 +68,11 @@ __all__ = [
     "run_sweep",
     "save_results",
     "search_balls",
+    "search_best",
+    "search_faces",
+    "search_free_balls",
+    "search_halfspaces",
     "search_hyperplane",
     "search_rectangles",
+    "uniform_deviation",
 ]

@@ -50,7 +50,11 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
     add = parser.add_argument
     add("data", nargs="?", default="digits", help="a data set's name (numbaconc data list), or your .npz or .npy file")
     add("--norm", default="linf", help="what epsilon is measured in: linf or l2 (default: %(default)s)")
-    add("--search", help="how regions are found: rectangles for linf; balls (the default) or hyperplane for l2")
+    add(
+        "--search",
+        help="how regions are found; linf: rectangles (default), faces, halfspaces; l2: balls (default), free_balls, "
+        "halfspaces, hyperplane; best tries them all",
+    )
     add(
         "--epsilon",
         action="append",
@@ -63,6 +67,13 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
     add(
         "--delta", type=float, default=0.0, metavar="D", help="balls: share of points covered beyond alpha (default: 0)"
     )
+    add(
+        "--buffer",
+        default=0.0,
+        metavar="B",
+        help="faces, halfspaces, free_balls: added to alpha on the training points, or auto (default: 0)",
+    )
+    add("--extend", action="store_true", help="rectangles: faces at the edge of the domain go to infinity")
     add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
     add("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
     add(
@@ -127,6 +138,8 @@ def _measure(options: argparse.Namespace) -> int:
         n_sets=options.n_sets,
         q=options.q,
         delta=options.delta,
+        buffer=options.buffer,
+        extend=options.extend,
         checkpoint=options.checkpoint,
         restarts=options.restarts,
         seed=options.seed,

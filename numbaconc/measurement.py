@@ -11,12 +11,17 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.arrays import Sample, as_sample, check_width, parse_epsilons
+from numbaconc.certify import buffer_for, certify
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import LONG_NAMES, SPLITS, assemble, provenance
-from numbaconc.search.balls import search_balls
-from numbaconc.search.hyperplane import search_hyperplane
+from numbaconc.search.balls import BallSearch, check_delta, search_balls
+from numbaconc.search.best import search_best
+from numbaconc.search.faces import FaceSearch, search_faces
+from numbaconc.search.halfspaces import HalfSpaceSearch, search_halfspaces
+from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
+from numbaconc.search.offdata import FreeBallSearch, search_free_balls
 from numbaconc.search.rectangles import Coverings, check_alpha
 
 if TYPE_CHECKING:
@@ -26,8 +31,28 @@ if TYPE_CHECKING:
 
     from numbaconc.regions import Region
 
-SEARCHES = {"linf": ("rectangles",), "l2": ("balls", "hyperplane")}  # by norm; the first is its default
-COORDINATES = {"rectangles": ("T", "q", "seed"), "balls": ("T",), "hyperplane": ()}  # besides dataset and epsilon
+SEARCHES = {  # by norm; the first is its default, and the paper's
+    "linf": ("rectangles", "faces", "halfspaces", "best"),
+    "l2": ("balls", "free_balls", "halfspaces", "hyperplane", "best"),
+}
+COORDINATES = {  # besides dataset and epsilon
+    "rectangles": ("T", "q", "seed"),
+    "faces": ("T",),
+    "balls": ("T",),
+    "free_balls": ("T",),
+    "halfspaces": (),
+    "hyperplane": (),
+    "best": ("T",),
+}
+FITS = {  # settings that not every search has
+    "q": ("rectangles",),
+    "restarts": ("rectangles",),
+    "extend": ("rectangles",),
+    "delta": ("balls",),
+    "checkpoint": ("balls",),
+    "buffer": ("faces", "free_balls", "halfspaces", "best"),
+}
+POWERS = {"linf": np.inf, "l2": 2.0}  # the p of a norm
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
 
@@ -41,6 +66,7 @@ class Found:
     adversarial_risk: float
     seed: int | None = None  # None: the search is deterministic
     q_found: float | None = None  # None: q was not searched
+    compared: str = ""  # what the best of several searches was chosen from
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +118,8 @@ def find_regions(
     n_sets: int = 5,
     q: float | None = None,
     delta: float = 0.0,
+    buffer: float | str = 0.0,
+    extend: bool = False,
     restarts: int = 1,
     seed: int = 0,
     n_neighbors: int = 50,
@@ -111,8 +139,10 @@ def find_regions(
     ----------
     train, test, norm
         As in `measure`.
-    search : {"rectangles", "balls", "hyperplane"}, optional
-        How regions are found: `rectangles` for linf; `balls` (the default) or `hyperplane` for l2.
+    search : str, optional
+        How regions are found: `rectangles` (the paper's, and the default), `faces` or `halfspaces` for
+        linf; `balls` (the paper's, and the default), `free_balls`, `halfspaces` or `hyperplane` for l2;
+        `best` runs them all and keeps the one that does best on training points held back.
     epsilon : float, str, or a sequence of them
         Strengths on the unit scale; clusterings are shared between them.
     alpha : float
@@ -123,6 +153,11 @@ def find_regions(
         Rectangles: fraction of the points to cluster, in (0, 1]; searched if not given.
     delta : float
         Balls: share of points covered beyond α, at least 0.
+    buffer : float or "auto"
+        Faces, half spaces and free balls: added to α on the training points, so that the risk holds on
+        the test points too; "auto" is `buffer_for` at the sizes of both, fixed before a test point counts.
+    extend : bool
+        Rectangles: as in `search_rectangles`.
     restarts : int
         Rectangles: repeat with seeds seed, ..., seed + restarts - 1. Kept for each epsilon is the
         region of least training adversarial risk among those with training risk >= alpha.
@@ -162,7 +197,9 @@ def find_regions(
     q = None if q is None else check_fraction("q", q, one_allowed=True)
     n_sets = check_count("n_sets", n_sets, 1, len(sample), f"there are {len(sample)} points")
     seed, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
-    _check_fits(search, q=(q, None), delta=(delta, 0.0), restarts=(restarts, 1), checkpoint=(checkpoint, None))
+    given = {"q": q, "delta": delta, "buffer": buffer, "extend": extend, "restarts": restarts, "checkpoint": checkpoint}
+    _check_fits(search, given)
+    share = buffer_for(len(sample), len(samples["test"]), alpha) if buffer == "auto" else check_delta(buffer, "buffer")
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
     settings: dict[str, Any] = {"norm": norm, "search": search}
@@ -180,15 +217,29 @@ def find_regions(
                 radii=radii,
                 cache_dir=cache_dir,
                 progress=progress,
+                extend=extend,
             )
             found = list(_rectangles(coverings, epsilons, q, alpha, restarts))
             case |= {"T": n_sets} | ({} if q is None else {"q": q})
-        elif search == "balls":
-            settings["delta"] = delta
-            found = list(_balls(sample, epsilons, alpha, n_sets, delta, checkpoint, progress))
-            case["T"] = n_sets
         else:
-            found = [find_hyperplane(sample, strength, alpha) for strength in epsilons]
+            settings |= {"delta": delta} if search == "balls" else {"buffer": share}
+            found = [
+                find_region(
+                    search,
+                    sample,
+                    epsilon,
+                    alpha,
+                    norm,
+                    n_sets,
+                    delta=delta,
+                    buffer=share,
+                    checkpoint=path,
+                    progress=progress,
+                )
+                for epsilon, path in zip(epsilons, _checkpoints(checkpoint, epsilons), strict=True)
+            ]
+            case |= {"T": n_sets} if "T" in COORDINATES[search] else {}
+            settings |= {"compared": "; ".join(one.compared for one in found)} if search == "best" else {}
         ds, regions = _lay_out(found, samples, case, alpha, progress)
     settings |= {
         "data_sha256": f"train {sample.sha256}, test {samples['test'].sha256}",
@@ -199,13 +250,11 @@ def find_regions(
     return Findings(ds, regions)
 
 
-FITS = {"q": ("rectangles",), "restarts": ("rectangles",), "delta": ("balls",), "checkpoint": ("balls",)}
-
-
-def _check_fits(search: str, **given: tuple[Any, Any]) -> None:
+def _check_fits(search: str, given: dict[str, Any]) -> None:
     """Refuse a setting that the search would ignore."""
-    for setting, (value, unset) in given.items():
-        if value != unset and search not in FITS[setting]:
+    unset = {"q": None, "delta": 0, "buffer": 0, "extend": False, "restarts": 1, "checkpoint": None}
+    for setting, value in given.items():
+        if value != unset[setting] and search not in FITS[setting]:
             msg = f"{setting} is {value!r} with search {search!r}; allowed: only with {', '.join(FITS[setting])}"
             raise InputError(msg)
 
@@ -219,20 +268,12 @@ def _rectangles(
         coverings = coverings.next_seed()
 
 
-def _balls(
-    sample: Sample,
-    epsilons: list[float],
-    alpha: float,
-    n_sets: int,
-    delta: float,
-    checkpoint: str | Path | None,
-    progress: bool,  # noqa: FBT001
-) -> Iterator[Found]:
-    for epsilon in epsilons:
-        path = None if checkpoint is None else Path(checkpoint)
-        if path is not None and len(epsilons) > 1:
-            path = path.with_name(f"{path.stem}-{epsilon:g}{path.suffix}")
-        yield find_balls(sample, epsilon, alpha, n_sets, delta, path, progress=progress)
+def _checkpoints(path: str | Path | None, epsilons: list[float]) -> list[Path | None]:
+    """One checkpoint for each strength; the file's own name if there is just one."""
+    if path is None or len(epsilons) == 1:
+        return [None if path is None else Path(path)] * len(epsilons)
+    path = Path(path)
+    return [path.with_name(f"{path.stem}-{epsilon:g}{path.suffix}") for epsilon in epsilons]
 
 
 def find_rectangles(coverings: Coverings, epsilon: float, q: float | None, alpha: float) -> Found:
@@ -245,24 +286,37 @@ def find_rectangles(coverings: Coverings, epsilon: float, q: float | None, alpha
     return Found(epsilon, region, float(on_train.risk), float(on_train.adversarial_risk), coverings.seed)
 
 
-def find_balls(
+def find_region(
+    search: str,
     sample: Sample,
     epsilon: float,
     alpha: float,
+    norm: str,
     n_sets: int,
-    delta: float,
-    checkpoint: Path | None = None,
     *,
+    delta: float = 0.0,
+    buffer: float = 0.0,
+    checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Found:
-    """Search for balls."""
-    best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=checkpoint, progress=progress)
-    return Found(epsilon, best.region, best.risk, best.adversarial_risk)
-
-
-def find_hyperplane(sample: Sample, epsilon: float, alpha: float) -> Found:
-    """Search for a half space."""
-    best = search_hyperplane(sample, epsilon, alpha)
+    """Run one of the searches that draw nothing."""
+    if search == "best":
+        chosen = search_best(sample, epsilon, alpha, norm, n_sets, buffer=buffer, progress=progress)
+        compared = f"epsilon {epsilon:g}: {chosen.search} of " + ", ".join(
+            f"{one.search} {one.error or f'{one.risk:.4f} -> {one.adversarial_risk:.4f}'}" for one in chosen.table
+        )
+        return Found(epsilon, chosen.region, chosen.risk, chosen.adversarial_risk, compared=compared)
+    best: BallSearch | FaceSearch | FreeBallSearch | HalfSpaceSearch | HyperplaneSearch
+    if search == "faces":
+        best = search_faces(sample, epsilon, alpha, n_sets, buffer=buffer, progress=progress)
+    elif search == "balls":
+        best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=checkpoint, progress=progress)
+    elif search == "free_balls":
+        best = search_free_balls(sample, epsilon, alpha, n_sets, buffer=buffer, progress=progress)
+    elif search == "halfspaces":
+        best = search_halfspaces(sample, epsilon, alpha, POWERS[norm], buffer=buffer, progress=progress)
+    else:
+        best = search_hyperplane(sample, epsilon, alpha)
     return Found(epsilon, best.region, best.risk, best.adversarial_risk)
 
 
@@ -295,6 +349,9 @@ def _lay_out(
     rows += [
         case | {"epsilon": epsilon, "kept_seed": one.seed} for epsilon, one in kept.items() if one.seed is not None
     ]
+    for epsilon, one in kept.items():
+        proven = certify(one.region, samples["test"], epsilon, n_train=len(samples["train"]))
+        rows.append(case | {"epsilon": epsilon, "measure_at_least": proven.L, "expansion_at_most": proven.U})
     rows += [{"dataset": case["dataset"], "split": split, "n_points": len(samples[split])} for split in SPLITS]
     ds = assemble(rows).assign_coords(alpha=alpha)
     strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS + 1)[1:], epsilons)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from numbaconc.certify import upper_bound
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
 from numbaconc.words import NORM_SIGNS, cases, kept, select_case
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
+CERTIFIED = 0.025  # the upper bound of a certificate at 95% is wrong with at most this probability
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": "C0", "adversarial_risk": "C3"}
@@ -76,6 +78,11 @@ def _plot_case(axes: Any, here: xr.Dataset, epsilon: float, color: str) -> None:
         strengths = [0.0, *curve["strength"].values]
         label = f"found for epsilon {epsilon:g}, {split}"
         axes.plot(strengths, [float(at_split["risk"]), *curve.values], style, color=color, linewidth=1.5, label=label)
+        if split == "test" and "n_points" in at_split:
+            n = int(at_split["n_points"])
+            values = [float(at_split["risk"]), *curve.values]
+            most = [upper_bound(round(value * n), n, CERTIFIED) for value in values]
+            axes.fill_between(strengths, values, most, color=color, alpha=0.15, linewidth=0, label="certified up to")
         filled = color if split == "test" else "white"
         axes.errorbar(
             epsilon,

@@ -38,6 +38,8 @@ LONG_NAMES = {
     "data_sha256": "hash of the sample's contents",
     "search": "how the region was found",
     "error": "why a case has no values",
+    "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
+    "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(L, epsilon) <= U",
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbaconc.certify import Certificate, certify_counts
 from numbaconc.results import mean_and_std
 
 if TYPE_CHECKING:
@@ -66,6 +67,10 @@ def describe(ds: xr.Dataset) -> str:
             rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
         lines += ["", _case_head(here, case, norm, alpha), f"  {'':18}{'train':>18}{'test':>18}", *rows]
         sentences.append(bound_sentence(here, case["epsilon"], alpha, norm))
+        if "n_points" in here:
+            sentences.append(f"Certified: {certificate(here, case['epsilon']).sentence_at(alpha)}.")
+    if "compared" in ds.attrs:
+        sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {ds.attrs['compared']}.")
     return "\n".join([*lines, "", *sentences])
 
 
@@ -136,6 +141,14 @@ def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) ->
     if float(kept(here)["risk"].sel(split="train")) < alpha:
         text += " No region with a training risk of alpha was found here."
     return text
+
+
+def certificate(here: xr.Dataset, epsilon: float) -> Certificate:
+    """Return what the test points prove about the kept region of one case, which was chosen on train."""
+    test = kept(here).sel(split="test")
+    n = int(test["n_points"])
+    n_in, n_expanded = (round(float(test[name]) * n) for name in ("risk", "adversarial_risk"))
+    return certify_counts(n_in, n_expanded, n, epsilon)
 
 
 def _below(risk: float, alpha: float) -> str:

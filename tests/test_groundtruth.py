@@ -285,6 +285,14 @@ def hyperplane(X, epsilon, alpha):
     return nc.search_hyperplane(X, epsilon, alpha)
 
 
+def halfspaces(p):
+    return lambda X, epsilon, alpha: nc.search_halfspaces(X, epsilon, alpha, p)
+
+
+def faces(X, epsilon, alpha):
+    return nc.search_faces(X, epsilon, alpha, 1)
+
+
 def balls(n_sets):
     return lambda X, epsilon, alpha: nc.search_balls(X, epsilon, alpha, n_sets)
 
@@ -304,6 +312,10 @@ REACHED = {
     "intervals, laplace": (balls(1), Line("laplace"), 0.1, 0.5, 0.02),
     "intervals, uniform": (balls(1), Line("uniform"), 0.2, 0.1, 0.02),
     "balls, gaussian in the plane": (balls(1), Gaussian([4.0, 1.0]), 0.1, 0.5, 0.03),
+    "a face, gaussian linf": (faces, Gaussian(np.ones(5), p=math.inf), 0.05, 0.5, 0.02),
+    "half spaces, gaussian linf": (halfspaces(math.inf), Gaussian([4.0, 1.0, 1.0], p=math.inf), 0.1, 0.5, 0.02),
+    "half spaces, gaussian l1": (halfspaces(1), Gaussian([1.0, 1.0], p=1), 0.1, 0.5, 0.02),
+    "half spaces, gaussian l2, searched": (halfspaces(2), Gaussian([4.0, 1.0, 1.0]), 0.1, 0.5, 0.02),
     "balls, clusters": (balls(1), SeparatedClusters(CLUSTERS, 0.02), 0.08, 0.3, 0.01),
     "rectangles, clusters": (rectangles(2), SeparatedClusters(CLUSTERS, 0.02, math.inf), 0.08, 0.3, 0.01),
 }

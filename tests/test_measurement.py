@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import blobs, needs_jit
 
 import numbaconc as nc
 from numbaconc.kernels.threads import available_threads, using_threads
@@ -356,3 +357,74 @@ def test_data_of_other_units_are_measured_with_a_warning():
     with pytest.warns(nc.UnitWarning, match="own units"):
         ds = nc.measure(X[:120], X[120:], **SETTINGS)
     assert (ds["risk"].sel(split="train") >= 0.05).all()
+
+
+# Searches beyond the paper
+
+
+FOUND = {
+    ("linf", "faces"): lambda train, **given: nc.search_faces(train, 0.1, 0.1, 3, **given),
+    ("linf", "halfspaces"): lambda train, **given: nc.search_halfspaces(train, 0.1, 0.1, np.inf, **given),
+    ("l2", "halfspaces"): lambda train, **given: nc.search_halfspaces(train, 0.1, 0.1, 2, **given),
+    ("l2", "free_balls"): lambda train, **given: nc.search_free_balls(train, 0.1, 0.1, 3, **given),
+    ("linf", "best"): lambda train, **given: nc.search_best(train, 0.1, 0.1, "linf", 3, **given),
+    ("l2", "best"): lambda train, **given: nc.search_best(train, 0.1, 0.1, "l2", 3, **given),
+}
+
+
+@needs_jit
+@pytest.mark.parametrize(("norm", "search"), FOUND)
+@pytest.mark.parametrize("buffer", [0.0, 0.05])
+def test_searches_beyond_the_paper(norm, search, buffer, tmp_path):
+    train, test = np.split(blobs(400, 5, 1), [300])
+    settings = {"norm": norm, "search": search, "epsilon": 0.1, "alpha": 0.1, "buffer": buffer}
+    found = nc.find_regions(train, test, **settings, n_sets=3)
+    expected = FOUND[norm, search](train, buffer=buffer)
+    here = found.dataset.isel(dataset=0, epsilon=0)
+    assert here.attrs["buffer"] == buffer
+    assert here.risk.sel(split="train").item() == expected.risk >= 0.1 + buffer - 1e-9
+    assert here.adversarial_risk.sel(split="train").item() == expected.adversarial_risk
+    on_test = expected.region.measure(test, 0.1)
+    assert here.adversarial_risk.sel(split="test").item() == on_test.adversarial_risk
+    proven = nc.certify(found.regions[0.1], test, 0.1)
+    assert here.measure_at_least.item() == proven.L < on_test.risk
+    assert here.expansion_at_most.item() == proven.U > on_test.adversarial_risk
+
+    grid = {"dataset": "mine", "T": 3} if "T" in found.dataset.dims else {"dataset": "mine"}
+    swept = nc.run_sweep(settings | grid, tmp_path / "s.nc", data={"mine": (train, test)})
+    for name in ("risk", "adversarial_risk"):
+        assert (swept[name].values == found.dataset[name].values).all()
+
+
+def test_the_automatic_buffer_is_fixed_before_a_test_point_counts():
+    train, test = np.split(blobs(500, 5, 1), [300])
+    found = nc.find_regions(train, test, search="faces", epsilon=0.1, alpha=0.1, buffer="auto").dataset
+    assert found.attrs["buffer"] == nc.buffer_for(300, 200, 0.1)
+    assert found.risk.sel(split="train").item() >= 0.1 + found.attrs["buffer"]
+
+
+def test_boxes_that_reach_the_edge_of_the_domain():
+    train, test = np.split(blobs(400, 5, 1), [300])
+    settings = {"epsilon": 0.3, "alpha": 0.05, "q": 0.8, "n_sets": 3}
+    plain, extended = (nc.measure(train, test, **settings, extend=extend) for extend in (False, True))
+    assert extended.risk.equals(plain.risk)
+    assert (extended.adversarial_risk <= plain.adversarial_risk).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"search": "faces", "restarts": 2}, "restarts is 2 with search 'faces'; allowed: only with rectangles"),
+        ({"search": "faces", "extend": True}, "extend is True with search 'faces'; allowed: only with rectangles"),
+        (
+            {"buffer": 0.1},
+            "buffer is 0.1 with search 'rectangles'; allowed: only with faces, free_balls, halfspaces, best",
+        ),
+        ({"search": "faces", "buffer": "much"}, "buffer is 'much'; allowed: "),
+        ({"search": "free_balls"}, "search is 'free_balls'; allowed: rectangles, faces, halfspaces, best"),
+    ],
+)
+def test_settings_of_searches_beyond_the_paper_that_are_refused(settings, says):
+    with pytest.raises(nc.InputError) as caught:
+        nc.measure(*np.split(blobs(400, 5, 1), [300]), **settings)
+    assert says in str(caught.value)

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+import numbaconc as nc
 from numbaconc.arrays import Sample, UnitWarning, parse_epsilon
 from numbaconc.clustering import cluster
 from numbaconc.errors import InputError
@@ -487,3 +488,20 @@ def test_a_copy_is_the_same_region(copied):
     points = Sample(images(9, 2, seed=0), 1 / 255)
     expected = EXAMPLE.gap(points)
     np.testing.assert_array_equal(copied(EXAMPLE).gap(points), expected)
+
+
+@pytest.mark.parametrize("epsilon", ["8/255", "17/510", 0.1, 0.5])
+def test_extending_to_a_domain_given_as_two_numbers(epsilon):
+    """The same as for images, whose domain is known."""
+    X = images(40, 6, seed=3)
+    region = nc.cover_rectangles(X, 0.8, epsilon, 3, n_neighbors=5)
+    by_points, by_numbers = nc.extend_to_domain(region, X), nc.extend_to_domain(region, (0, 1))
+    np.testing.assert_array_equal(by_numbers.lower, by_points.lower)
+    np.testing.assert_array_equal(by_numbers.upper, by_points.upper)
+
+
+@pytest.mark.parametrize("domain", [(0,), (1, 0), (0, 1, 2), ("a", 1), (0, np.nan)])
+def test_what_is_no_domain(domain):
+    region = nc.RectangleComplement([[0.1]], [[0.2]], 0.1)
+    with pytest.raises(nc.InputError, match=r"domain is .*; allowed: the least and the largest"):
+        nc.extend_to_domain(region, domain)

@@ -23,9 +23,10 @@ from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, ce
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.plotting import Estimates, plot_estimates
 from numbaconc.progress import bar
-from numbaconc.regions import HalfSpace, Region
 from numbaconc.results import LONG_NAMES, assemble, open_results, provenance, save_results
 from numbaconc.search.balls import search_balls
+from numbaconc.search.faces import search_faces
+from numbaconc.search.halfspaces import search_halfspaces
 from numbaconc.search.hyperplane import search_hyperplane
 from numbaconc.search.rectangles import search_rectangles
 
@@ -33,9 +34,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from numbaconc.arrays import Sample
+    from numbaconc.regions import Region
 
 ALPHA = 0.05
 SIZES, QUICK_SIZES = (256, 1024, 4096, 16_384, 65_536), (128, 512)
@@ -101,35 +101,15 @@ def cases() -> tuple[Case, ...]:
     )
 
 
-def _faces(sample: Sample, epsilon: float, n_sets: int, seed: int) -> Region:  # noqa: ARG001
-    return _best_half_space(sample, epsilon, np.eye(sample.n_features), math.inf)
-
-
-def _half_spaces(sample: Sample, epsilon: float, n_sets: int, seed: int) -> Region:  # noqa: ARG001
-    component = search_hyperplane(sample, epsilon, ALPHA).region.w
-    return _best_half_space(sample, epsilon, np.sign(component)[np.newaxis], 1.0)
-
-
 # (training points, ε, T, seed) -> region. Another search is one line here, and its name in `cases`.
 SEARCHES: dict[str, Callable[[Sample, float, int, int], Region]] = {
     "rectangles": lambda sample, epsilon, n_sets, seed: search_rectangles(sample, epsilon, ALPHA, n_sets, seed).region,
     "balls": lambda sample, epsilon, n_sets, _: search_balls(sample, epsilon, ALPHA, n_sets).region,
     "hyperplane": lambda sample, epsilon, *_: search_hyperplane(sample, epsilon, ALPHA).region,
-    "faces": _faces,  # one face: a member of CR(1)
-    "half spaces": _half_spaces,
+    "faces": lambda sample, epsilon, *_: search_faces(sample, epsilon, ALPHA, 1).region,  # a member of CR(1)
+    "half spaces": lambda sample, epsilon, *_: search_halfspaces(sample, epsilon, ALPHA, 1.0).region,
 }
 MANY_SETS = ("rectangles", "balls")  # those that T matters to; their time grows as n²
-
-
-def _best_half_space(sample: Sample, epsilon: float, normals: NDArray[np.float64], p: float) -> HalfSpace:
-    """Of half spaces with the given normals and their negatives, of risk at least α, the one least expanded."""
-    n_above = math.ceil(len(sample) * ALPHA * (1 - 1e-12))
-    found = []
-    for w in (*normals, *-normals):
-        heights = sample.X @ w
-        level = np.partition(heights, -n_above)[-n_above]
-        found.append(HalfSpace(w, (level + heights[heights < level].max()) / 2, p))  # points at the level are inside
-    return min(found, key=lambda region: float(region.measure(sample, epsilon).adversarial_risk))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

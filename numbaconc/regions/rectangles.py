@@ -7,8 +7,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from numbaconc.arrays import GREY_LEVELS, Sample, check_domain, parse_epsilon
-from numbaconc.errors import InputError
+from numbaconc.arrays import GREY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
+from numbaconc.errors import InputError, as_number
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import Region
 
@@ -99,7 +99,9 @@ class RectangleComplement(Region):
         return cls(ds["lower"].values, ds["upper"].values, float(ds["epsilon"]))
 
 
-def extend_to_domain(region: RectangleComplement, X: ArrayLike | Sample) -> RectangleComplement:
+def extend_to_domain(
+    region: RectangleComplement, domain: tuple[float, float] | ArrayLike | Sample
+) -> RectangleComplement:
     """Push the faces that no possible point is beyond, once enlarged by epsilon, to infinity.
 
     The error region keeps all its points, while its expansion can only lose some: those between such a
@@ -108,8 +110,9 @@ def extend_to_domain(region: RectangleComplement, X: ArrayLike | Sample) -> Rect
     Parameters
     ----------
     region : RectangleComplement
-    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        Points of the kind that are to be measured; only their domain, unit and type matter.
+    domain : tuple of float, or Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+        Least and largest possible coordinate on epsilon's scale, such as (0, 1); or points of the kind that
+        are to be measured, whose domain, unit and type then make it as exact as measuring is.
 
     Returns
     -------
@@ -121,7 +124,15 @@ def extend_to_domain(region: RectangleComplement, X: ArrayLike | Sample) -> Rect
     InputError
         If the array is not welcome or has another width than the region, or its domain is not known.
     """
-    sample = region._sample(X)
+    if isinstance(domain, tuple):
+        least, largest = (as_number(edge) for edge in domain) if len(domain) == 2 else (np.nan, np.nan)
+        if not least < largest:
+            msg = f"domain is {domain!r}; allowed: the least and the largest possible coordinate, such as (0, 1)"
+            raise InputError(msg)
+        lower = np.where(region.lower - least <= region.epsilon + SNAP, -np.inf, region.lower)
+        upper = np.where(largest - region.upper <= region.epsilon + SNAP, np.inf, region.upper)
+        return RectangleComplement(lower, upper, region.epsilon)
+    sample = region._sample(domain)
     least, largest = _as_data(check_domain(sample), sample).astype(np.float64)
     measured_in = np.float32 if sample.X.dtype == np.uint8 else np.float64
     shift = region._shift(sample)

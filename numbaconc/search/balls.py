@@ -135,7 +135,7 @@ def search_balls(
     )
 
 
-def check_delta(delta: object) -> float:
+def check_delta(delta: object, name: str = "delta") -> float:
     """Return a share of points covered beyond α.
 
     Raises
@@ -145,7 +145,7 @@ def check_delta(delta: object) -> float:
     """
     number = as_number(delta)
     if not 0 <= number < math.inf:
-        msg = f"delta is {delta!r}; allowed: a number of at least 0"
+        msg = f"{name} is {delta!r}; allowed: a number of at least 0"
         raise InputError(msg)
     return number
 

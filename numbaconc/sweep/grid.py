@@ -26,10 +26,13 @@ SETTINGS = {  # of the whole sweep, with their defaults
     "n_neighbors": 50,
     "include_self": True,
     "centers": "mean",
+    "extend": False,
     "delta": 0.0,
+    "buffer": 0.0,
     "max_train": None,
     "test_fraction": 0.2,
 }
+SEARCH_SETTINGS = ("norm", "n_neighbors", "include_self", "centers", "extend", "delta", "buffer")
 BLOCKS = "grid"
 
 
@@ -137,15 +140,18 @@ def _check_keys(table: object, allowed: Iterable[str]) -> None:
 
 
 def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(given["include_self"], bool):
-        msg = f"include_self is {given['include_self']!r}; allowed: true or false"
-        raise InputError(msg)
+    for name in ("include_self", "extend"):
+        if not isinstance(given[name], bool):
+            msg = f"{name} is {given[name]!r}; allowed: true or false"
+            raise InputError(msg)
     return {
         "norm": check_choice("norm", given["norm"], tuple(SEARCHES)),
         "n_neighbors": check_count("n_neighbors", given["n_neighbors"], 1),
         "include_self": given["include_self"],
         "centers": check_choice("centers", given["centers"], CENTERS),
+        "extend": given["extend"],
         "delta": check_delta(given["delta"]),
+        "buffer": check_delta(given["buffer"], "buffer"),
         "max_train": None if given["max_train"] is None else check_count("max_train", given["max_train"], 2),
         "test_fraction": check_fraction("test_fraction", given["test_fraction"], one_allowed=False),
     }

@@ -16,7 +16,7 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import SPLITS, VERIFIED_WORDS, open_results, provenance, save_results
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
-from numbaconc.sweep.grid import check_q, read_grid
+from numbaconc.sweep.grid import SEARCH_SETTINGS, check_q, read_grid
 from numbaconc.sweep.journal import Journal, Outcome
 from numbaconc.sweep.layout import identity_in, identity_of, joined, lay_out, outcomes_of
 from numbaconc.sweep.work import Job, Loaded, Settings
@@ -59,8 +59,8 @@ def run_sweep(
         `dataset`, `epsilon`, `T`, `q`, `seed`, `alpha` and `search`, each a value or several: all
         combinations are measured. Without `q`, rectangles search it. Defaults: T 5, seed 0, alpha
         0.05, the norm's first search. Settings of the whole sweep: `norm` ("linf"), `n_neighbors`
-        (50), `include_self` (True), `centers` ("mean"), `delta` (0), `max_train` (all), and
-        `test_fraction` (0.2). With `grid`, a list of mappings, each of these is such a product; the
+        (50), `include_self` (True), `centers` ("mean"), `extend` (False), `delta` (0), `buffer` (0),
+        `max_train` (all), and `test_fraction` (0.2). With `grid`, a list of mappings, each of these is such a product; the
         keys beside it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
@@ -122,7 +122,7 @@ def run_sweep(
         todo = [case for case in cases if "error" in kept.get(case, {"error": ""})]
         if before is not None and not todo and not finished:
             return before
-        told = {name: plan.settings[name] for name in ("n_neighbors", "include_self", "centers", "delta")}
+        told = {name: plan.settings[name] for name in SEARCH_SETTINGS}
         settings = Settings(**told, threads=threads, at_once=jobs_at_once(pool))
         with (
             tempfile.TemporaryDirectory(prefix="numbaconc-") as folder,

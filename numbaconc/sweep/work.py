@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from numbaconc.arrays import Sample
 from numbaconc.files import replacing
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.measurement import Found, find_balls, find_hyperplane, find_rectangles
+from numbaconc.measurement import Found, find_rectangles, find_region
 from numbaconc.results import SPLITS
 from numbaconc.search.rectangles import Coverings
 
@@ -83,10 +83,13 @@ def _read(path: Path) -> Loaded:
 class Settings(NamedTuple):
     """What every job of a sweep is told."""
 
+    norm: str
     n_neighbors: int
     include_self: bool
     centers: str
+    extend: bool
     delta: float
+    buffer: float
     threads: int | None  # None: the threads of a machine shared by `at_once` jobs
     at_once: int
 
@@ -109,11 +112,19 @@ class Job(NamedTuple):
                 settings.include_self,
                 settings.centers,
                 radii=loaded.radii,
+                extend=settings.extend,
             )
             return lambda case: find_rectangles(coverings, case.epsilon, case.q, case.alpha)
-        if case.search == "balls":
-            return lambda case: find_balls(loaded.train, case.epsilon, case.alpha, case.T or 1, settings.delta)
-        return lambda case: find_hyperplane(loaded.train, case.epsilon, case.alpha)
+        return lambda case: find_region(
+            case.search,
+            loaded.train,
+            case.epsilon,
+            case.alpha,
+            settings.norm,
+            case.T or 1,
+            delta=settings.delta,
+            buffer=settings.buffer,
+        )
 
 
 def measure_job(data: Parcel | Loaded, job: Job, settings: Settings) -> tuple[dict[Case, Outcome], float]:
