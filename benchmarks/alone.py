@@ -1,0 +1,74 @@
+"""Run one call of numbaconc, of this version or an older one, and print its seconds and the peak memory.
+
+Started by `common.alone`. Uses only what the first version of the package has as well.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import numbaconc as nc
+from numbaconc.search.rectangles import Coverings
+
+FEW = 1000  # points on which kernels are compiled before
+
+
+def radii(train: nc.Sample, _: nc.Sample) -> None:
+    """Find the radii of Algorithm 1."""
+    nc.knn_radii(train, 50)
+
+
+def table1(
+    train: nc.Sample, test: nc.Sample, epsilon: str, n_sets: int, q: float, restarts: int, radii: str | None = None
+) -> None:
+    """Make one row of Table 1; `radii` is a file of them, or else they are found first."""
+    strength = nc.parse_epsilon(epsilon)
+    known = None if radii is None else np.load(radii)[: len(train)]
+    coverings = Coverings(train, n_sets, radii=known)
+    for _ in range(restarts):
+        region = coverings.region(q, strength)
+        region.measure(train, strength)
+        region.measure(test, strength)
+        coverings = coverings.next_seed()
+
+
+def balls(train: nc.Sample, _: nc.Sample, **settings: Any) -> None:
+    """Run Algorithm 2."""
+    nc.search_balls(train, **settings)
+
+
+def peak_memory() -> float:
+    """Return the most memory that this program has had, in GB.
+
+    Linux counts what the process was before it started this program in `ru_maxrss`, but not in VmHWM.
+    """
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+    return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
+
+
+def main() -> None:
+    """Do what the only argument says."""
+    settings = json.loads(sys.argv[1])
+    call = {"radii": radii, "table1": table1, "balls": balls}[settings.pop("call")]
+    data = nc.load_dataset(settings.pop("dataset"), verify=False)
+    most = settings.pop("most")
+    train = data.train if most is None else data.train.subsample(most, 0)
+    call(train.subsample(FEW, 0), data.test, **settings | ({"restarts": 1} if "restarts" in settings else {}))
+    start = time.perf_counter()
+    call(train, data.test, **settings)
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "peak": peak_memory(), "package": nc.__file__}))
+
+
+if __name__ == "__main__":
+    main()

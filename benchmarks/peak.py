@@ -1,0 +1,32 @@
+"""The most that this machine can do: the kernels' own instructions on rows that stay in the first-level cache."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit, prange
+
+from common import seconds_of
+from numbaconc.kernels import knn
+from numbaconc.kernels.threads import using_threads
+
+ROUNDS = 1_000_000
+APART = 128  # columns between what two threads write
+_add = knn._add_l1_uint8
+SIDE, SPAN = knn.SIDE, knn.SPAN
+
+
+@njit(parallel=True)
+def _add_again_and_again(rows, tiles, rounds):
+    for thread in prange(tiles.shape[0]):
+        for _ in range(rounds):
+            _add(rows, 0, rows, SIDE, 0, SPAN, tiles[thread], 0, 0)
+
+
+def l1(threads: int, rounds: int = ROUNDS) -> float:
+    """Absolute differences of bytes added up in a second, on so many threads; the best of five."""
+    rows = np.random.default_rng(0).integers(0, 256, (2 * SIDE, SPAN), np.uint8)
+    tiles = np.zeros((threads, SIDE, APART), np.int32)
+    with using_threads(threads):
+        _add_again_and_again(rows, tiles, 1)
+        least = min(seconds_of(lambda: _add_again_and_again(rows, tiles, rounds))[0] for _ in range(5))
+    return threads * rounds * SIDE * SIDE * SPAN / least
