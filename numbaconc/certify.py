@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scipy.stats import beta, betabinom, binom
+from scipy.special import bdtrik, betainccinv, betaincinv
 
 from numbaconc.arrays import parse_epsilon
 from numbaconc.errors import InputError, check_count, check_fraction
@@ -194,12 +194,12 @@ def certify_counts(
 
 def lower_bound(count: int, n: int, tail: float) -> float:
     """One-sided lower bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
-    return float(beta.ppf(tail, count, n - count + 1)) if count else 0.0
+    return float(betaincinv(count, n - count + 1, tail)) if count else 0.0
 
 
 def upper_bound(count: int, n: int, tail: float) -> float:
     """One-sided upper bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
-    return float(beta.isf(tail, count + 1, n - count)) if count < n else 1.0
+    return float(betainccinv(count + 1, n - count, tail)) if count < n else 1.0
 
 
 def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compared: int = 1) -> int | None:
@@ -214,8 +214,10 @@ def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compare
     """
     alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
     tail = _tail(confidence, n_compared)
-    count = int(binom.isf(tail, n, alpha)) + 1  # L >= α just where P[Bin(n, α) >= count] <= tail
-    while count <= n and lower_bound(count, n, tail) < alpha:  # the two agree but for rounding
+    count = max(1, math.floor(bdtrik(1 - tail, n, alpha)))  # L >= α just where P[Bin(n, α) >= count] <= tail
+    while count > 1 and lower_bound(count - 1, n, tail) >= alpha:
+        count -= 1
+    while count <= n and lower_bound(count, n, tail) < alpha:
         count += 1
     return count if count <= n else None
 
@@ -268,6 +270,8 @@ def buffer_for(
     InputError
         If an argument is not allowed, or the samples are too small for any b.
     """
+    from scipy.stats import betabinom  # slow to import
+
     n, n_test = check_count("n", n), check_count("n_test", n_test)
     alpha = check_fraction("alpha", alpha, one_allowed=False)
     miss = (1 - check_fraction("confidence", confidence, one_allowed=False)) / check_count("n_chains", n_chains)
