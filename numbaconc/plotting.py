@@ -5,6 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import numpy as np
+
 from numbaconc.certify import upper_bound
 from numbaconc.files import replacing
 from numbaconc.results import mean_and_std
@@ -261,3 +263,82 @@ def _plot_estimates(axes: Any, panel: Estimates) -> None:  # noqa: ANN401
     axes.set_xlabel(ESTIMATES_ALONG[panel.along], fontsize="small")
     axes.set_title(panel.title, fontsize="medium")
     axes.legend(fontsize="x-small", handlelength=3)
+
+
+class Bounds(NamedTuple):
+    """One plot of upper bounds on h, of several searches, beside the paper's.
+
+    Attributes
+    ----------
+    ds : xarray.Dataset
+        `risk` and `adversarial_risk` on search, alpha, epsilon and split.
+    certified : xarray.Dataset
+        `measure_at_least` and `expansion_at_most` on search, alpha and epsilon, where a search was certified.
+    printed : dict
+        (alpha, epsilon) → the paper's adversarial risk on test, a fraction.
+    labels : dict of str to str
+        The searches, in order, with what they are called.
+    title : str
+    """
+
+    ds: xr.Dataset
+    certified: xr.Dataset
+    printed: dict[tuple[float, float], float]
+    labels: dict[str, str]
+    title: str
+
+
+def plot_bounds(panels: Sequence[Bounds], paths: Sequence[str | Path], caption: str = "") -> None:
+    """Plot test adversarial risks of the regions found against epsilon, the paper's, and what is certified.
+
+    Parameters
+    ----------
+    panels, paths, caption
+        As in `plot_curves`.
+
+    Raises
+    ------
+    InputError
+        If a file cannot be written.
+    """
+    _draw(panels, _plot_bounds, paths, caption)
+
+
+def _plot_bounds(axes: Any, panel: Bounds) -> None:  # noqa: ANN401
+    from matplotlib.ticker import PercentFormatter
+
+    alphas = sorted({alpha for alpha, _ in panel.printed})
+    for alpha in alphas:
+        first = alpha == alphas[0]
+        at = sorted(epsilon for one, epsilon in panel.printed if one == alpha)
+        paper = [100 * panel.printed[alpha, epsilon] for epsilon in at]
+        here = panel.ds.sel(alpha=alpha, epsilon=at, split="test")
+        proven = panel.certified.sel(alpha=alpha, epsilon=at).min("search")
+        axes.plot(at, paper, "x:", color="black", linewidth=1, label="the paper's best" if first else None)
+        for (search, label), color in zip(panel.labels.items(), SEARCH_COLORS, strict=False):
+            values = 100 * here["adversarial_risk"].sel(search=search).values
+            axes.plot(at, values, ".-", color=color, linewidth=1.5, label=label if first else None)
+        most, enough = 100 * proven["expansion_at_most"].values, proven["measure_at_least"].values >= alpha
+        for chosen, fill, word in ((enough, "C3", "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
+            if chosen.any():
+                places = np.array(at)[chosen]
+                axes.plot(
+                    places,
+                    most[chosen],
+                    "v",
+                    color="C3",
+                    markerfacecolor=fill,
+                    markersize=5,
+                    label=word if first else None,
+                )
+        if not first:
+            axes.annotate(
+                f"α = {alpha:g}", (at[0], paper[0]), (6, 0), textcoords="offset points", fontsize="x-small", va="center"
+            )
+    axes.axhline(100 * alphas[0], color="0.5", linewidth=1, linestyle="--", label=f"α = {alphas[0]:g}")
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(left=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
+    axes.set_xlabel(f"ε, {panel.title.rpartition(' ')[2]} distance", fontsize="small")
+    axes.set_title(panel.title, fontsize="medium")
+    axes.legend(fontsize="x-small", handlelength=2.5)

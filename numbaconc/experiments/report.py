@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
 LIMIT = 3  # published standard deviations
 STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; font-size: 13px; display: block; overflow-x: auto; }
-th, td { border-bottom: 1px solid #ddd; padding: .3rem .6rem; text-align: left; white-space: nowrap; }
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 90rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; font-size: 12px; display: block; overflow-x: auto; }
+th, td { border-bottom: 1px solid #ddd; padding: .25rem .4rem; text-align: left; white-space: nowrap; }
 tr:nth-child(even) { background: #f7f7f7; }
 img { max-width: 100%; }
 code { background: #f2f2f2; padding: 0 .2rem; }
@@ -96,8 +96,8 @@ def _deviations(far: list[str], n_cells: int) -> str:
     items = "\n".join(f"- {cell}" for cell in far)
     why = (
         "Risks at exactly k/255 differ where the paper's program was given a strength typed with few digits, a little "
-        "less than k/255: the rows with a decimal ε repeat them at that strength. One search for q ends at another q "
-        "than another."
+        "less than k/255: the rows with a decimal ε repeat them at that strength. Where the paper prints no q, one search "
+        "for it decides a row, and searches with other seeds end at other q."
     )
     return f"{head}{len(far)} of the {n_cells} cells that the paper prints with a deviation:\n\n{items}\n\n{why}"
 

@@ -1,0 +1,179 @@
+"""Pictures of the regions that were found, so that a person sees what they hold."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from numbaconc.console import tell
+from numbaconc.density import knn_radii
+from numbaconc.files import cache_dir, replacing
+from numbaconc.kernels.threads import using_threads
+from numbaconc.results import open_results, provenance, save_results
+from numbaconc.search.faces import search_faces
+from numbaconc.search.offdata import search_free_balls
+from numbaconc.search.rectangles import cover_rectangles
+
+if TYPE_CHECKING:
+    import argparse
+
+    from numpy.typing import NDArray
+
+    from numbaconc.datasets import Dataset
+
+COLUMNS = 10  # test images in a row
+N_BOXES = 8  # of the paper's boxes, that are shown
+SIZE, DOTS_PER_INCH = (9.0, 5.9), 110
+FACES = {"upper": ("tab:red", "upper,\nx > c"), "lower": ("tab:blue", "lower,\nx < c")}
+ROWS = {
+    "inside": "inside E",
+    "expanded": "not in E, but within ε of it",
+    "outside": "farther than ε from E",
+}
+
+
+class Shown(NamedTuple):
+    """What is pictured of a data set.
+
+    Attributes
+    ----------
+    alpha : float
+    epsilon_text, epsilon_l2 : str
+        In ℓ∞ for faces and boxes, in ℓ2 for balls.
+    faces, balls : tuple of int and float
+        T and buffer.
+    boxes : tuple of int and float
+        T and q.
+    """
+
+    alpha: float
+    epsilon_text: str
+    epsilon_l2: str
+    faces: tuple[int, float]
+    balls: tuple[int, float]
+    boxes: tuple[int, float]
+
+
+def show(data: Dataset, shown: Shown, folder: Path, options: argparse.Namespace) -> list[Path]:
+    """Keep what is pictured in a file, unless it is there, and draw it from there; return both files' names."""
+    result, picture = (folder / f"bounds-regions-{data.name}.{suffix}" for suffix in ("nc", "png"))
+    made_of = f"{data.sha256} {shown}"
+    ds = open_results(result) if result.exists() else None
+    if ds is None or ds.attrs["made_of"] != made_of:
+        if not options.quiet:
+            tell(f"pictures of {data.name} ...")
+        with using_threads(options.threads):
+            ds = gather(data, shown)
+        ds.attrs = provenance(made_of=made_of, caption=_caption(shown))
+        save_results(ds, result)
+    draw(ds, picture, data.name)
+    return [result, picture]
+
+
+def gather(data: Dataset, shown: Shown) -> xr.Dataset:
+    """Find the regions, and return their images: whole levels, stretched where they are not images of the data.
+
+    Returns
+    -------
+    xarray.Dataset
+        `mean`, `upper` and `lower` (1 where a face is), `balls`, `boxes`, and test images of each kind in
+        `inside`, `expanded` and `outside`, on height, width and channel.
+    """
+    train, test, (n_faces, buffer) = data.train, data.test, shown.faces
+    region = search_faces(train, shown.epsilon_text, shown.alpha, n_faces, buffer=buffer).region
+    balls = search_free_balls(train, shown.epsilon_l2, shown.alpha, shown.balls[0], buffer=shown.balls[1]).region
+    n_sets, q = shown.boxes
+    n_sets = min(n_sets, int(q * len(train)))
+    radii = knn_radii(train, cache_dir=cache_dir())
+    boxes = cover_rectangles(train, q, shown.epsilon_text, n_sets, radii=radii)
+    gaps = region.gap(test)
+    at = region.epsilon
+    of = {"inside": gaps < 0, "expanded": (gaps >= 0) & (gaps < at), "outside": gaps >= at}
+    levels = test.to_levels(1.0) / 255
+    images: dict[str, NDArray[Any]] = {name: test.X[np.flatnonzero(chosen)[:COLUMNS]] for name, chosen in of.items()}
+    images = {name: (values / levels).round() for name, values in images.items()}
+    images["mean"] = (train.X.mean(axis=0, keepdims=True) / levels).round()
+    images["balls"] = np.array([_stretched(center) for center in balls.centers])
+    middles = 255 * (boxes.lower + boxes.upper) / 2
+    images["boxes"] = middles[:N_BOXES].clip(0, 255).round()
+    images |= {name: np.isfinite(getattr(region, name)) for name in FACES}
+    return xr.Dataset(
+        {
+            name: ((f"n_{name}", "height", "width", "channel"), _images(values, data.name).astype(np.uint8))
+            for name, values in images.items()
+        }
+    )
+
+
+def _images(points: NDArray[Any], name: str) -> NDArray[Any]:
+    """Turn rows into images, shape (n, h, w, channels); CIFAR-10 keeps its colors as planes."""
+    if points.shape[1] == 3 * 32 * 32:
+        planes = name == "cifar10"
+        return points.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) if planes else points.reshape(-1, 32, 32, 3)
+    side = int(points.shape[1] ** 0.5)
+    return points.reshape(-1, side, side, 1)
+
+
+def _stretched(values: NDArray[Any]) -> NDArray[Any]:
+    low, high = values.min(), values.max()
+    stretched: NDArray[Any] = (255 * (values - low) / (high - low or 1)).round()
+    return stretched
+
+
+def draw(ds: xr.Dataset, path: Path, name: str) -> None:
+    """Draw what is kept of the regions of a data set."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=SIZE)
+    grid = figure.add_gridspec(5, COLUMNS, left=0.01, right=0.99, top=0.9, bottom=0.12, hspace=0.42, wspace=0.08)
+    axes = figure.add_subplot(grid[:2, :2])
+    _show_faces(axes, ds)
+    starts = {(0, "balls"): (3, "centers of free balls (ℓ2), each stretched to its own range")}
+    starts |= {(1, "boxes"): (3, "centers of the paper's boxes, some of them")}
+    starts |= {(2 + i, key): (0, title) for i, (key, title) in enumerate(ROWS.items())}
+    for (row, key), (start, title) in starts.items():
+        images = ds[key].values
+        for i, image in enumerate(images[: COLUMNS - start]):
+            axes = figure.add_subplot(grid[row, start + i])
+            _show(axes, image)
+        figure.text(
+            0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure).y1 + 0.008, title, fontsize="small"
+        )
+        if not len(images):
+            figure.text(0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure).y0 + 0.05, "none", color="0.5")
+    figure.suptitle(f"{name}: regions that grow little", fontsize="medium", x=0.01, horizontalalignment="left")
+    figure.text(0.01, 0.01, textwrap.fill(ds.attrs["caption"], 150), fontsize="small", verticalalignment="bottom")
+    with replacing(path) as part:
+        figure.savefig(part, dpi=DOTS_PER_INCH)
+
+
+def _show(axes: Any, image: NDArray[np.uint8]) -> None:  # noqa: ANN401
+    axes.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+
+
+def _show_faces(axes: Any, ds: xr.Dataset) -> None:  # noqa: ANN401
+    _show(axes, ds["mean"].values[0])
+    channels = "RGB" if ds.sizes["channel"] == 3 else " "
+    for name, (color, label) in FACES.items():
+        y, x, channel = np.nonzero(ds[name].values[0])
+        if len(x):
+            axes.plot(x, y, "s", color=color, markersize=5, markeredgecolor="white", markeredgewidth=0.7, label=label)
+        for at in zip(x, y, channel, strict=True):
+            axes.annotate(channels[at[2]], at[:2], (4, 2), textcoords="offset points", fontsize=6, color=color)
+    axes.set_title("faces (ℓ∞) on the mean image", fontsize="small", loc="left", pad=4)
+    if ds["upper"].values.any() or ds["lower"].values.any():
+        axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0.2)
+
+
+def _caption(shown: Shown) -> str:
+    return (
+        f"The region E of faces at α = {shown.alpha:g} and ℓ∞ ε = {shown.epsilon_text} holds the images in which one of the "
+        f"marked pixels is beyond its level; the rows are the first test images of each kind. Balls are those found at ℓ2 ε = "
+        f"{shown.epsilon_l2}, boxes those of the published settings, T = {shown.boxes[0]} and q = {shown.boxes[1]:g}. E of "
+        f"boxes is what lies outside of them all."
+    )

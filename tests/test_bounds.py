@@ -1,0 +1,176 @@
+"""The experiment of bounds beyond the paper, on small files in the true formats."""
+
+from __future__ import annotations
+
+import re
+
+import matplotlib.image
+import numpy as np
+import pytest
+from conftest import needs_jit
+from test_experiments import write_idx
+
+import numbaconc as nc
+from numbaconc.certify import buffer_for, certify
+from numbaconc.experiments import bounds, pictures
+from numbaconc.kernels.threads import using_threads
+from numbaconc.search.faces import search_faces
+from numbaconc.search.offdata import search_free_balls
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    """Threads on small data cost time where processors are busy."""
+    with using_threads(1):
+        yield
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory):
+    """The folder of the data, what is in it, and a folder with everything that was written."""
+    folder = tmp_path_factory.mktemp("bounds")
+    samples = write_idx(folder / "mnist", 0)
+    assert run(folder) == 0
+    return folder, samples, folder / "out"
+
+
+def run(folder, *arguments):
+    options = ["--data-dir", str(folder), "--unverified-data", "--quiet", "--threads", "1"]
+    return bounds.main([*options, "--datasets", "mnist", "--out", str(folder / "out"), *arguments])
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_the_rows_are_the_papers():
+    rows = bounds.rows()
+    assert {row.norm for row in rows} == {"linf", "l2"}
+    at = {(row.dataset, row.alpha, row.epsilon_text): row.paper for row in rows}
+    assert len(at) == len(rows) == 4 + 5 + 3 + 3 + 12
+    assert at["cifar10", 0.127, "8/255"].table == 2
+    assert at["cifar10", 0.05, "8/255"].values["adversarial_risk", "test"][0] == 18.13
+    assert at["mnist", 0.01, "4.74"].method == "balls"
+    assert at["cifar10", 0.05, "0.981"].method == "hyperplane"  # 6.47 in Table 3, and 6.56 of balls
+    assert at["fashion_mnist", 0.05, "3.16"].values["risk", "test"][0] < 5  # the only row there
+
+
+@needs_jit
+def test_numbers_are_those_of_direct_searches(done):
+    _, (train, test), out = done
+    small, certified = (nc.open_results(bounds.result_path("linf", out, certified=one)) for one in (False, True))
+    at = {"alpha": 0.01, "dataset": "mnist", "epsilon": 0.3}
+    found = search_faces(
+        train, 0.3, 0.01, bounds.METHODS["linf"]["faces"], buffer=bounds.BUFFERS["linf"]["faces"]["mnist"]
+    )
+    here = small.sel(at).sel(search="faces")
+    assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk
+    assert here.adversarial_risk.sel(split="test").item() == found.region.measure(test, 0.3).adversarial_risk
+    (row,) = (
+        row for row in bounds.rows() if row.dataset == "mnist" and row.norm == "linf" and row.epsilon_text == "0.3"
+    )
+    search = bounds.best(small, row)
+    assert float(small.sel(at).adversarial_risk.sel(split="train").min()) == float(
+        small.sel(at).adversarial_risk.sel(split="train", search=search)
+    )
+    buffer = buffer_for(len(train), len(test), 0.01)
+    assert certified.sel(at).buffer.sel(search=search).item() == buffer
+    region = nc.find_regions(train, test, search=search, epsilon=0.3, alpha=0.01, n_sets=10, buffer="auto").regions[0.3]
+    proven = certify(region, test, 0.3)
+    assert certified.sel(at).measure_at_least.sel(search=search).item() == proven.L
+    assert certified.sel(at).expansion_at_most.sel(search=search).item() == proven.U
+    l2 = nc.open_results(bounds.result_path("l2", out, certified=False))
+    found = search_free_balls(train, 3.16, 0.01, 1, buffer=bounds.BUFFERS["l2"]["free_balls"]["mnist"])
+    here = l2.sel(at | {"epsilon": 3.16}).sel(search="free_balls", split="train")
+    assert here.adversarial_risk.item() == found.adversarial_risk
+
+
+@needs_jit
+def test_the_page(done):
+    text = (done[2] / "bounds.md").read_text(encoding="utf-8")
+    assert "## ℓ∞" in text
+    assert "certificate" in text
+    assert "mnist: NOT the published contents" in text
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| mnist | 0.01 ")]
+    assert [row[2] for row in rows] == ["0.1", "0.2", "0.3", "0.4", "1.58", "3.16", "4.74"]
+    assert rows[0][3:6] == ["rectangles", "1.23", "3.64"]
+    ds = nc.open_results(bounds.result_path("linf", done[2], certified=True))
+    for row in rows[:4]:
+        least, most, said = row[-3:]
+        here = ds.sel(alpha=0.01, dataset="mnist", epsilon=float(row[2])).max("search")
+        lowest, highest = (100 * here[name].item() for name in bounds.PROVEN)
+        assert lowest - 0.01 < float(least) <= lowest
+        assert highest <= float(most) < highest + 0.01
+        assert said == ("yes" if lowest >= 1 else "no")
+        bold = [float(one) for one in re.findall(r"\*\*([\d.]+)\*\*", " ".join(row))]
+        held = [float(risk) >= 1 for risk in (row[6], row[8])]
+        assert bool(bold) == any(held)
+    assert "<path" in (done[2] / "bounds.svg").read_text(encoding="utf-8")
+
+
+@needs_jit
+def test_pictures(done):
+    _, (train, test), out = done
+    ds = nc.open_results(out / "bounds-regions-mnist.nc")
+    found = search_faces(
+        train, 0.3, 0.01, bounds.METHODS["linf"]["faces"], buffer=bounds.BUFFERS["linf"]["faces"]["mnist"]
+    )
+    assert int(ds["upper"].sum() + ds["lower"].sum()) == found.n_faces
+    on_test = found.region.measure(test, 0.3)
+    n_inside, n_expanded = (round(len(test) * share) for share in (on_test.risk, on_test.adversarial_risk))
+    counts = {"inside": n_inside, "expanded": n_expanded - n_inside, "outside": len(test) - n_expanded}
+    assert {name: ds.sizes[f"n_{name}"] for name in counts} == {
+        name: min(count, pictures.COLUMNS) for name, count in counts.items()
+    }
+    first = np.flatnonzero(found.region.gap(test) >= 0.3)[0]
+    assert (ds["outside"].values[0].ravel() == test[first]).all()
+    pixels = matplotlib.image.imread(out / "bounds-regions-mnist.png")
+    assert pixels[..., :3].std() > 0.05
+
+
+def test_planes_become_colors():
+    X = np.arange(3072, dtype=np.uint16)[np.newaxis]
+    assert pictures._images(X, "cifar10")[0, 1, 2].tolist() == [34, 34 + 1024, 34 + 2048]
+    assert pictures._images(X, "svhn")[0, 0, 1].tolist() == [3, 4, 5]
+
+
+@needs_jit
+def test_what_is_there_is_not_searched_again(done, monkeypatch):
+    folder, _, out = done
+    before = contents(out)
+    monkeypatch.setattr(bounds, "find_regions", None)  # calling it would fail
+    monkeypatch.setattr(pictures, "gather", None)
+    assert run(folder) == 0
+    assert contents(out) == before
+
+
+@needs_jit
+def test_only_what_is_missing_or_changed_is_searched(done, monkeypatch):
+    folder, _, out = done
+    before = nc.open_results(bounds.result_path("linf", out, certified=False))
+    asked = []
+
+    def find(*arguments, **settings):
+        asked.append((settings["search"], settings["epsilon"], settings["buffer"]))
+        return nc.find_regions(*arguments, **settings)
+
+    monkeypatch.setattr(bounds, "find_regions", find)
+    monkeypatch.setattr(pictures, "show", lambda *_: [])
+    monkeypatch.setitem(bounds.BUFFERS["linf"]["halfspaces"], "mnist", 0.05)
+    rows = [row for row in bounds.rows() if row.norm == "linf"]
+    monkeypatch.setattr(bounds, "rows", lambda: rows)
+    assert run(folder) == 0
+    assert [one for one in asked if one[2] == 0.05] == [("halfspaces", one, 0.05) for one in (0.1, 0.2, 0.3, 0.4)]
+    assert ("faces", bounds.BUFFERS["linf"]["faces"]["mnist"]) not in {(one[0], one[2]) for one in asked}
+    after = nc.open_results(bounds.result_path("linf", out, certified=False))
+    faces = {"search": "faces"}
+    assert before["adversarial_risk"].sel(faces).equals(after["adversarial_risk"].sel(faces))
+    assert (after["buffer"].sel(search="halfspaces") == 0.05).all()
+
+
+def test_no_data_no_bounds(tmp_path, capsys):
+    options = ["--data-dir", str(tmp_path), "--quiet", "--datasets", "mnist", "--out", str(tmp_path / "out")]
+    assert bounds.main(options) == 2
+    assert "none of mnist can be had" in capsys.readouterr().err
+    assert bounds.main(["--datasets", "minst"]) == 2
+    assert "--datasets is 'minst'; allowed: " in capsys.readouterr().err
