@@ -91,7 +91,7 @@ def _assignments(row: Row, dense: nc.Sample, clusters: nc.Clusters) -> Iterator[
             assign = prepare(centers)
         except ModuleNotFoundError:
             continue
-        seconds, labels = seconds_of(lambda assign=assign: assign(points))
+        seconds, labels = seconds_of(lambda assign=assign: assign(points), 3)
         whole = seconds * len(dense) / len(rows) * clusters.n_iter
         text = f"assignments only: {len(rows):,} points, 1 of {clusters.n_iter}, {seconds:.2f} s"
         same = bool((labels == clusters.labels[rows]).all()) if clusters.converged else None

@@ -17,7 +17,7 @@ SETTINGS = {  # rows of Table 5
     "cifar10": ({"alpha": 0.05, "n_sets": 5, "delta": 0.0}, (0.4905,)),
     "digits": ({"alpha": 0.05, "n_sets": 5, "delta": 0.0}, (0.5,)),
 }
-SIZES = (5_000, 10_000, 20_000)  # and all
+SIZES = (1_000, 5_000, 10_000, 20_000)  # and all
 FEW, FEW_SETS = 2000, 5  # points and balls for the plain way
 
 
@@ -29,7 +29,7 @@ def stage(data: Data, before: Path | None = None) -> Iterator[Row]:
         work = f"{data.name}: balls, T = {setting['n_sets']}, epsilon {epsilon}"
         seconds, memory = alone("balls", data, epsilon=epsilon, **setting)
         yield _row(work, n, d, seconds, memory=memory)
-        if before is not None:
+        if before is not None and epsilon == epsilons[0]:
             theirs, memory = alone("balls", data, before, epsilon=epsilon, **setting)
             yield Row(work, "before", n, d, theirs, ratio=theirs / seconds, memory=memory)
     nc.search_balls(data.train.subsample(500, 0), epsilons[0], **setting)  # compile
@@ -39,11 +39,14 @@ def stage(data: Data, before: Path | None = None) -> Iterator[Row]:
         if size < n:
             few = data.train.subsample(size, 0)
             seconds, _ = seconds_of(lambda few=few: nc.search_balls(few, epsilons[0], **setting))
-            yield _row(f"{data.name}: balls, growth with n", size, d, seconds)
-            if size == SIZES[1] and THREADS > 1:
+            row = _row(f"{data.name}: balls, T = {setting['n_sets']}, epsilon {epsilons[0]}", size, d, seconds)
+            yield row
+            if size == SIZES[-2] and THREADS > 1:
                 with using_threads(1):
                     seconds, _ = seconds_of(lambda few=few: nc.search_balls(few, epsilons[0], **setting))
-                yield _row(f"{data.name}: balls, threads", size, d, seconds, 1)
+                one = _row(row.work, size, d, seconds, 1)
+                one.ratio = one.seconds / row.seconds
+                yield one
 
 
 def _row(work: str, n: int, d: int, seconds: float, threads: int = THREADS, memory: float | None = None) -> Row:

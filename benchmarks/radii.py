@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-SIZES = (5_000, 10_000, 20_000)  # and all
-QUERIES = {"faiss": 1000, "BallTree": 150, "loops": 500}  # for points of 784 coordinates; fewer if they are longer
+SIZES = (1_000, 5_000, 10_000, 20_000)  # and all
+QUERIES = {"faiss": 1000, "BallTree": 120, "loops": 150}  # for points of 784 coordinates; fewer if they are longer
 
 
 def stage(data: Data, *, quick: bool) -> Iterator[Row]:
@@ -29,20 +29,23 @@ def stage(data: Data, *, quick: bool) -> Iterator[Row]:
     row.memory = alone("radii", data)[1]
     yield row
     yield from peers(row, data.train.X, levels)
-    if THREADS > 1:
-        with using_threads(1):
-            yield ours(f"{data.name}: threads", data.train, rates, threads=1)[0]
     n, d = data.train.X.shape
     for size in SIZES:
         if size < n:
             few = data.train.subsample(size, 0)
-            row, levels = ours(f"{data.name}: growth with n", few, rates, repetitions=3)
+            row, levels = ours(f"{data.name}: radii", few, rates, repetitions=3)
             yield row
             yield from peers(row, few.X, levels, only="faiss", share=0.2)
     few = data.train.subsample(SIZES[-1], 0)
     for width in (d // 4, d // 2, d):
         columns = np.ascontiguousarray(few.X[:, some(d, width)])
-        yield ours(f"{data.name}: growth with d", nc.as_sample(columns), rates, repetitions=3)[0]
+        row, _ = ours(f"{data.name}: growth with d", nc.as_sample(columns), rates, repetitions=3)
+        yield row
+    if THREADS > 1:
+        with using_threads(1):
+            one, _ = ours(f"{data.name}: one thread", few, rates, repetitions=3, threads=1)
+        one.ratio = one.seconds / row.seconds
+        yield one
 
 
 def ours(
@@ -71,7 +74,7 @@ def peers(
         except ModuleNotFoundError:
             continue
         queries = some(n, int(share * QUERIES[kind] * min(1, 784 / d)))
-        seconds, found = seconds_of(lambda search=search, queries=queries: search(queries))
+        seconds, found = seconds_of(lambda search=search, queries=queries: search(queries), 3)
         text = f"{len(queries):,} queries, {seconds:.2f} s" if len(queries) < n else ""
         if kind == "BallTree":
             text = f"{text or 'queries'}; the tree took {preparing:.1f} s more"

@@ -12,7 +12,6 @@ import argparse
 import dataclasses
 import json
 import time
-from itertools import groupby
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -36,7 +35,7 @@ STAGES = {
 NOTES = """An operation is |x - y| of two bytes, added up (for balls a product of two levels). "G op/s" counts those that the
 definition asks for, n² d for radii, in the time taken; "G op/s made" those that were made: each pair of points once, constant
 columns never. "Share of peak" is the latter over what the same instructions do on rows that stay in the first-level
-cache. "Times ours" is the peer's time over numbaconc's; a peer's time is for the whole, scaled from what was measured.
+cache. "Times ours" is the time over numbaconc's with all threads; a peer's time is for the whole, scaled from what was measured.
 Peak memory is of a process that does nothing else, data set included."""
 
 
@@ -58,21 +57,22 @@ def table(rows: list[Row]) -> str:
 
 
 def plot(rows: list[Row], path: Path) -> None:
-    """Write the plot of seconds against n, with all threads."""
+    """Write the plot of seconds against n: of everything that was measured at several, with all threads."""
     figure = Figure(figsize=(6.4, 4.6), layout="constrained")
     axes = figure.subplots()
-    chosen = [row for row in rows if row.threads == THREADS and ("radii" in row.work or "growth with n" in row.work)]
-
-    def curve(row: Row) -> str:
-        return f"{row.work.split(':')[0]}, {'balls' if 'balls' in row.work else 'radii'}: {row.who}"
-
-    for label, line in groupby(sorted(chosen, key=lambda row: (curve(row), row.n)), key=curve):
-        points = [(row.n, row.seconds) for row in line]
-        axes.loglog(*zip(*points, strict=True), "o-" if OURS in label else "s:", label=label)
+    curves: dict[tuple[str, str], dict[int, float]] = {}
+    for row in rows:
+        if row.threads == THREADS:
+            curves.setdefault((row.work, row.who), {})[row.n] = row.seconds
+    for (work, who), points in curves.items():
+        if len(points) > 1:
+            sizes = sorted(points)
+            axes.loglog(sizes, [points[n] for n in sizes], "o-" if who == OURS else "s:", label=f"{work}, {who}")
     axes.set_xlabel("points n")
     axes.set_ylabel("seconds")
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    if axes.lines:
+        axes.legend(fontsize="small")
     figure.savefig(path, dpi=150)
 
 
