@@ -914,3 +914,19 @@ def test_whole_results_are_reduced(tmp_path):
     assert set(joined.data_vars) == set(ds.data_vars) == {"risk", "adversarial_risk", "n_points", "error"}
     split = ds.sel(dataset="one", split="test").mean("seed")
     assert split.adversarial_risk.dims == ("epsilon", "T", "q")
+
+
+def test_files_from_before_a_setting_was_there(tmp_path):
+    """They had what is its default now, and what is a coordinate now was a variable."""
+    out, more = tmp_path / "s.nc", SMALL | {"seed": [0, 1, 2, 3]}
+    old = sweep(SMALL, out)
+    nc.save_results(
+        old.reset_coords("data_sha256")
+        .drop_attrs()
+        .assign_attrs({name: value for name, value in old.attrs.items() if name not in {"extend", "buffer"}}),
+        out,
+    )
+    assert "data_sha256" in nc.open_results(out).coords
+    extended = sweep(more, out)
+    assert extended.drop_attrs().equals(sweep(more, tmp_path / "new.nc").drop_attrs())
+    refused(more | {"buffer": 0.1}, out, ["buffer is 0.1", "made with 0.0"])

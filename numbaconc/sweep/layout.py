@@ -8,7 +8,7 @@ import numpy as np
 
 from numbaconc.errors import InputError
 from numbaconc.measurement import COORDINATES
-from numbaconc.results import LONG_NAMES, SPLITS, assemble
+from numbaconc.results import BESIDE, LONG_NAMES, SPLITS, assemble
 from numbaconc.sweep.grid import SETTINGS, Case
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def lay_out(outcomes: Mapping[Case, Outcome], identity: Identity) -> xr.Dataset:
     if not several_alphas:
         ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
         ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
-    return ds.set_coords("data_sha256")  # text, which `ds.mean("seed")` and the like could not reduce
+    return ds.set_coords(BESIDE)
 
 
 def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
@@ -131,7 +131,11 @@ def identity_in(ds: xr.Dataset, where: str) -> Identity:
     if "data_sha256" not in ds:
         msg = f"{where} is not the file of a sweep; allowed: one that run_sweep wrote, or a new name"
         raise InputError(msg)
-    settings = {name: _plain(ds.attrs[name]) for name in SETTINGS if name in ds.attrs}
+    # a setting that was not yet there when the file was made had what is its default now
+    known = SETTINGS | {name: _plain(ds.attrs[name]) for name in SETTINGS if name in ds.attrs}
+    settings = {
+        name: int(value) if isinstance(value, bool) else value for name, value in known.items() if value is not None
+    }
     facts = {
         str(name): {
             split: {
