@@ -393,7 +393,7 @@ def test_impossible_samples(name):
         (lambda: Gaussian(COVARIANCE, p=1), ("p is 1", "not diagonal")),
         (lambda: centered_cubes(0, 0.1, 0.1), ("n_features is 0",)),
         (lambda: Sphere(1), ("n_features is 1",)),
-        (lambda: Line("normaly"), ("name", "did you mean 'normal'")),
+        (lambda: Line("norma1"), ("name", "did you mean 'normal'")),
         (lambda: HammingCube(0), ("n_features is 0",)),
         (lambda: HammingCube(3, "a"), ("p is 'a'",)),
         (lambda: HammingCube(21).points(), ("n_features is 21", "too many points")),
