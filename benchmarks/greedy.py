@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numbaconc as nc
 from common import OURS, THREADS, Data, Row, alone, seconds_of
 from numbaconc.kernels.threads import using_threads
+from plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,8 +57,6 @@ def _row(work: str, n: int, d: int, seconds: float, threads: int = THREADS, memo
 
 def _beside_plain(data: Data, epsilon: float, setting: dict[str, Any]) -> Iterator[Row]:
     """Time a search on few points beside the authors' counting in NumPy, the distances once and kept."""
-    from balls import plain
-
     few = data.train.subsample(FEW, 0)
     n, d = few.X.shape
     work = f"{data.name}: balls, T = {FEW_SETS}, epsilon {epsilon}"
