@@ -25,6 +25,7 @@ EXIT_INTERRUPTED = 130
 class Parser(argparse.ArgumentParser):
     """A parser that says what is wrong in one line."""
 
+    # argparse's stubs give this method overloads by namespace; repeating them here would say nothing new
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """Parse; "-8/255" after an option is its value, to be refused for what it is, not an option."""
         joined: list[str] = []

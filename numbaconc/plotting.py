@@ -171,8 +171,6 @@ def _draw(
 
 
 def _plot_panel(axes: Any, panel: Panel) -> None:  # noqa: ANN401
-    from matplotlib.ticker import NullLocator, PercentFormatter
-
     measured = panel.ds[panel.along].values[panel.ds[panel.variables[0]].notnull().any(["seed", "split"]).values]
     here = panel.ds.sel({panel.along: measured})
     for name in panel.variables:
@@ -186,13 +184,27 @@ def _plot_panel(axes: Any, panel: Panel) -> None:  # noqa: ANN401
         label = f"the paper's {panel.along} = {panel.marked:g}"
         axes.axvline(panel.marked, color="0.3", linewidth=1, linestyle=":", label=label)
     if panel.along == "T":
-        axes.set_xscale("log")
-        axes.set_xticks(measured, [f"{value:g}" for value in measured])
-        axes.xaxis.set_minor_locator(NullLocator())
+        _mark_each(axes, measured)
+    _finish(axes, ALONG[panel.along], panel.title)
+
+
+def _mark_each(axes: Any, values: Any) -> None:  # noqa: ANN401
+    """Make the horizontal axis logarithmic, with a mark at each value and nowhere else."""
+    from matplotlib.ticker import NullLocator
+
+    axes.set_xscale("log")
+    axes.set_xticks(values, [f"{value:,}" for value in values])
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def _finish(axes: Any, along: str, title: str) -> None:  # noqa: ANN401
+    """Label a plot of per cent against something."""
+    from matplotlib.ticker import PercentFormatter
+
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
-    axes.set_xlabel(ALONG[panel.along], fontsize="small")
-    axes.set_title(panel.title, fontsize="medium")
+    axes.set_xlabel(along, fontsize="small")
+    axes.set_title(title, fontsize="medium")
     axes.legend(fontsize="x-small", handlelength=3)
 
 
@@ -238,8 +250,6 @@ def plot_estimates(panels: Sequence[Estimates], paths: Sequence[str | Path], cap
 
 
 def _plot_estimates(axes: Any, panel: Estimates) -> None:  # noqa: ANN401
-    from matplotlib.ticker import NullLocator, PercentFormatter
-
     for search, color in zip(panel.ds["search"].values, SEARCH_COLORS, strict=False):
         here = panel.ds.sel(search=search).dropna(panel.along, how="all", subset=["adversarial_risk"])
         mean, std = (100 * values for values in mean_and_std(here, "adversarial_risk"))
@@ -254,15 +264,8 @@ def _plot_estimates(axes: Any, panel: Estimates) -> None:  # noqa: ANN401
             100 * float(panel.ds[name]), color="0.55", linewidth=1.2, linestyle=dashes, label=panel.ds[name].long_name
         )
     axes.axhline(100 * float(panel.ds["truth"]), color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
-    at = panel.ds[panel.along].values
-    axes.set_xscale("log")
-    axes.set_xticks(at, [f"{value:,}" for value in at])
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
-    axes.set_xlabel(ESTIMATES_ALONG[panel.along], fontsize="small")
-    axes.set_title(panel.title, fontsize="medium")
-    axes.legend(fontsize="x-small", handlelength=3)
+    _mark_each(axes, panel.ds[panel.along].values)
+    _finish(axes, ESTIMATES_ALONG[panel.along], panel.title)
 
 
 class Bounds(NamedTuple):

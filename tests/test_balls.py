@@ -175,7 +175,7 @@ def test_bounds_of_balls(data, n_buckets, n):
 
 
 @needs_jit
-@pytest.mark.skipif(not kernels.WIDE, reason="this is such a processor")
+@pytest.mark.skipif(not kernels.WIDE, reason="the portable path is what all other tests run here")
 def test_a_processor_without_wide_vectors():
     """The same tests, compiled for the plainest of the kind."""
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
@@ -531,7 +531,7 @@ def test_several_blocks_as_they_are():
 
 
 @needs_jit
-@pytest.mark.skipif(available_threads() < 2, reason="one thread")
+@pytest.mark.skipif(available_threads() < 2, reason="nothing to compare: this machine has one thread")
 @pytest.mark.parametrize("as_float", [False, True])
 def test_threads_change_nothing(as_float):
     X = cloud(600, 9, 5)
@@ -971,7 +971,9 @@ def test_a_checkpoint_without_settings(tmp_path):
     refused(lambda: nc.search_balls(X90, **LONG, checkpoint=path), path.name)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="folders can be written to")
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="root may write to every folder, and permissions are those of POSIX"
+)
 def test_a_checkpoint_that_cannot_be_written(tmp_path, looked_at):
     tmp_path.chmod(0o500)
     try:
@@ -1002,7 +1004,7 @@ nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
 
 
 @needs_jit
-@pytest.mark.skipif(os.name != "posix", reason="no SIGKILL")
+@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
 def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     X, path = cloud(1500, 8, 3), tmp_path / "search.ckpt"
     np.save(tmp_path / "X.npy", X)

@@ -62,7 +62,7 @@ def using_threads(n: int | None) -> Iterator[int]:
         numba.set_num_threads(before)
 
 
-class _FirstCompilation(event.Listener):  # type: ignore[misc]  # numba has no types
+class _FirstCompilation(event.Listener):  # type: ignore[misc]  # numba ships no types: its base class is Any
     def __init__(self, announce: Callable[[], None]) -> None:
         self.announce: Callable[[], None] | None = announce
 
