@@ -19,7 +19,7 @@ from numbaconc.kernels.threads import using_threads
 from numbaconc.search.rectangles import check_alpha
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -38,12 +38,22 @@ S = TypeVar("S", bound="Shape")
 
 
 class Shape(Protocol):
-    """What can be moved: a function f of the points, by its values."""
+    """What can be moved: a function f of the points, by its values.
 
+    A move takes two passes over the points, which several shapes share.
+    """
+
+    points: Points
     values: NDArray[np.float64]
 
-    def aim(self, weights: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
-        """Choose the direction that lowers Σ weights f(x) fastest; return f's values after a step of any length."""
+    def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each point on each of m parts, shape (n, m): the slope of Σ weights f is made of sums of them times points."""
+
+    def aim(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Choose the direction that lowers Σ weights f fastest, from pullsᵀ X; return its parts, shape (m, d)."""
+
+    def along(self, products: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+        """Return f's values after a step of any length, from the products of the points and the direction."""
 
     def go(self, length: float) -> None:
         """Take a step in the direction last chosen."""
@@ -145,39 +155,59 @@ def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tu
     return int(np.count_nonzero(values >= level - strength)), level
 
 
-def descend(shape: Shape, n_inside: int, strength: float, max_iter: int) -> int:
-    """Move a shape while that lowers its score, and return the score."""
-    best, level = cut(shape.values, n_inside, strength)
-    unit, idle = FIRST, 0
+class _Walk:
+    """A shape on its way, and how long its steps are."""
+
+    def __init__(self, shape: Shape, n_inside: int, strength: float) -> None:
+        self.shape, self.n_inside, self.strength = shape, n_inside, strength
+        self.best, self.level = cut(shape.values, n_inside, strength)
+        self.unit, self.idle = FIRST, 0
+
+    def pulls(self, turn: int) -> NDArray[np.float64]:
+        width = WIDTHS[turn % len(WIDTHS)] * self.strength
+        return self.shape.pulls(_pull(self.shape.values, self.level, self.strength, width))
+
+    def step(self, products: NDArray[np.float64]) -> None:
+        after, n_inside, strength = self.shape.along(products), self.n_inside, self.strength
+        score, length = min((cut(after(self.unit * step), n_inside, strength)[0], self.unit * step) for step in STEPS)
+        self.idle += 1
+        if score < self.best:
+            self.shape.go(length)
+            self.best, self.level = cut(self.shape.values, n_inside, strength)
+            self.unit, self.idle = length, 0
+        elif self.idle == len(WIDTHS):
+            self.unit, self.idle = self.unit / 8, 0
+
+
+def descend(shapes: Sequence[Shape], n_inside: int, strength: float, max_iter: int) -> list[int]:
+    """Move shapes, each while that lowers its score, and return the scores. They are of the same points."""
+    walks = [_Walk(shape, n_inside, strength) for shape in shapes]
+    points = shapes[0].points
     for turn in range(max_iter):
-        after = shape.aim(_pull(shape.values, level, strength, WIDTHS[turn % len(WIDTHS)] * strength))
-        score, length = min((cut(after(unit * step), n_inside, strength)[0], unit * step) for step in STEPS)
-        if score < best:
-            shape.go(length)
-            best, level = cut(shape.values, n_inside, strength)
-            unit, idle = length, 0
-            continue
-        idle += 1
-        if idle == len(WIDTHS):
-            unit, idle = unit / 8, 0
-            if unit < LAST:
-                break
-    return best
+        moving = [walk for walk in walks if walk.unit >= LAST]
+        if not moving:
+            break
+        pulls = [walk.pulls(turn) for walk in moving]
+        ends = np.cumsum([one.shape[1] for one in pulls])[:-1]
+        sums = np.split(points.sum(np.hstack(pulls)), ends)
+        ways = [walk.shape.aim(one) for walk, one in zip(moving, sums, strict=True)]
+        products = np.split(points.times(np.vstack(ways).T), ends, axis=1)
+        for walk, one in zip(moving, products, strict=True):
+            walk.step(one.astype(np.float64))
+    return [walk.best for walk in walks]
 
 
 def tournament(
-    shapes: list[S], n_inside: int, strength: float, max_iter: int, done: Callable[[], Any] = lambda: None
+    shapes: list[S], n_inside: int, strength: float, max_iter: int, done: Callable[[int], Any] = lambda _: None
 ) -> tuple[int, S]:
     """Move several shapes, the better half of them again and again; return the best score and its shape."""
-    while True:
-        last = len(shapes) == 1
-        scores = []
-        for shape in shapes:
-            scores.append(descend(shape, n_inside, strength, max_iter if last else min(ROUND, max_iter)))
-            done()
-        if last:
-            return scores[0], shapes[0]
+    while len(shapes) > 1:
+        scores = descend(shapes, n_inside, strength, min(ROUND, max_iter))
+        done(len(shapes))
         shapes = [shapes[i] for i in np.argsort(scores, kind="stable")[: len(shapes) // 2]]
+    (score,) = descend(shapes, n_inside, strength, max_iter)
+    done(1)
+    return score, shapes[0]
 
 
 def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int) -> list[int]:

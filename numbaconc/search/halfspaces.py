@@ -12,14 +12,13 @@ from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.progress import bar
 from numbaconc.regions.halfspace import HalfSpace, project
-from numbaconc.search.descent import BLOCK, Points, count_inside, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.descent import Points, count_inside, cut, descend, distinct, few, spread, tournament
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
-PANEL = 256  # columns of a covariance that a thread sums at a time
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
 SLACK = 4e-15  # how far, relatively, the border is moved out, so that the points on it are inside
 
@@ -115,7 +114,7 @@ def search_halfspaces(
         with bar(what="half spaces", shown=progress, total=2 * len(starts)) as shown:
             w = tournament(starts, n_few, strength, max_iter, shown.update)[1].w
             plane = _Plane(Points(sample.X), w, q)
-            descend(plane, n_inside, strength, max_iter)
+            descend([plane], n_inside, strength, max_iter)
             shown.update()
         best = min(best, _measured(sample, plane.w, p, n_inside, epsilon), key=lambda one: one[2])
     return HalfSpaceSearch(*best, unrefined[2])
@@ -157,29 +156,17 @@ def _candidates(components: NDArray[np.float64], powers: list[float], q: float) 
 
 
 def _components(points: Points, n_components: int) -> NDArray[np.float64]:
-    """Principal components, shape (k, d), of a covariance that is summed some columns at a time."""
-    from scipy.linalg import eigh
+    """Principal components, shape (k, d)."""
+    from sklearn.decomposition import PCA
     from threadpoolctl import threadpool_limits
 
     n, d = points.X.shape
-    mean = points.X.mean(axis=0, dtype=np.float64) - points.middle
-    covariance = np.empty((d, d))
-
-    def fill(panel: int) -> None:
-        columns = slice(panel * PANEL, (panel + 1) * PANEL)
-        moments = np.zeros(covariance[:, columns].shape)
-        for start in range(0, n, BLOCK):
-            block = points.X[start : start + BLOCK] - points.middle
-            moments += block.T @ block[:, columns]
-        covariance[:, columns] = moments / n - np.outer(mean, mean[columns])
-
-    spread(fill, -(-d // PANEL))
-    if not np.diag(covariance).any():
+    if not (points.X[1:] != points.X[:-1]).any():
         msg = f"X holds {n} identical points; allowed: points that differ, so that there is a principal component"
         raise InputError(msg)
     with threadpool_limits(1, "blas"):  # or the last bits depend on the number of threads
-        vectors = eigh(covariance, subset_by_index=(max(0, d - n_components), d - 1))[1]
-    components: NDArray[np.float64] = np.ascontiguousarray(vectors[:, ::-1].T)
+        found = PCA(min(n_components, n, d), random_state=0).fit(points.X - points.middle)
+    components: NDArray[np.float64] = found.components_.astype(np.float64)
     return components
 
 
@@ -190,13 +177,16 @@ class _Plane:
         self.points, self.q, self.w = points, q, w
         self.values = points.times(w[:, np.newaxis])[:, 0].astype(np.float64)
 
-    def aim(self, weights: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
-        slope = -self.points.sum(weights[:, np.newaxis])[0]
-        self.v = self._steepest(slope)
-        along = self.points.times(self.v[:, np.newaxis])[:, 0].astype(np.float64)
+    def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        return weights[:, np.newaxis]
 
+    def aim(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        self.v = self._steepest(-sums[0])
+        return self.v[np.newaxis]
+
+    def along(self, products: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
         def after(length: float) -> NDArray[np.float64]:
-            moved: NDArray[np.float64] = (self.values + length * along) / self._norm(length)
+            moved: NDArray[np.float64] = (self.values + length * products[:, 0]) / self._norm(length)
             return moved
 
         self.after = after

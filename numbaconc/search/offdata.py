@@ -120,7 +120,7 @@ def search_free_balls(
     lengths = everything.squares()
     for balls in (found[0], *found[1:][-1:]):
         shape = _Balls(everything, balls.centers + growth.points.middle - everything.middle, balls.offsets, lengths)
-        descend(shape, n_inside, strength, max_iter)
+        descend([shape], n_inside, strength, max_iter)
         final = Balls(0, shape.centers, shape.offsets)
         results.append(_measured(sample, everything.middle, final, n_inside, epsilon))
     return FreeBallSearch(*min(results, key=lambda one: one[2]), results[0][2])
@@ -153,17 +153,25 @@ class _Balls:
         self.squares = lengths[:, np.newaxis] - 2 * products + (centers**2).sum(axis=1)
         self.values = _nearest(self.squares, offsets)
 
-    def aim(self, weights: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+    def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         distances = np.sqrt(np.maximum(self.squares, 1e-12))
         own = (self.offsets - distances).argmax(axis=1)[:, np.newaxis] == np.arange(len(self.offsets))
         pulls = np.where(own, weights[:, np.newaxis], 0.0)
         self.turn = -pulls.sum(axis=0)
         pulls /= distances
-        self.way = pulls.sum(axis=0)[:, np.newaxis] * self.centers - self.points.sum(pulls)
+        self.back = pulls.sum(axis=0)[:, np.newaxis] * self.centers
+        self.unit = float(np.median(distances))
+        return pulls
+
+    def aim(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        self.way = self.back - sums
         length = np.sqrt((self.way**2).sum() + (self.turn**2).sum())
-        scale = float(np.median(distances)) / (length if length > 0 else np.inf)
+        scale = self.unit / (length if length > 0 else np.inf)
         self.way, self.turn = self.way * scale, self.turn * scale
-        self.along = self.points.times(self.way.T).astype(np.float64) - (self.centers * self.way).sum(axis=1)
+        return self.way
+
+    def along(self, products: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
+        self.ahead = products - (self.centers * self.way).sum(axis=1)
         return lambda length: _nearest(self._squares_after(length), self.offsets + length * self.turn)
 
     def go(self, length: float) -> None:
@@ -173,7 +181,7 @@ class _Balls:
         self.values = _nearest(self.squares, self.offsets)
 
     def _squares_after(self, length: float) -> NDArray[np.float64]:
-        squares: NDArray[np.float64] = self.squares - 2 * length * self.along + length**2 * (self.way**2).sum(axis=1)
+        squares: NDArray[np.float64] = self.squares - 2 * length * self.ahead + length**2 * (self.way**2).sum(axis=1)
         return squares
 
 
@@ -242,7 +250,7 @@ class _Growth:
         distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
         return distances
 
-    def first(self, candidates: list[Balls], n_starts: int, done: Callable[[], Any]) -> Balls:
+    def first(self, candidates: list[Balls], n_starts: int, done: Callable[[int], Any]) -> Balls:
         """Return the best single ball after candidates that differ were moved."""
         chosen = distinct((-self._distances(*one.newest) for one in candidates), self.n_inside, n_starts)
         shapes = [self._shape(candidates[i]) for i in chosen]
@@ -252,7 +260,7 @@ class _Growth:
     def add(self, balls: Balls) -> Balls:
         """Return the union with one more ball, all of them moved."""
         shape = self._shape(self.ranked(balls)[0])
-        score = descend(shape, self.n_inside, self.strength, self.max_iter)
+        (score,) = descend([shape], self.n_inside, self.strength, self.max_iter)
         return Balls(score, shape.centers, shape.offsets)
 
     def _shape(self, balls: Balls) -> _Balls:
