@@ -11,13 +11,13 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.arrays import Sample, as_sample, check_width, parse_epsilons
-from numbaconc.certify import buffer_for, certify
+from numbaconc.certify import certify
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import LONG_NAMES, SPLITS, assemble, provenance
 from numbaconc.search.balls import BallSearch, check_delta, search_balls
-from numbaconc.search.best import search_best
+from numbaconc.search.best import choose, search_best
 from numbaconc.search.faces import FaceSearch, search_faces
 from numbaconc.search.halfspaces import HalfSpaceSearch, search_halfspaces
 from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
@@ -66,6 +66,7 @@ class Found:
     adversarial_risk: float
     seed: int | None = None  # None: the search is deterministic
     q_found: float | None = None  # None: q was not searched
+    buffer: float = 0.0  # asked for beyond α
     compared: str = ""  # what the best of several searches was chosen from
 
 
@@ -154,8 +155,9 @@ def find_regions(
     delta : float
         Balls: share of points covered beyond α, at least 0.
     buffer : float or "auto"
-        Faces, half spaces and free balls: added to α on the training points, so that the risk holds on
-        the test points too; "auto" is `buffer_for` at the sizes of both, fixed before a test point counts.
+        Faces, half spaces, free balls and best: added to α on the training points, so that the risk holds on
+        the test points too. "auto" adds `buffer_for` on training points that are held back, as in
+        `search_best`, so that the test points certify α.
     extend : bool
         Rectangles: as in `search_rectangles`.
     restarts : int
@@ -199,7 +201,8 @@ def find_regions(
     seed, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
     given = {"q": q, "delta": delta, "buffer": buffer, "extend": extend, "restarts": restarts, "checkpoint": checkpoint}
     _check_fits(search, given)
-    share = buffer_for(len(sample), len(samples["test"]), alpha) if buffer == "auto" else check_delta(buffer, "buffer")
+    if buffer != "auto":
+        buffer = check_delta(buffer, "buffer")
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
     settings: dict[str, Any] = {"norm": norm, "search": search}
@@ -222,7 +225,6 @@ def find_regions(
             found = list(_rectangles(coverings, epsilons, q, alpha, restarts))
             case |= {"T": n_sets} | ({} if q is None else {"q": q})
         else:
-            settings |= {"delta": delta} if search == "balls" else {"buffer": share}
             found = [
                 find_region(
                     search,
@@ -232,12 +234,15 @@ def find_regions(
                     norm,
                     n_sets,
                     delta=delta,
-                    buffer=share,
+                    buffer=buffer,
+                    n_test=len(samples["test"]),
                     checkpoint=path,
                     progress=progress,
                 )
                 for epsilon, path in zip(epsilons, _checkpoints(checkpoint, epsilons), strict=True)
             ]
+            settings |= {"delta": delta} if search == "balls" else {"buffer": found[0].buffer}
+            settings |= {"buffer_on": "training points held back"} if buffer == "auto" else {}
             case |= {"T": n_sets} if "T" in COORDINATES[search] else {}
             settings |= {"compared": "; ".join(one.compared for one in found)} if search == "best" else {}
         ds, regions = _lay_out(found, samples, case, alpha, progress)
@@ -295,17 +300,27 @@ def find_region(
     n_sets: int,
     *,
     delta: float = 0.0,
-    buffer: float = 0.0,
+    buffer: float | str = 0.0,
+    n_test: int | None = None,
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Found:
-    """Run one of the searches that draw nothing."""
+    """Run one of the searches that draw nothing; `n_test` is needed where the buffer is "auto"."""
     if search == "best":
-        chosen = search_best(sample, epsilon, alpha, norm, n_sets, buffer=buffer, progress=progress)
+        chosen = search_best(sample, epsilon, alpha, norm, n_sets, buffer=buffer, n_test=n_test, progress=progress)
         compared = f"epsilon {epsilon:g}: {chosen.search} of " + ", ".join(
             f"{one.search} {one.error or f'{one.risk:.4f} -> {one.adversarial_risk:.4f}'}" for one in chosen.table
         )
-        return Found(epsilon, chosen.region, chosen.risk, chosen.adversarial_risk, compared=compared)
+        return Found(
+            epsilon, chosen.region, chosen.risk, chosen.adversarial_risk, buffer=chosen.buffer, compared=compared
+        )
+    if isinstance(buffer, str):
+
+        def find(points: Sample, share: float) -> Region:
+            return find_region(search, points, epsilon, share, norm, n_sets, delta=delta, progress=progress).region
+
+        chosen = choose({search: find}, sample, epsilon, alpha, buffer=buffer, n_test=n_test, progress=progress)
+        return Found(epsilon, chosen.region, chosen.risk, chosen.adversarial_risk, buffer=chosen.buffer)
     best: BallSearch | FaceSearch | FreeBallSearch | HalfSpaceSearch | HyperplaneSearch
     if search == "faces":
         best = search_faces(sample, epsilon, alpha, n_sets, buffer=buffer, progress=progress)
@@ -317,7 +332,7 @@ def find_region(
         best = search_halfspaces(sample, epsilon, alpha, POWERS[norm], buffer=buffer, progress=progress)
     else:
         best = search_hyperplane(sample, epsilon, alpha)
-    return Found(epsilon, best.region, best.risk, best.adversarial_risk)
+    return Found(epsilon, best.region, best.risk, best.adversarial_risk, buffer=buffer)
 
 
 def best_found(found: list[Found], alpha: float) -> Found:

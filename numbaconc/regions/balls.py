@@ -91,6 +91,10 @@ class BallUnion(Region):
         fill_keys(centers, None, sample.X, None, distances)
         return distances, radii[:, np.newaxis]
 
+    def _moved(self, by: float) -> BallUnion:
+        kept = self.radii + by >= 0
+        return BallUnion(self.centers[kept], self.radii[kept] + by, self.center_indices[kept])
+
     def _variables(self) -> dict[str, Any]:
         return {
             "centers": (("T", "coordinate"), self.centers),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, check_count
 from numbaconc.files import replacing
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
+
+TIE = 1e-9  # gaps as near as this, relatively, are those of one place
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,10 @@ class Region(abc.ABC):
 
         They are compared before they are added, so that ties stay ties.
         """
+
+    @abc.abstractmethod
+    def _moved(self, by: float) -> Self:
+        """Return the region whose border lies farther out, or farther in if `by` < 0, on epsilon's scale."""
 
     @abc.abstractmethod
     def _variables(self) -> dict[str, Any]:
@@ -128,6 +134,37 @@ class Region(abc.ABC):
         if several:
             return Measurement(np.array(values), np.full(len(values), risk), np.array(adversarial), len(sample))
         return Measurement(values[0], risk, adversarial[0], len(sample))
+
+    def holding(self, X: ArrayLike | Sample, n_inside: int) -> Self:
+        """Return the region whose border is moved, by the same distance everywhere, until it holds that many points.
+
+        All such regions of one region are nested, so that the one that holds enough of points that had no
+        part in finding it is known to hold about as much of others: `buffer_for` says how much.
+
+        Parameters
+        ----------
+        X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+        n_inside : int
+            From 1 to n - 1. Where the border then is, between two points, is halfway; points that are
+            equally far from it come together, so that more may be inside.
+
+        Returns
+        -------
+        Region
+
+        Raises
+        ------
+        InputError
+            If the array or the number is not allowed.
+        """
+        sample = self._sample(X)
+        n = len(sample)
+        n_inside = check_count("n_inside", n_inside, 1, n - 1, f"there are {n} points")
+        gaps = np.sort(self.gap(sample))
+        last = float(gaps[n_inside - 1])
+        tie = TIE * max(1.0, abs(float(gaps[0])), abs(float(gaps[-1])))
+        farther = gaps[gaps > last + tie]
+        return self._moved((last + float(farther[0])) / 2 if len(farther) else last + tie)
 
     def save(self, path: str | Path) -> None:
         """Write the region to a netCDF file, as a whole or not at all.

@@ -76,6 +76,9 @@ class HalfSpace(Region):
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
         return (self.threshold(sample) - project(sample, self.w)) / self.dual_norm, 0.0
 
+    def _moved(self, by: float) -> HalfSpace:
+        return HalfSpace(self.w, self.b - by * self.dual_norm, self.p)
+
     def _variables(self) -> dict[str, Any]:
         return {"w": ("coordinate", self.w), "b": ((), self.b), "p": ((), self.p)}
 

@@ -90,6 +90,9 @@ class RectangleComplement(Region):
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
 
+    def _moved(self, by: float) -> RectangleComplement:
+        return RectangleComplement(self.lower + by, self.upper - by, self.epsilon)
+
     def _variables(self) -> dict[str, Any]:
         faces = ("T", "coordinate")
         return {"lower": (faces, self.lower), "upper": (faces, self.upper), "epsilon": ((), self.epsilon)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,21 +10,28 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError, check_choice, check_count, check_fraction
+from numbaconc.certify import buffer_for
+from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.progress import bar
 from numbaconc.search.balls import check_delta, search_balls
 from numbaconc.search.faces import search_faces
 from numbaconc.search.halfspaces import search_halfspaces
+from numbaconc.search.heldout import ask_more, hold_back
 from numbaconc.search.hyperplane import search_hyperplane
 from numbaconc.search.offdata import search_free_balls
 from numbaconc.search.rectangles import check_alpha, search_rectangles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from numpy.typing import ArrayLike
 
     from numbaconc.regions import Region
+
+    Search = Callable[[Sample, float], Region]  # of the points, and of the share of them that the region must hold
+
+MOVED = ("balls", "free_balls", "halfspaces", "hyperplane")  # whose borders lie anywhere, not on faces of a grid
+TRIES, STEP = 8, 1.06  # other regions are found again, for a share that grows by this factor
 
 
 class Candidate(NamedTuple):
@@ -53,13 +61,15 @@ class BestSearch:
     Attributes
     ----------
     region : Region
-        The chosen search's, found again on all training points.
+        The chosen search's: found again on all training points, unless the buffer was "auto".
     search : str
         Which search that is.
     risk, adversarial_risk : float
         On the training sample.
     table : tuple of Candidate
         All searches, in order.
+    buffer : float
+        What was asked for beyond α.
     """
 
     region: Region
@@ -67,6 +77,7 @@ class BestSearch:
     risk: float
     adversarial_risk: float
     table: tuple[Candidate, ...]
+    buffer: float
 
 
 def search_best(
@@ -76,7 +87,8 @@ def search_best(
     norm: str = "linf",
     n_sets: int = 10,
     *,
-    buffer: float = 0.0,
+    buffer: float | str = 0.0,
+    n_test: int | None = None,
     validation: float = 0.2,
     seed: int = 0,
     progress: bool = False,
@@ -99,8 +111,13 @@ def search_best(
         half spaces. l2: balls, one free ball, half spaces, hyperplane.
     n_sets : int
         T, where a search has it.
-    buffer : float
-        Added to α on the points that are searched, so that the risk holds on others.
+    buffer : float or "auto"
+        Added to α on the points that are searched, so that the risk holds on others. "auto" adds
+        `buffer_for` on the points held back: balls and half spaces grow until they hold so many of
+        them, other regions are found again for a larger share until they do. Such a region is kept as it
+        is, and `certify` will find L >= α on n_test points with probability at least 0.99.
+    n_test : int, optional
+        Points that the region will be certified on; only "auto" needs it.
     validation : float
         Share of the points held back, in (0, 1).
     seed : int
@@ -118,35 +135,83 @@ def search_best(
         If an argument is not allowed, or every search fails.
     """
     sample = as_sample(X, min_rows=4)
-    searches = _searches(parse_epsilon(epsilon), norm, n_sets, check_count("seed", seed, 0), progress=progress)
-    asked = check_alpha(alpha, len(sample)) + check_delta(buffer, "buffer")
-    if asked >= 1:
+    strength = parse_epsilon(epsilon)
+    searches = _searches(strength, norm, n_sets, check_count("seed", seed, 0), progress=progress)
+    return choose(
+        searches,
+        sample,
+        strength,
+        alpha,
+        buffer=buffer,
+        n_test=n_test,
+        validation=validation,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def choose(
+    searches: Mapping[str, Search],
+    sample: Sample,
+    epsilon: float,
+    alpha: float,
+    *,
+    buffer: float | str,
+    n_test: int | None = None,
+    validation: float = 0.2,
+    seed: int = 0,
+    progress: bool = False,
+) -> BestSearch:
+    """Do what `search_best` does, with these searches."""
+    alpha = check_alpha(alpha, len(sample))
+    rest, apart = hold_back(sample, validation, seed)
+    if automatic := buffer == "auto":
+        n_regions = sum(1 if name in MOVED else TRIES for name in searches)
+        buffer = buffer_for(len(apart), check_count("n_test", n_test), alpha, n_chains=n_regions)
+    share = alpha + (buffer := check_delta(buffer, "buffer"))
+    if share >= 1:
         msg = f"buffer is {buffer!r}; allowed: less than 1 - alpha = {1 - alpha:g}"
         raise InputError(msg)
-    held = round(len(sample) * check_fraction("validation", validation, one_allowed=False))
-    order = np.random.default_rng(seed).permutation(len(sample))
-    within = min(max(held, 1), len(sample) - 2)
-    apart, rest = sample.take(np.sort(order[:within])), sample.take(np.sort(order[within:]))
-    table = tuple(
-        _try(name, search, rest, asked, apart, parse_epsilon(epsilon))
-        for name, search in bar(searches.items(), what="searches", shown=progress)
-    )
+    needed = math.ceil((share if automatic else alpha) * len(apart) * (1 - 1e-12))
+
+    def find(name: str) -> Region:
+        if not automatic:
+            return searches[name](rest, share)
+        if name in MOVED:
+            return searches[name](rest, share).holding(apart, needed)
+        shares = [one for j in range(TRIES) if (one := share * STEP**j) < 1]
+        return ask_more(lambda one: searches[name](rest, one), shares, apart, needed)[0]
+
+    regions: dict[str, Region] = {}
+    table = []
+    for name in bar(searches, what="searches", shown=progress):
+        started = time.perf_counter()
+        try:
+            regions[name] = find(name)
+        except InputError as error:  # one that cannot do it leaves it to the others
+            table.append(Candidate(name, np.nan, np.nan, time.perf_counter() - started, str(error)))
+            continue
+        found = regions[name].measure(apart, epsilon)
+        seconds = time.perf_counter() - started
+        table.append(Candidate(name, float(found.risk), float(found.adversarial_risk), seconds))
     done = [one for one in table if not one.error]
     if not done:
-        msg = f"no search found a region at epsilon {epsilon} and alpha {alpha:g}: {table[0].search}: {table[0].error}"
+        msg = (
+            f"no search found a region at epsilon {epsilon:g} and alpha {alpha:g}: {table[0].search}: {table[0].error}"
+        )
         raise InputError(msg)
-    enough = [one for one in done if one.risk >= alpha]
+    enough = [one for one in done if round(one.risk * len(apart)) >= needed]
     chosen = min(enough, key=lambda one: one.adversarial_risk) if enough else max(done, key=lambda one: one.risk)
-    region = searches[chosen.search](sample, asked)
-    on_train = region.measure(sample, parse_epsilon(epsilon))
-    return BestSearch(region, chosen.search, float(on_train.risk), float(on_train.adversarial_risk), table)
+    region = regions[chosen.search] if automatic else searches[chosen.search](sample, share)
+    on_train = region.measure(sample, epsilon)
+    return BestSearch(
+        region, chosen.search, float(on_train.risk), float(on_train.adversarial_risk), tuple(table), buffer
+    )
 
 
-def _searches(
-    epsilon: float, norm: str, n_sets: int, seed: int, *, progress: bool
-) -> dict[str, Callable[[Sample, float], Region]]:
-    """Every search of a norm, as a function of the points and of the share that a region must hold."""
-    by_norm: dict[str, dict[str, Callable[[Sample, float], Region]]] = {
+def _searches(epsilon: float, norm: str, n_sets: int, seed: int, *, progress: bool) -> dict[str, Search]:
+    """Every search of a norm."""
+    by_norm: dict[str, dict[str, Search]] = {
         "linf": {
             "rectangles": lambda sample, share: (
                 search_rectangles(
@@ -166,19 +231,3 @@ def _searches(
         },
     }
     return by_norm[check_choice("norm", norm, tuple(by_norm))]
-
-
-def _try(
-    name: str,
-    search: Callable[[Sample, float], Region],
-    points: Sample,
-    share: float,
-    apart: Sample,
-    epsilon: float,
-) -> Candidate:
-    started = time.perf_counter()
-    try:
-        found = search(points, share).measure(apart, epsilon)
-    except InputError as error:  # one that cannot do it leaves it to the others
-        return Candidate(name, np.nan, np.nan, time.perf_counter() - started, str(error))
-    return Candidate(name, float(found.risk), float(found.adversarial_risk), time.perf_counter() - started)

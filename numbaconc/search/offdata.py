@@ -167,8 +167,9 @@ class _Balls:
         self.way = self.back - sums
         length = np.sqrt((self.way**2).sum() + (self.turn**2).sum())
         scale = self.unit / (length if length > 0 else np.inf)
-        self.way, self.turn = self.way * scale, self.turn * scale
-        return self.way
+        way: NDArray[np.float64] = self.way * scale
+        self.way, self.turn = way, self.turn * scale
+        return way
 
     def along(self, products: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
         self.ahead = products - (self.centers * self.way).sum(axis=1)
