@@ -13,7 +13,7 @@ X = blobs(400, 4, 1)
 NAMES = {"linf": ["rectangles", "faces", "halfspaces"], "l2": ["balls", "free_balls", "halfspaces", "hyperplane"]}
 
 
-def split(seed, validation=0.2):
+def split(seed, validation=0.3):
     order = np.random.default_rng(seed).permutation(len(X))
     held = round(len(X) * validation)
     return X[np.sort(order[held:])], X[np.sort(order[:held])]

@@ -11,12 +11,11 @@ import numpy as np
 
 from numbaconc.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.certify import buffer_for
-from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.progress import bar
 from numbaconc.search.balls import check_delta, search_balls
 from numbaconc.search.faces import search_faces
 from numbaconc.search.halfspaces import search_halfspaces
-from numbaconc.search.heldout import ask_more, hold_back
 from numbaconc.search.hyperplane import search_hyperplane
 from numbaconc.search.offdata import search_free_balls
 from numbaconc.search.rectangles import check_alpha, search_rectangles
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
 
     Search = Callable[[Sample, float], Region]  # of the points, and of the share of them that the region must hold
 
-MOVED = ("balls", "free_balls", "halfspaces", "hyperplane")  # whose borders lie anywhere, not on faces of a grid
-TRIES, STEP = 8, 1.06  # other regions are found again, for a share that grows by this factor
+ROUND = ("balls", "free_balls", "halfspaces", "hyperplane")  # regions of one border, that can be moved far
+FACTORS = (1.0, 1.2, 1.4)  # of the share that others are found for: unions of rare faces are rarer on other points
 
 
 class Candidate(NamedTuple):
@@ -89,7 +88,7 @@ def search_best(
     *,
     buffer: float | str = 0.0,
     n_test: int | None = None,
-    validation: float = 0.2,
+    validation: float = 0.3,
     seed: int = 0,
     progress: bool = False,
 ) -> BestSearch:
@@ -113,9 +112,9 @@ def search_best(
         T, where a search has it.
     buffer : float or "auto"
         Added to α on the points that are searched, so that the risk holds on others. "auto" adds
-        `buffer_for` on the points held back: balls and half spaces grow until they hold so many of
-        them, other regions are found again for a larger share until they do. Such a region is kept as it
-        is, and `certify` will find L >= α on n_test points with probability at least 0.99.
+        `buffer_for` on the points held back: borders are moved until a region holds so many of them. Such
+        a region is kept as it is, and `certify` finds L >= α on n_test points with probability at least
+        0.99.
     n_test : int, optional
         Points that the region will be certified on; only "auto" needs it.
     validation : float
@@ -158,16 +157,19 @@ def choose(
     *,
     buffer: float | str,
     n_test: int | None = None,
-    validation: float = 0.2,
+    validation: float = 0.3,
     seed: int = 0,
     progress: bool = False,
 ) -> BestSearch:
     """Do what `search_best` does, with these searches."""
     alpha = check_alpha(alpha, len(sample))
-    rest, apart = hold_back(sample, validation, seed)
+    held = round(len(sample) * check_fraction("validation", validation, one_allowed=False))
+    held = min(max(held, 1), len(sample) - 2)
+    order = np.random.default_rng(seed).permutation(len(sample))
+    rest, apart = sample.take(np.sort(order[held:])), sample.take(np.sort(order[:held]))
     if automatic := buffer == "auto":
-        n_regions = sum(1 if name in MOVED else TRIES for name in searches)
-        buffer = buffer_for(len(apart), check_count("n_test", n_test), alpha, n_chains=n_regions)
+        n_chains = sum(len(_factors(name)) for name in searches)
+        buffer = buffer_for(len(apart), check_count("n_test", n_test), alpha, n_chains=n_chains)
     share = alpha + (buffer := check_delta(buffer, "buffer"))
     if share >= 1:
         msg = f"buffer is {buffer!r}; allowed: less than 1 - alpha = {1 - alpha:g}"
@@ -177,10 +179,9 @@ def choose(
     def find(name: str) -> Region:
         if not automatic:
             return searches[name](rest, share)
-        if name in MOVED:
-            return searches[name](rest, share).holding(apart, needed)
-        shares = [one for j in range(TRIES) if (one := share * STEP**j) < 1]
-        return ask_more(lambda one: searches[name](rest, one), shares, apart, needed)[0]
+        factors = [factor for factor in _factors(name) if factor * share < 1]
+        found = [searches[name](rest, factor * share).holding(apart, needed) for factor in factors]
+        return min(found, key=lambda region: float(region.measure(apart, epsilon).adversarial_risk))
 
     regions: dict[str, Region] = {}
     table = []
@@ -207,6 +208,10 @@ def choose(
     return BestSearch(
         region, chosen.search, float(on_train.risk), float(on_train.adversarial_risk), tuple(table), buffer
     )
+
+
+def _factors(name: str) -> tuple[float, ...]:
+    return FACTORS[:1] if name in ROUND else FACTORS
 
 
 def _searches(epsilon: float, norm: str, n_sets: int, seed: int, *, progress: bool) -> dict[str, Search]:
