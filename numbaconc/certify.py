@@ -105,6 +105,7 @@ def certify(
     n_compared: int = 1,
     *,
     n_train: int | None = None,
+    n_sets: int | None = None,
 ) -> Certificate:
     """Certify a region on points that had no part in finding or choosing it.
 
@@ -122,6 +123,8 @@ def certify(
         How many regions were measured on these test points before one was chosen.
     n_train : int, optional
         Training points, for the paper's uniform bound; as many as there are test points if not given.
+    n_sets : int, optional
+        T, the most boxes or balls that the search was allowed, for the same; as many as the region has if not given.
 
     Returns
     -------
@@ -137,7 +140,7 @@ def certify(
     n = on_test.n_points
     counts = round(float(on_test.risk) * n), round(float(on_test.adversarial_risk) * n)
     return certify_counts(
-        *counts, n, epsilon, confidence, n_compared, vc_dimension=vc_dimension(region), n_train=n_train
+        *counts, n, epsilon, confidence, n_compared, vc_dimension=vc_dimension(region, n_sets), n_train=n_train
     )
 
 
@@ -345,18 +348,33 @@ def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
     return dimension if n_sets == 1 else math.floor(2 * dimension * n_sets * math.log2(3 * n_sets))
 
 
-def vc_dimension(region: Region) -> int | None:
-    """Bound the VC dimension of a region's family with as many sets as the region has; None for other families.
+def vc_dimension(region: Region, n_sets: int | None = None) -> int | None:
+    """Bound the VC dimension of a region's family; None for other families.
 
-    Boxes in d dimensions have 2 d; balls and half spaces d + 1. A search that was allowed more sets than
-    it used chose from a larger collection: `union_vc_dimension` gives that.
+    Boxes in d dimensions have 2 d; balls and half spaces d + 1.
+
+    Parameters
+    ----------
+    region : Region
+    n_sets : int, optional
+        T, the most sets that the search was allowed: if it used fewer, it still chose among unions of as
+        many. As many as the region has if not given.
+
+    Raises
+    ------
+    InputError
+        If the region has more sets than that.
     """
     d = region.n_features
+    if isinstance(region, HalfSpace):
+        return d + 1
     if isinstance(region, RectangleComplement):
-        return union_vc_dimension(2 * d, len(region.lower))
-    if isinstance(region, BallUnion):
-        return union_vc_dimension(d + 1, len(region.radii))
-    return d + 1 if isinstance(region, HalfSpace) else None
+        dimension, used = 2 * d, len(region.lower)
+    elif isinstance(region, BallUnion):
+        dimension, used = d + 1, len(region.radii)
+    else:
+        return None
+    return union_vc_dimension(dimension, used if n_sets is None else check_count("n_sets", n_sets, used))
 
 
 def _tail(confidence: float, n_compared: int) -> float:

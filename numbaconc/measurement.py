@@ -11,11 +11,11 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.arrays import Sample, as_sample, check_width, parse_epsilons
-from numbaconc.certify import certify
+from numbaconc.certify import union_vc_dimension
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
-from numbaconc.results import LONG_NAMES, SPLITS, assemble, provenance
+from numbaconc.results import LONG_NAMES, SPLITS, assemble, certify_kept, provenance
 from numbaconc.search.balls import BallSearch, check_delta, search_balls
 from numbaconc.search.best import choose, search_best
 from numbaconc.search.faces import FaceSearch, search_faces
@@ -245,7 +245,8 @@ def find_regions(
             settings |= {"buffer_on": "training points held back"} if buffer == "auto" else {}
             case |= {"T": n_sets} if "T" in COORDINATES[search] else {}
             settings |= {"compared": "; ".join(one.compared for one in found)} if search == "best" else {}
-        ds, regions = _lay_out(found, samples, case, alpha, progress)
+        dimension = collection_dimension(search, norm, sample.n_features, n_sets)
+        ds, regions = _lay_out(found, samples, case, alpha, dimension, progress)
     settings |= {
         "data_sha256": f"train {sample.sha256}, test {samples['test'].sha256}",
         "threads": n_threads,
@@ -335,6 +336,19 @@ def find_region(
     return Found(epsilon, best.region, best.risk, best.adversarial_risk, buffer=buffer)
 
 
+def collection_dimension(search: str, norm: str, n_features: int, n_sets: int) -> int:
+    """Bound the VC dimension of the collection that a search chooses from, whatever it finds there.
+
+    T is the number of sets that it may use. A union of fewer is among those of T, one set many times;
+    all faces are of one box.
+    """
+    boxes, balls = union_vc_dimension(2 * n_features, n_sets), union_vc_dimension(n_features + 1, n_sets)
+    if search == "best":  # in l2, half spaces cut finitely many points off just as large balls do
+        return balls if norm == "l2" else boxes + (n_features + 1) + 1  # V of two collections together: V + V' + 1
+    of = {"rectangles": boxes, "faces": 2 * n_features, "balls": balls, "free_balls": balls}
+    return of.get(search, n_features + 1)
+
+
 def best_found(found: list[Found], alpha: float) -> Found:
     """Least training adversarial risk among those with training risk >= alpha; if none, most risk."""
     enough = [one for one in found if one.risk >= alpha]
@@ -348,6 +362,7 @@ def _lay_out(
     samples: dict[str, Sample],
     case: dict[str, Any],
     alpha: float,
+    dimension: int,
     progress: bool,  # noqa: FBT001
 ) -> tuple[xr.Dataset, dict[float, Region]]:
     """Measure what was found on the test sample, and keep the best region for each epsilon."""
@@ -359,16 +374,11 @@ def _lay_out(
         rows.append(at | {"split": "test", "risk": on_test.risk, "adversarial_risk": on_test.adversarial_risk})
         if one.q_found is not None:
             rows.append(at | {"q_found": one.q_found})
+        rows.append({name: at[name] for name in at if name != "seed"} | {"vc_dimension": dimension})
+    rows += [{"dataset": case["dataset"], "split": split, "n_points": len(samples[split])} for split in SPLITS]
+    ds = certify_kept(assemble(rows).assign_coords(alpha=alpha))
     epsilons = sorted({one.epsilon for one in found})
     kept = {epsilon: best_found([one for one in found if one.epsilon == epsilon], alpha) for epsilon in epsilons}
-    rows += [
-        case | {"epsilon": epsilon, "kept_seed": one.seed} for epsilon, one in kept.items() if one.seed is not None
-    ]
-    for epsilon, one in kept.items():
-        proven = certify(one.region, samples["test"], epsilon, n_train=len(samples["train"]))
-        rows.append(case | {"epsilon": epsilon, "measure_at_least": proven.L, "expansion_at_most": proven.U})
-    rows += [{"dataset": case["dataset"], "split": split, "n_points": len(samples[split])} for split in SPLITS]
-    ds = assemble(rows).assign_coords(alpha=alpha)
     strengths = np.union1d(np.linspace(0, epsilons[-1], N_STRENGTHS + 1)[1:], epsilons)
     curves = np.array(
         [[one.region.measure(samples[split], strengths).adversarial_risk for split in SPLITS] for one in kept.values()]

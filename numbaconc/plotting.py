@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from numbaconc.certify import upper_bound
+from numbaconc.certify import lower_bound, upper_bound
 from numbaconc.files import replacing
-from numbaconc.results import mean_and_std
-from numbaconc.words import NORM_SIGNS, cases, kept, select_case
+from numbaconc.results import TAIL, mean_and_std
+from numbaconc.words import NORM_SIGNS, cases, certificate, kept, select_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-CERTIFIED = 0.025  # the upper bound of a certificate at 95% is wrong with at most this probability
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": "C0", "adversarial_risk": "C3"}
@@ -37,7 +36,8 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
 
     A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search
     aimed at; it starts at the region's risk. The marker at its end is the mean over the restarts, its
-    bar one standard deviation.
+    bar one standard deviation. The band around the curve of the test points is the certificate: its lower
+    edge starts at L, its upper edge ends at U.
 
     Parameters
     ----------
@@ -82,9 +82,10 @@ def _plot_case(axes: Any, here: xr.Dataset, epsilon: float, color: str) -> None:
         axes.plot(strengths, [float(at_split["risk"]), *curve.values], style, color=color, linewidth=1.5, label=label)
         if split == "test" and "n_points" in at_split:
             n = int(at_split["n_points"])
-            values = [float(at_split["risk"]), *curve.values]
-            most = [upper_bound(round(value * n), n, CERTIFIED) for value in values]
-            axes.fill_between(strengths, values, most, color=color, alpha=0.15, linewidth=0, label="certified up to")
+            counts = [round(value * n) for value in (float(at_split["risk"]), *curve.values)]
+            least, most = ([bound(count, n, TAIL) for count in counts] for bound in (lower_bound, upper_bound))
+            proven = certificate(here, epsilon).sentence
+            axes.fill_between(strengths, least, most, color=color, alpha=0.15, linewidth=0, label=proven)
         filled = color if split == "test" else "white"
         axes.errorbar(
             epsilon,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
+from numbaconc.certify import lower_bound, upper_bound
 from numbaconc.errors import InputError
 from numbaconc.files import replacing
 
@@ -40,10 +41,13 @@ LONG_NAMES = {
     "error": "why a case has no values",
     "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
     "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(L, epsilon) <= U",
+    "vc_dimension": "at most the VC dimension of the collection that the search chose from",
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }
 BESIDE = ("data_sha256",)  # text, which `ds.mean("seed")` and the like could not reduce: coordinates
+KEPT = ("kept_seed", "measure_at_least", "expansion_at_most")  # what `certify_kept` adds
+TAIL = (1 - 0.95) / 2  # how often either bound of a certificate at 95% may be wrong
 SCHEMA = "numbaconc results, version 1"
 VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
 
@@ -188,6 +192,8 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         If a variable's dimensions, or values in the same place, differ.
     """
     plain = [part.reset_coords([name for name in part.coords if name not in {*part.dims, "alpha"}]) for part in parts]
+    chosen = any(name in part for part in parts for name in KEPT)
+    plain = [part.drop_vars(list(KEPT), errors="ignore") for part in plain]  # of all seeds together, below
     alike = [_with_alpha(part, dimension=False) for part in plain]
     if any("alpha" in part.dims for part in parts) or not _equal_where_both(alike, "alpha"):
         alike = [_with_alpha(part, dimension=True) for part in plain]
@@ -220,7 +226,7 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     joined.attrs["created"] = parts[-1].attrs["created"]
     if differing:
         joined.attrs["differing"] = ", ".join(dict.fromkeys(differing))
-    return joined
+    return certify_kept(joined) if chosen else joined
 
 
 def _with_alpha(part: xr.Dataset, *, dimension: bool) -> xr.Dataset:
@@ -266,6 +272,35 @@ def _check_dimensions(parts: Sequence[xr.Dataset]) -> None:
                     f"{', '.join(sorted(map(str, seen[name])))} there; allowed: results on the same dimensions"
                 )
                 raise InputError(msg)
+
+
+def kept_seeds(ds: xr.Dataset) -> xr.DataArray:
+    """Return for each case the seed whose region is kept; missing where nothing was measured.
+
+    That of least training adversarial risk among those with training risk >= alpha; if none, of most risk.
+    """
+    train = ds.sel(split="train", drop=True)
+    enough = train["risk"] >= ds["alpha"]
+    order = train["adversarial_risk"].where(enough, np.inf).where(enough.any("seed"), -train["risk"])
+    best = order.where(train["risk"].notnull(), np.inf).argmin("seed")
+    return ds["seed"].isel(seed=best).drop_vars("seed").where(train["risk"].notnull().any("seed"))
+
+
+def certify_kept(ds: xr.Dataset) -> xr.Dataset:
+    """Return results with what the test points prove about the region that is kept of each case."""
+    ds = ds.copy()
+    test = ds.sel(split="test", drop=True)
+    if "seed" in ds["risk"].dims:
+        ds["kept_seed"] = kept_seeds(ds)
+        test = test.sel(seed=ds["kept_seed"].fillna(ds["seed"][0]).astype(int))
+    bounds = {"measure_at_least": (lower_bound, "risk"), "expansion_at_most": (upper_bound, "adversarial_risk")}
+    for name, (bound, counted) in bounds.items():
+        counts = (test[counted] * test["n_points"]).round()
+        proven = xr.apply_ufunc(bound, counts.fillna(0), test["n_points"], TAIL, vectorize=True)
+        ds[name] = proven.where(counts.notnull()).reset_coords(drop=True)
+    for name in set(KEPT) & set(ds):
+        ds[name].attrs["long_name"] = LONG_NAMES[name]
+    return ds
 
 
 def mean_and_std(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbaconc.certify import Certificate, certify_counts
-from numbaconc.results import mean_and_std
+from numbaconc.results import kept_seeds, mean_and_std
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,8 @@ def describe(ds: xr.Dataset) -> str:
         lines.append(f"{n_failed} of the cases failed: {failures(ds)[0]}")
     if len(found) > MANY:
         return "\n".join([*lines, "", *_listing(ds, found)])
-    sentences = []
+    sentences: list[str] = []
+    uniform: list[str] = []
     for case in found:
         here = select_case(ds, case)
         several = here.sizes.get("seed", 1) > 1
@@ -68,7 +69,11 @@ def describe(ds: xr.Dataset) -> str:
         lines += ["", _case_head(here, case, norm, alpha), f"  {'':18}{'train':>18}{'test':>18}", *rows]
         sentences.append(bound_sentence(here, case["epsilon"], alpha, norm))
         if "n_points" in here:
-            sentences.append(f"Certified: {certificate(here, case['epsilon']).sentence_at(alpha)}.")
+            proven = certificate(here, case["epsilon"])
+            sentences.append(f"Certified: {proven.sentence_at(alpha)}.")
+            if proven.uniform is not None:
+                uniform.append(f"Beside it, {proven.uniform_sentence}.")
+    sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
     if "compared" in ds.attrs:
         sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {ds.attrs['compared']}.")
     return "\n".join([*lines, "", *sentences])
@@ -119,12 +124,7 @@ def kept(here: xr.Dataset) -> xr.Dataset:
     """Return the restart whose region is kept, of one case: chosen on train, as `measurement.best_found` does."""
     if "seed" not in here.dims:
         return here
-    if "kept_seed" in here:
-        return here.sel(seed=int(here["kept_seed"]))
-    train = here.sel(split="train")
-    enough = train["risk"] >= float(here["alpha"])
-    order = train["adversarial_risk"].where(enough) if enough.any() else -train["risk"]
-    return here.isel(seed=int(order.argmin("seed")))
+    return here.sel(seed=int(here["kept_seed"] if "kept_seed" in here else kept_seeds(here)))
 
 
 def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) -> str:
@@ -148,7 +148,10 @@ def certificate(here: xr.Dataset, epsilon: float) -> Certificate:
     test = kept(here).sel(split="test")
     n = int(test["n_points"])
     n_in, n_expanded = (round(float(test[name]) * n) for name in ("risk", "adversarial_risk"))
-    return certify_counts(n_in, n_expanded, n, epsilon)
+    known = "vc_dimension" in here and bool(here["vc_dimension"].notnull())
+    dimension = int(here["vc_dimension"]) if known else None
+    n_train = int(here["n_points"].sel(split="train"))
+    return certify_counts(n_in, n_expanded, n, epsilon, vc_dimension=dimension, n_train=n_train)
 
 
 def _below(risk: float, alpha: float) -> str:
@@ -174,6 +177,10 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
             chosen = kept(here).sel(split="test")
             entry["kept_seed"] = int(here["kept_seed"])
             entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
+        if "n_points" in here:
+            proven = certificate(here, case["epsilon"])
+            entry["certificate"] = {"confidence": proven.confidence, "L": proven.L, "U": proven.U}
+            entry["certificate"]["uniform_deviation"] = proven.uniform  # None in files that do not say it
         entries.append(entry)
     plain = {name: value.item() if hasattr(value, "item") else value for name, value in ds.attrs.items()}
     return {"cases": entries, "attributes": plain}

@@ -227,6 +227,16 @@ def test_dimensions():
     assert [union_vc_dimension(5, t) for t in (1, 2)] == [5, math.floor(20 * math.log2(6))]
 
 
+def test_a_search_that_was_allowed_more_sets_chose_from_more():
+    ball, box = nc.BallUnion(np.zeros((1, 3)), [1.0]), nc.RectangleComplement(np.zeros((1, 3)), np.ones((1, 3)), 0.1)
+    assert vc_dimension(ball, 5) == union_vc_dimension(4, 5)
+    assert vc_dimension(box, 1) == 6
+    assert vc_dimension(nc.HalfSpace([1.0, 2.0], 0.1), 7) == 3
+    found = certify(box, np.zeros((5, 3), np.uint8), 0.1, n_train=40, n_sets=2)
+    assert found.uniform == uniform_deviation(40, union_vc_dimension(6, 2))
+    refused(lambda: vc_dimension(nc.BallUnion(np.zeros((2, 3)), [1.0, 1.0]), 1), "n_sets is 1", "at least 2")
+
+
 def test_a_family_of_unknown_dimension(monkeypatch):
     monkeypatch.setattr(Region, "families", dict(Region.families))
 

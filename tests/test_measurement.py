@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,9 @@ import xarray as xr
 from conftest import blobs, needs_jit
 
 import numbaconc as nc
+from numbaconc.certify import certify_counts, union_vc_dimension
 from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.measurement import SEARCHES, collection_dimension
 
 SETTINGS = {"epsilon": ["8/255", 0.1], "alpha": 0.05, "n_sets": 3, "n_neighbors": 5}
 
@@ -28,6 +31,7 @@ def points(n, seed):
     return X.astype(np.uint8)
 
 
+CERTIFIED = ("measure_at_least", "expansion_at_most", "vc_dimension")
 TRAIN, TEST = points(120, 1), points(80, 2)
 
 
@@ -95,7 +99,18 @@ def test_q_found_exactly_where_q_is_searched(searched, fixed):
 
 
 def test_every_quantity_has_a_long_name(searched):
-    for name in ("risk", "adversarial_risk", "q_found", "kept_seed", "epsilon", "T", "seed", "split", "alpha"):
+    for name in (
+        "risk",
+        "adversarial_risk",
+        "q_found",
+        "kept_seed",
+        "epsilon",
+        "T",
+        "seed",
+        "split",
+        "alpha",
+        *CERTIFIED,
+    ):
         assert searched[name].attrs["long_name"]
 
 
@@ -392,8 +407,39 @@ def test_searches_beyond_the_paper(norm, search, buffer, tmp_path):
 
     grid = {"dataset": "mine", "T": 3} if "T" in found.dataset.dims else {"dataset": "mine"}
     swept = nc.run_sweep(settings | grid, tmp_path / "s.nc", data={"mine": (train, test)})
-    for name in ("risk", "adversarial_risk"):
+    for name in ("risk", "adversarial_risk", "measure_at_least", "expansion_at_most", "vc_dimension"):
         assert (swept[name].values == found.dataset[name].values).all()
+
+
+def test_dimensions_of_what_is_searched():
+    """Of the collection that a search may choose from, not of what it found there."""
+    boxes, balls = math.floor(2 * 10 * 3 * math.log2(9)), math.floor(2 * 6 * 3 * math.log2(9))  # d = 5, T = 3
+    by_norm = {
+        "linf": {"rectangles": boxes, "faces": 10, "halfspaces": 6, "best": boxes + 6 + 1},
+        "l2": {"balls": balls, "free_balls": balls, "halfspaces": 6, "hyperplane": 6, "best": balls},
+    }
+    assert {norm: tuple(of) for norm, of in by_norm.items()} == SEARCHES
+    for norm, of in by_norm.items():
+        assert {search: collection_dimension(search, norm, 5, 3) for search in of} == of
+    assert collection_dimension("rectangles", "linf", 5, 1) == collection_dimension("faces", "linf", 5, 9) == 10
+    assert collection_dimension("balls", "l2", 5, 1) == 6
+
+
+def test_fewer_balls_than_allowed():
+    found = nc.find_regions(TRAIN, TEST, "l2", epsilon=0.1, alpha=0.02, n_sets=30)
+    (region,) = found.regions.values()
+    assert len(region.radii) < 30
+    assert found.dataset["vc_dimension"].item() == union_vc_dimension(6, 30)
+
+
+def test_certificates_are_of_the_kept_restart(searched):
+    for epsilon in (8 / 255, 0.1):
+        here = searched.sel(dataset="mine", epsilon=epsilon, T=3)
+        kept = here.sel(seed=int(here["kept_seed"]), split="test")
+        proven = certify_counts(round(float(kept["risk"]) * 80), round(float(kept["adversarial_risk"]) * 80), 80, 0.1)
+        assert (here["measure_at_least"].item(), here["expansion_at_most"].item()) == (proven.L, proven.U)
+        assert here["vc_dimension"].item() == union_vc_dimension(10, 3)
+    assert searched["measure_at_least"].dims == searched["vc_dimension"].dims == ("dataset", "epsilon", "T")
 
 
 def test_the_automatic_buffer_is_fixed_before_a_test_point_counts():

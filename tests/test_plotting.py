@@ -14,6 +14,7 @@ import numbaconc as nc
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import using_threads
 from numbaconc.plotting import plot_measurement
+from numbaconc.words import certificate, select_case
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +73,33 @@ def test_curves_are_the_datasets(ds, drawn, tmp_path):
             assert (strengths[0], risks[0]) == (0, kept["risk"])
             assert (strengths[-1], risks[-1]) == (epsilon, kept["adversarial_risk"])
             np.testing.assert_array_equal(risks[1:], kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)))
+
+
+def test_the_band_is_the_certificate(ds, monkeypatch, tmp_path):
+    """From L, at no strength, to U, at epsilon; and it says so."""
+    bands = {}
+    fill = matplotlib.axes.Axes.fill_between
+
+    def recording(axes, x, low, high, **keywords):
+        bands[keywords["label"]] = x, low, high
+        return fill(axes, x, low, high, **keywords)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", recording)
+    plot_measurement(ds, tmp_path / "plot.png")
+    assert len(bands) == 2
+    for (label, (strengths, low, high)), epsilon in zip(bands.items(), (0.05, 0.1), strict=True):
+        here = ds.sel(epsilon=epsilon).squeeze()
+        assert (strengths[0], low[0]) == (0, here["measure_at_least"])
+        assert (strengths[-1], high[-1]) == (epsilon, here["expansion_at_most"])
+        assert (
+            label
+            == certificate(select_case(ds, {"dataset": "my points", "epsilon": epsilon, "T": 2}), epsilon).sentence
+        )
+        kept = here.sel(seed=int(here["kept_seed"]), split="test")
+        values = [float(kept["risk"]), *kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)).values]
+        assert all(a <= b <= c for a, b, c in zip(low, values, high, strict=True))
+    plot_measurement(ds.drop_vars("n_points"), tmp_path / "plot.png")  # no counts, no band
+    assert len(bands) == 2
 
 
 def test_a_result_from_a_file_plots_the_same(ds, tmp_path):

@@ -911,9 +911,32 @@ def test_whole_results_are_reduced(tmp_path):
     assert ds.adversarial_risk.min("q").notnull().any()
     joined = nc.open_results([tmp_path / "s.nc", tmp_path / "s.nc"])
     assert joined.drop_attrs().equals(ds.drop_attrs())
-    assert set(joined.data_vars) == set(ds.data_vars) == {"risk", "adversarial_risk", "n_points", "error"}
+    measured = {"risk", "adversarial_risk", "n_points", "error", "vc_dimension"}
+    assert (
+        set(joined.data_vars) == set(ds.data_vars) == measured | {"kept_seed", "measure_at_least", "expansion_at_most"}
+    )
     split = ds.sel(dataset="one", split="test").mean("seed")
     assert split.adversarial_risk.dims == ("epsilon", "T", "q")
+
+
+def test_certificates_of_a_sweep(tmp_path):
+    """Those of `measure`; of all seeds together where files of several are joined; none where a case failed."""
+    grid = SMALL | {"T": [2, 60], "seed": range(4)}
+    whole = sweep(grid, tmp_path / "s.nc")
+    parts = [sweep(grid | {"seed": seeds}, tmp_path / f"{seeds[0]}.nc") for seeds in ((0, 1), (2, 3))]
+    joined = nc.open_results([tmp_path / "0.nc", tmp_path / "2.nc"])
+    xr.testing.assert_equal(joined, whole)
+    assert (parts[0]["kept_seed"] != whole["kept_seed"]).any(), "the data no longer make the point"
+    one = nc.measure(*ONE, **SETTINGS, epsilon=grid["epsilon"], n_sets=2, q=0.7, restarts=4, name="one")
+    kept = ["kept_seed", "measure_at_least", "expansion_at_most", "vc_dimension"]
+    here = whole[kept].sel(dataset=["one"], T=[2], q=[0.7], epsilon=one["epsilon"])
+    xr.testing.assert_equal(here.reset_coords(drop=True), one[kept].reset_coords(drop=True))
+    assert whole[kept].sel(T=60).isnull().all().to_array().all()
+    old = joined.drop_vars(kept)
+    nc.save_results(old.assign_attrs(created="then"), tmp_path / "old.nc")
+    opened = nc.open_results([tmp_path / "old.nc", tmp_path / "s.nc"])
+    xr.testing.assert_equal(opened[kept], whole[kept])
+    assert "Certified" in describe(old.sel(T=[2], q=[0.7]))
 
 
 def test_files_from_before_a_setting_was_there(tmp_path):

@@ -8,11 +8,14 @@ import re
 import numpy as np
 import pytest
 
+from numbaconc.certify import certify_counts, uniform_deviation
 from numbaconc.results import assemble, join_results, provenance
 from numbaconc.words import as_json, cases, describe, failures, provenance_lines
 
 
-def result(risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=None, kept=None, n=10000):
+def result(
+    risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=None, kept=None, n=10000, dimension=None
+):
     """A result by hand: risks are ((risk, adversarial risk) on train, the same on test) for each seed."""
     rows = []
     at = {"dataset": name, "epsilon": epsilon, "T": n_sets}
@@ -21,7 +24,7 @@ def result(risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=N
             rows.append(at | {"seed": seed, "split": split, "risk": risk, "adversarial_risk": adversarial})
         rows.append(at | {"seed": seed, "q_found": 0.6 if q_found is None else q_found[seed]})
     least = int(np.argmin([train[1] for train, _ in risks])) if kept is None else kept
-    rows.append(at | {"kept_seed": least})
+    rows.append(at | {"kept_seed": least} | ({} if dimension is None else {"vc_dimension": dimension}))
     rows += [{"dataset": name, "split": "train", "n_points": 60000}, {"dataset": name, "split": "test", "n_points": n}]
     return assemble(rows).assign_coords(alpha=alpha).assign_attrs(norm="linf", seconds=1.5, created="now")
 
@@ -115,6 +118,45 @@ def test_json_is_plain_and_whole():
     assert case["kept_seed"] == 0
     assert case["bound"] == {"h_at": 0.06, "at_most": 0.2}
     assert data["attributes"]["norm"] == "linf"
+
+
+def test_the_certificate_and_beside_it_the_uniform_bound():
+    """The issue's example; the paper's bound is not left out where it says nothing."""
+    risks = [((0.012, 0.013), (0.0125, 0.0135))]
+    lines = describe(result(risks, alpha=0.01, dimension=1568)).splitlines()
+    assert lines[-2] == "Certified: with 95% confidence h(μ, 0.01, 0.3) ≤ 0.0160."
+    assert lines[-1] == (
+        "Beside it, the paper's uniform bound (Theorem 3.3) at 60,000 points and VC dimension 1,568 "
+        "allows a deviation of 6.07 ≥ 1: it says nothing."
+    )
+    assert "uniform bound" not in describe(result(risks))  # a file of before it was kept
+
+
+def test_the_uniform_bound_is_said_once():
+    """However many cases it is the same for; once for each if it is not; never in a listing."""
+
+    def cases_of(dimensions):
+        parts = enumerate(dimensions, 1)
+        return describe(
+            join_results([result([((0.1, 0.2), (0.1, 0.2))], epsilon=i / 50, dimension=v) for i, v in parts])
+        )
+
+    assert cases_of([4] * 12).count("uniform bound") == 1
+    assert cases_of([4] * 12).count("Certified") == 12
+    assert [f"VC dimension {v} " in cases_of([4, 9, 4]) for v in (4, 9)] == [True, True]
+    assert cases_of([4, 9, 4]).count("uniform bound") == 2
+    assert "uniform bound" not in cases_of([4] * 13)
+    assert cases_of([4, None]).count("uniform bound") == 1
+
+
+def test_the_certificate_in_json():
+    risks = [((0.012, 0.013), (0.0125, 0.0135))]
+    said = [as_json(result(risks, dimension=v))["cases"][0]["certificate"] for v in (1568, None)]
+    proven = certify_counts(125, 135, 10_000, 0.3)
+    for one in said:
+        assert (one["confidence"], one["L"], one["U"]) == (0.95, proven.L, proven.U)
+    assert said[0]["uniform_deviation"] == uniform_deviation(60_000, 1568)
+    assert said[1]["uniform_deviation"] is None
 
 
 def joined():

@@ -8,7 +8,7 @@ import numpy as np
 
 from numbaconc.errors import InputError
 from numbaconc.measurement import COORDINATES
-from numbaconc.results import BESIDE, LONG_NAMES, SPLITS, assemble
+from numbaconc.results import BESIDE, LONG_NAMES, SPLITS, assemble, certify_kept
 from numbaconc.sweep.grid import SETTINGS, Case
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ def lay_out(outcomes: Mapping[Case, Outcome], identity: Identity) -> xr.Dataset:
             values = outcome.get(name, dict.fromkeys(SPLITS, np.nan))
             rows += [at | {"split": split, name: values[split]} for split in SPLITS]
         rows += [at | {name: outcome[name]} for name in ("q_found", "error") if name in outcome]
+        if "vc_dimension" in outcome:
+            rows.append({name: at[name] for name in at if name != "seed"} | {"vc_dimension": outcome["vc_dimension"]})
     for dataset, facts in identity["data"].items():
         if dataset in alphas:
             rows += [{"dataset": dataset, "split": split} | facts[split] for split in SPLITS]
@@ -92,7 +94,7 @@ def lay_out(outcomes: Mapping[Case, Outcome], identity: Identity) -> xr.Dataset:
     if not several_alphas:
         ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
         ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
-    return ds.set_coords(BESIDE)
+    return certify_kept(ds).set_coords(BESIDE)
 
 
 def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
@@ -116,6 +118,9 @@ def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
                 outcome[name] = dict(zip(ds["split"].values.tolist(), values.tolist(), strict=True))
             if "q_found" in ds and has["q"] is None and search == "rectangles":
                 outcome["q_found"] = float(ds["q_found"].transpose(*dims).values[place])
+            dimension = float(ds["vc_dimension"].isel(here, missing_dims="ignore")) if "vc_dimension" in ds else np.nan
+            if not np.isnan(dimension):  # a file of before it was kept
+                outcome["vc_dimension"] = int(dimension)
         outcomes[Case(search, alpha, at["dataset"], at["epsilon"], **has)] = outcome
     return outcomes
 

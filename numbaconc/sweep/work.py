@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 from numbaconc.arrays import Sample
 from numbaconc.files import replacing
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.measurement import Found, find_rectangles, find_region
+from numbaconc.measurement import Found, collection_dimension, find_rectangles, find_region
 from numbaconc.results import SPLITS
 from numbaconc.search.rectangles import Coverings
 
@@ -149,7 +149,9 @@ def _outcomes(data: Parcel | Loaded, job: Job, settings: Settings) -> list[Outco
     outcomes = []
     for case in job.cases:
         try:
-            outcomes.append(_outcome(find(case), loaded.test))
+            outcome = _outcome(find(case), loaded.test)
+            dimension = collection_dimension(case.search, settings.norm, loaded.test.n_features, case.T or 1)
+            outcomes.append(outcome | {"vc_dimension": dimension})
         except Exception as error:
             outcomes.append(failed(error))
     return outcomes
