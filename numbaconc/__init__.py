@@ -24,7 +24,6 @@ from numbaconc.search.best import BestSearch, Candidate, search_best
 from numbaconc.search.faces import FaceSearch, search_faces
 from numbaconc.search.halfspaces import HalfSpaceSearch, search_halfspaces
 from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
-from numbaconc.search.offdata import FreeBallSearch, search_free_balls
 from numbaconc.search.rectangles import RectangleSearch, Tried, cover_rectangles, search_rectangles
 from numbaconc.sweep.run import run_sweep
 
@@ -39,7 +38,6 @@ __all__ = [
     "Dataset",
     "FaceSearch",
     "Findings",
-    "FreeBallSearch",
     "HalfSpace",
     "HalfSpaceSearch",
     "HyperplaneSearch",
@@ -70,7 +68,6 @@ __all__ = [
     "search_balls",
     "search_best",
     "search_faces",
-    "search_free_balls",
     "search_halfspaces",
     "search_hyperplane",
     "search_rectangles",

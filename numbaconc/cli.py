@@ -71,9 +71,10 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
         "--buffer",
         default=0.0,
         metavar="B",
-        help="faces, halfspaces, free_balls: added to alpha on the training points, or auto (default: 0)",
+        help="faces, halfspaces, balls, free_balls: added to alpha on the training points, or auto (default: 0)",
     )
     add("--extend", action="store_true", help="rectangles: faces at the edge of the domain go to infinity")
+    add("--local-search", action="store_true", help="balls: drop each ball and choose again until nothing improves")
     add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
     add("--seed", type=int, default=0, help="of every random draw (default: %(default)s)")
     add(
@@ -140,6 +141,7 @@ def _measure(options: argparse.Namespace) -> int:
         delta=options.delta,
         buffer=options.buffer,
         extend=options.extend,
+        local_search=options.local_search,
         checkpoint=options.checkpoint,
         restarts=options.restarts,
         seed=options.seed,

@@ -21,7 +21,6 @@ from numbaconc.search.best import choose, search_best
 from numbaconc.search.faces import FaceSearch, search_faces
 from numbaconc.search.halfspaces import HalfSpaceSearch, search_halfspaces
 from numbaconc.search.hyperplane import HyperplaneSearch, search_hyperplane
-from numbaconc.search.offdata import FreeBallSearch, search_free_balls
 from numbaconc.search.rectangles import Coverings, check_alpha
 
 if TYPE_CHECKING:
@@ -49,8 +48,9 @@ FITS = {  # settings that not every search has
     "restarts": ("rectangles",),
     "extend": ("rectangles",),
     "delta": ("balls",),
+    "local_search": ("balls",),
     "checkpoint": ("balls",),
-    "buffer": ("faces", "free_balls", "halfspaces", "best"),
+    "buffer": ("balls", "faces", "free_balls", "halfspaces", "best"),
 }
 POWERS = {"linf": np.inf, "l2": 2.0}  # the p of a norm
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
@@ -121,6 +121,7 @@ def find_regions(
     delta: float = 0.0,
     buffer: float | str = 0.0,
     extend: bool = False,
+    local_search: bool = False,
     restarts: int = 1,
     seed: int = 0,
     n_neighbors: int = 50,
@@ -155,11 +156,13 @@ def find_regions(
     delta : float
         Balls: share of points covered beyond α, at least 0.
     buffer : float or "auto"
-        Faces, half spaces, free balls and best: added to α on the training points, so that the risk holds on
-        the test points too. "auto" adds `buffer_for` on training points that are held back, as in
+        All but rectangles and hyperplane: added to α on the training points, so that the risk holds on the
+        test points too. "auto" adds `buffer_for` on training points that are held back, as in
         `search_best`, so that the test points certify α.
     extend : bool
         Rectangles: as in `search_rectangles`.
+    local_search : bool
+        Balls: as in `search_balls`.
     restarts : int
         Rectangles: repeat with seeds seed, ..., seed + restarts - 1. Kept for each epsilon is the
         region of least training adversarial risk among those with training risk >= alpha.
@@ -200,7 +203,7 @@ def find_regions(
     n_sets = check_count("n_sets", n_sets, 1, len(sample), f"there are {len(sample)} points")
     seed, restarts = check_count("seed", seed, 0), check_count("restarts", restarts, 1)
     given = {"q": q, "delta": delta, "buffer": buffer, "extend": extend, "restarts": restarts, "checkpoint": checkpoint}
-    _check_fits(search, given)
+    _check_fits(search, given | {"local_search": local_search})
     if buffer != "auto":
         buffer = check_delta(buffer, "buffer")
     if threads is not None:
@@ -236,13 +239,15 @@ def find_regions(
                     delta=delta,
                     buffer=buffer,
                     n_test=len(samples["test"]),
+                    local_search=local_search,
                     checkpoint=path,
                     progress=progress,
                 )
                 for epsilon, path in zip(epsilons, _checkpoints(checkpoint, epsilons), strict=True)
             ]
-            settings |= {"delta": delta} if search == "balls" else {"buffer": found[0].buffer}
+            settings |= {"buffer": found[0].buffer}
             settings |= {"buffer_on": "training points held back"} if buffer == "auto" else {}
+            settings |= {"delta": delta, "local_search": local_search} if search == "balls" else {}
             case |= {"T": n_sets} if "T" in COORDINATES[search] else {}
             settings |= {"compared": "; ".join(one.compared for one in found)} if search == "best" else {}
         dimension = collection_dimension(search, norm, sample.n_features, n_sets)
@@ -259,6 +264,7 @@ def find_regions(
 def _check_fits(search: str, given: dict[str, Any]) -> None:
     """Refuse a setting that the search would ignore."""
     unset = {"q": None, "delta": 0, "buffer": 0, "extend": False, "restarts": 1, "checkpoint": None}
+    unset |= {"local_search": False}
     for setting, value in given.items():
         if value != unset[setting] and search not in FITS[setting]:
             msg = f"{setting} is {value!r} with search {search!r}; allowed: only with {', '.join(FITS[setting])}"
@@ -303,6 +309,7 @@ def find_region(
     delta: float = 0.0,
     buffer: float | str = 0.0,
     n_test: int | None = None,
+    local_search: bool = False,
     checkpoint: Path | None = None,
     progress: bool = False,
 ) -> Found:
@@ -318,17 +325,34 @@ def find_region(
     if isinstance(buffer, str):
 
         def find(points: Sample, share: float) -> Region:
-            return find_region(search, points, epsilon, share, norm, n_sets, delta=delta, progress=progress).region
+            return find_region(
+                search,
+                points,
+                epsilon,
+                share,
+                norm,
+                n_sets,
+                delta=delta,
+                local_search=local_search,
+                checkpoint=checkpoint,
+                progress=progress,
+            ).region
 
         chosen = choose({search: find}, sample, epsilon, alpha, buffer=buffer, n_test=n_test, progress=progress)
         return Found(epsilon, chosen.region, chosen.risk, chosen.adversarial_risk, buffer=chosen.buffer)
-    best: BallSearch | FaceSearch | FreeBallSearch | HalfSpaceSearch | HyperplaneSearch
+    best: BallSearch | FaceSearch | HalfSpaceSearch | HyperplaneSearch
     if search == "faces":
         best = search_faces(sample, epsilon, alpha, n_sets, buffer=buffer, progress=progress)
     elif search == "balls":
-        best = search_balls(sample, epsilon, alpha, n_sets, delta, checkpoint=checkpoint, progress=progress)
+        best = search_balls(
+            *(sample, epsilon, alpha, n_sets, delta),
+            buffer=buffer,
+            local_search=local_search,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
     elif search == "free_balls":
-        best = search_free_balls(sample, epsilon, alpha, n_sets, buffer=buffer, progress=progress)
+        best = search_balls(sample, epsilon, alpha, n_sets, buffer=buffer, centers="neighbours", progress=progress)
     elif search == "halfspaces":
         best = search_halfspaces(sample, epsilon, alpha, POWERS[norm], buffer=buffer, progress=progress)
     else:

@@ -23,6 +23,7 @@ NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": "C0", "adversarial_risk": "C3"}
 ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of boxes"}
 SEARCH_COLORS = ("C0", "C1", "C2", "C4")  # in the order of a case's searches
+BAND_COLOR = "C3"
 REFERENCE_STYLES = (":", "-.")
 SIZE = (6.4, 4.2)  # inches
 PANEL_SIZE = (4.2, 3.2)  # inches
@@ -277,7 +278,8 @@ class Bounds(NamedTuple):
     ds : xarray.Dataset
         `risk` and `adversarial_risk` on search, alpha, epsilon and split.
     certified : xarray.Dataset
-        `measure_at_least` and `expansion_at_most` on search, alpha and epsilon, where a search was certified.
+        `adversarial_risk` on alpha, epsilon and split, `measure_at_least` and `expansion_at_most` on alpha and
+        epsilon, of the regions that are certified.
     printed : dict
         (alpha, epsilon) → the paper's adversarial risk on test, a fraction.
     labels : dict of str to str
@@ -317,24 +319,23 @@ def _plot_bounds(axes: Any, panel: Bounds) -> None:  # noqa: ANN401
         at = sorted(epsilon for one, epsilon in panel.printed if one == alpha)
         paper = [100 * panel.printed[alpha, epsilon] for epsilon in at]
         here = panel.ds.sel(alpha=alpha, epsilon=at, split="test")
-        proven = panel.certified.sel(alpha=alpha, epsilon=at).min("search")
+        proven = panel.certified.sel(alpha=alpha, epsilon=at)
         axes.plot(at, paper, "x:", color="black", linewidth=1, label="the paper's best" if first else None)
         for (search, label), color in zip(panel.labels.items(), SEARCH_COLORS, strict=False):
             values = 100 * here["adversarial_risk"].sel(search=search).values
             axes.plot(at, values, ".-", color=color, linewidth=1.5, label=label if first else None)
-        most, enough = 100 * proven["expansion_at_most"].values, proven["measure_at_least"].values >= alpha
-        for chosen, fill, word in ((enough, "C3", "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
+        tested, most = (
+            100 * one.values for one in (proven["adversarial_risk"].sel(split="test"), proven["expansion_at_most"])
+        )
+        enough = proven["measure_at_least"].values >= alpha
+        if len(at) > 1:
+            band = axes.fill_between(at, tested, most, color=BAND_COLOR, alpha=0.25, linewidth=0)
+            band.set_label("certified: test points … U" if first else None)
+        for chosen, fill, word in ((enough, BAND_COLOR, "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
             if chosen.any():
                 places = np.array(at)[chosen]
-                axes.plot(
-                    places,
-                    most[chosen],
-                    "v",
-                    color="C3",
-                    markerfacecolor=fill,
-                    markersize=5,
-                    label=word if first else None,
-                )
+                style = {"color": BAND_COLOR, "markerfacecolor": fill, "markersize": 5}
+                axes.plot(places, most[chosen], "v", label=word if first else None, **style)
         if not first:
             axes.annotate(
                 f"α = {alpha:g}", (at[0], paper[0]), (6, 0), textcoords="offset points", fontsize="x-small", va="center"

@@ -64,15 +64,36 @@ def expand_key(key, strength, squared):
     return v
 
 
-def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches):
-    rows = [
-        _by_rank(sorted(_where(row, free)), sorted(_where(row, fresh)), strength, k_high, squared)
-        for row in keys.tolist()
+def bound_expansions(counts, steps, rank):
+    near, top = [], []
+    for row in counts.tolist():
+        bucket = min(b for b in range(len(row)) if sum(row[: b + 1]) >= rank)
+        top.append(min(bucket + steps, len(row) - 2))
+        near.append(sum(row[: top[-1] + 1]))
+    return np.array(near, np.int64), np.array(top, np.int64)
+
+
+def count_within(keys, reaches, weights):
+    columns = zip(keys.T.tolist(), reaches.tolist(), strict=True)
+    found = [
+        sum(weight for key, weight in zip(column, weights.tolist(), strict=True) if key <= reach)
+        for column, reach in columns
     ]
-    objective = [min(worth for worth, _ in ranks[k_low - 1 :]) for ranks in rows]
+    return np.array(found, np.int64)
+
+
+def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, cost=1):
+    rows, dear = (
+        [
+            _by_rank(sorted(_where(row, free)), sorted(_where(row, fresh)), strength, k_high, squared, price)
+            for row in keys.tolist()
+        ]
+        for price in (1, cost)
+    )
+    objective = [min(worth for worth, _ in ranks[k_low - 1 :]) for ranks in dear]
     radius = [
         min(key for worth, key in ranks[k_low - 1 :] if worth == best)
-        for ranks, best in zip(rows, objective, strict=True)
+        for ranks, best in zip(dear, objective, strict=True)
     ]
     least = [[min(worth for worth, _ in ranks[floor - 1 :]) for floor in floors.tolist()] for ranks in rows]
     reach = [expand_key(ranks[-1][1], strength, squared) for ranks in rows]
@@ -88,7 +109,7 @@ def _where(row, mask):
     return [key for key, chosen in zip(row, mask, strict=True) if chosen]
 
 
-def _by_rank(free_keys, fresh_keys, strength, k_high, squared):
+def _by_rank(free_keys, fresh_keys, strength, k_high, squared, cost=1):
     """Objective and key of the ball of each rank 1..k_high; a ball holds all that tie with its farthest point."""
     found = []
     for k in range(1, k_high + 1):
@@ -97,7 +118,7 @@ def _by_rank(free_keys, fresh_keys, strength, k_high, squared):
             found.append(found[-1])
             continue
         expanded = bisect_right(fresh_keys, expand_key(key, strength, squared))
-        found.append((expanded - bisect_right(free_keys, key), key))
+        found.append((cost * expanded - bisect_right(free_keys, key), key))
     return found
 
 
@@ -156,6 +177,54 @@ def search_balls(X, epsilon, alpha, n_sets, delta=0.0):
         counts = n - sum(free), n - sum(fresh)
         for column, value in zip(balls, (u, key, *counts, worth, rivals, fewest), strict=True):
             column.append(value)
+    return balls
+
+
+def local_search(X, epsilon, balls, wanted, n_sets):
+    """Drop each ball in turn, choose again, and go on until a whole round improves nothing: centers and keys.
+
+    In its place comes one ball that covers what is then missing, or two of which the first covers half of it,
+    if fewer points are expanded then, or as many and more are covered, or as many by fewer balls. A ball
+    chosen again expands the fewest points more; of those it covers most, then comes first, then is smallest.
+    """
+    n, squared = len(X), X.dtype == np.uint8
+    strength = strength_in_levels(epsilon) if squared else epsilon
+    rows = X.tolist()
+    keys = [[_key(a, b, squared) for b in rows] for a in rows]
+
+    def covered(some):
+        return {j for u, key in some for j in range(n) if keys[u][j] <= key}
+
+    def expanded(some):
+        return {j for u, key in some for j in range(n) if keys[u][j] <= expand_key(key, strength, squared)}
+
+    def rank(some):
+        return len(expanded(some)), -len(covered(some)), len(some)
+
+    def best(some, fewest, most):
+        inside, reached = covered(some), expanded(some)
+        found = []
+        for u in range(n):
+            free = sorted(keys[u][j] for j in range(n) if j not in inside)
+            fresh = sorted(keys[u][j] for j in range(n) if j not in reached)
+            for key in free[fewest - 1 : most]:
+                expands = bisect_right(fresh, expand_key(key, strength, squared))
+                found.append((expands, -bisect_right(free, key), u, key))
+        return min(found)[2:]
+
+    balls, idle = list(balls), 0
+    while idle < len(balls):
+        dropped, *others = balls
+        kept = [*others, dropped]
+        for number in range(1, min(2, n_sets - len(others)) + 1):
+            other, left = list(others), number
+            while (missing := wanted - len(covered(other))) > 0:
+                other.append(best(other, -(-missing // left), missing))
+                left -= 1
+            if rank(other) < rank(kept):
+                kept, idle = other, -1
+                break
+        balls, idle = kept, idle + 1
     return balls
 
 

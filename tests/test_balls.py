@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import math
 import os
 import signal
@@ -25,7 +26,8 @@ from numbaconc.cli import main
 from numbaconc.errors import InputError
 from numbaconc.kernels import balls as kernels
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import balls as search
+from numbaconc.search import distances
+from numbaconc.search import greedy as search
 
 LEVELS = (0.3, 1, 2, 3.5, 5, 8, 40.25, 300)  # strengths in grey levels
 BIG = np.iinfo(np.int32).max
@@ -145,7 +147,7 @@ def test_distances_are_counted(X, scale, n_buckets, as_float):
 @pytest.mark.parametrize("n", [256, 257, 600])
 def test_every_pair_of_tiles_is_counted_once(n, as_float):
     X = images(n, 3, 0).astype(np.float32 if as_float else np.uint8)
-    found = sum(counted(X, pairs, 0.1, 40) for pairs in search._rounds(-(-n // kernels.TILE)))
+    found = sum(counted(X, pairs, 0.1, 40) for pairs in distances.rounds(-(-n // kernels.TILE)))
     scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - X) ** 2).sum(axis=2)) * np.float64(np.float32(0.1))
     for i in (0, 17, 255, n - 1):
         same(found[i], np.bincount(np.minimum(scaled[i].astype(int), 39), minlength=40).astype(np.int32))
@@ -154,7 +156,7 @@ def test_every_pair_of_tiles_is_counted_once(n, as_float):
 
 @pytest.mark.parametrize("n_tiles", [1, 2, 3, 4, 5, 8, 11])
 def test_every_pair_of_tiles_meets_once(n_tiles):
-    rounds = search._rounds(n_tiles)
+    rounds = distances.rounds(n_tiles)
     for pairs in rounds:
         apart = pairs[pairs[:, 0] != pairs[:, 1]]
         assert len(np.unique(apart)) == apart.size
@@ -218,7 +220,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
         patch.setattr(search, "BUCKETS", buckets)
         patch.setattr(search, "FEW", 2)
         greedy = search.Greedy(sample, levels, target, data.draw(st.integers(1, 4)))
-        greedy._sweep(progress=False)
+        greedy.sweep(progress=False)
     everyone = np.ones(n, np.bool_)
     keys = oracles.keys(sample.X, sample.X)
     state = keys, not as_float, everyone, everyone, levels, 1, target, greedy.floors, greedy.reach
@@ -265,7 +267,7 @@ def states(draw):
     reaches = np.full(shape[0], np.inf)
     if draw(st.booleans()):  # no ball needs to reach farther
         reaches[:] = [oracles.expand_key(key, strength, squared) for key in keys.max(axis=1).tolist()]
-    return keys, squared, free, fresh, strength, k_low, k_high, floors, reaches
+    return keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, draw(st.sampled_from([1, n + 1]))
 
 
 @settings(max_examples=200)
@@ -318,6 +320,7 @@ def check_balls(found, expected, X, unit=255):
         assert values.dtype == np.int64
         assert values.tolist() == getattr(expected, name), name
     assert (found.risk, found.adversarial_risk) == (expected.covered[-1] / n, expected.expanded[-1] / n)
+    assert found.unrefined == found.adversarial_risk
 
 
 def check_search(X, levels, alpha, n_sets, delta=0.0):
@@ -638,6 +641,13 @@ def test_a_target_that_is_meant_to_be_whole():
         assert found.covered.tolist() == list(range(1, wanted + 1))
 
 
+def test_a_buffer_is_added_to_what_is_covered():
+    X = np.arange(100, dtype=np.uint8)[:, None]
+    for alpha, delta, buffer, wanted in ((0.07, 0, 0.07, 14), (0.05, 0.2, 0.011, 8), (0.29, 0, 0.01, 30)):
+        found = nc.search_balls(X, 1 / 255, alpha, wanted, delta, buffer=buffer)
+        assert found.covered.tolist() == list(range(1, wanted + 1))
+
+
 def test_one_more_than_a_whole_target():
     X = np.arange(100, dtype=np.uint8)[:, None]
     assert nc.search_balls(X, 1 / 255, 0.0701, 8).covered[-1] == 8
@@ -659,6 +669,9 @@ def test_a_bar_shows_balls_and_counts(monkeypatch):
     assert "expanded" in text
     assert str(found.covered[-1]) in text
     assert str(found.expanded[-1]) in text
+    found = nc.search_balls(blobs(60, 3, 0), 0.05, 0.3, 4, local_search=True, progress=True)
+    assert "exchanges" in shown.getvalue()
+    assert f"expanded={found.expanded[-1]}" in shown.getvalue().split("exchanges")[-1]
 
 
 # Unions of balls
@@ -787,7 +800,7 @@ GOOD = {"epsilon": "8/255", "alpha": 0.1, "n_sets": 3}
         *(("epsilon", value) for value in (0, -1, float("nan"), float("inf"), "a", "1/0", None)),
         *(("alpha", value) for value in (0, 1, -0.1, 1.5, float("nan"), "a", None, 0.01)),
         *(("n_sets", value) for value in (0, -1, 2.5, "a", None)),
-        *(("delta", value) for value in (-0.1, float("nan"), float("inf"), "a", None)),
+        *((name, value) for name in ("delta", "buffer") for value in (-0.1, float("nan"), float("inf"), "a", None)),
     ],
 )
 def test_impossible_settings(name, bad):
@@ -797,6 +810,7 @@ def test_impossible_settings(name, bad):
 def test_a_target_of_all_points():
     for alpha, delta in ((0.99, 0), (0.5, 1), (0.1, 9), (0.1, 1e300)):
         refused(lambda alpha=alpha, delta=delta: nc.search_balls(X60, 0.1, alpha, 3, delta), "alpha", "60")
+    refused(lambda: nc.search_balls(X60, 0.1, 0.5, 3, buffer=0.5), "alpha", "buffer 0.5", "60")
     assert nc.search_balls(X60, 0.1, 59 / 60, 3).covered[-1] >= 59
 
 
@@ -814,8 +828,9 @@ class Stop(Exception):
 
 
 def stopping(monkeypatch, name, calls):
-    """Let a function of the search's module work `calls` times; then it raises."""
-    work, left = getattr(search, name), [calls]
+    """Let a function of the search work `calls` times; then it raises."""
+    module = distances if name == "fill_keys" else search
+    work, left = getattr(module, name), [calls]
 
     def once_more(*args, **kwargs):
         if left[0] == 0:
@@ -823,7 +838,7 @@ def stopping(monkeypatch, name, calls):
         left[0] -= 1
         return work(*args, **kwargs)
 
-    monkeypatch.setattr(search, name, once_more)
+    monkeypatch.setattr(module, name, once_more)
 
 
 def identical(a, b):
@@ -831,7 +846,7 @@ def identical(a, b):
         same(getattr(a, name), getattr(b, name))
     for name in ("centers", "radii", "center_indices"):
         same(getattr(a.region, name), getattr(b.region, name))
-    assert (a.risk, a.adversarial_risk) == (b.risk, b.adversarial_risk)
+    assert (a.risk, a.adversarial_risk, a.unrefined) == (b.risk, b.adversarial_risk, b.unrefined)
 
 
 LONG = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 8, "delta": 0.1}
@@ -898,7 +913,7 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
     monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
     whole = nc.search_balls(X, 0.2, 0.1, 3)
     total, n_rounds = sum(looked_at), len(rounds)
-    assert n_rounds == len(search._rounds(-(-len(X) // kernels.TILE))) > 2
+    assert n_rounds == len(distances.rounds(-(-len(X) // kernels.TILE))) > 2
     for function, calls in (("count_pairs", 2), ("best_balls", 2), ("best_balls", 4)):
         path = tmp_path / f"{function}-{calls}.ckpt"
         with monkeypatch.context() as patch:
@@ -921,7 +936,7 @@ def test_a_finished_checkpoint_needs_no_search(tmp_path, monkeypatch):
     identical(nc.search_balls(X90, **LONG, checkpoint=str(path)), whole)
 
 
-OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "X": X90[::-1].copy()}
+OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "buffer": 0.05, "X": X90[::-1].copy()}
 
 
 @pytest.mark.parametrize("name", [*OTHER, "float", "fewer"])
@@ -937,7 +952,8 @@ def test_a_checkpoint_of_something_else(name, calls, tmp_path, monkeypatch):
         arguments[name] = OTHER[name]
     else:
         arguments["X"] = X90[:-1] if name == "fewer" else nc.Sample(X90.astype(np.float32), 1 / 255)
-    named = f"{name} {LONG[name]}, not {OTHER[name]}" if name in LONG else "data"
+    theirs = LONG | {"buffer": 0.0}
+    named = f"{name} {theirs[name]}, not {OTHER[name]}" if name in theirs else "data"
     refused(lambda: nc.search_balls(**arguments, checkpoint=path), path.name, named)
     assert path.read_bytes() == before
 
@@ -959,6 +975,20 @@ def test_a_broken_checkpoint(tmp_path):
             path.write_bytes(good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :])
             with contextlib.suppress(InputError):
                 identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
+
+
+def test_a_checkpoint_from_before_there_was_a_buffer(tmp_path):
+    """It had none."""
+    path = tmp_path / "search.ckpt"
+    whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    with np.load(path) as kept:
+        contents = dict(kept)
+    theirs = json.loads(str(contents["settings"]))
+    assert theirs.pop("buffer") == 0
+    with path.open("wb") as file:
+        np.savez(file, **contents | {"settings": np.array(json.dumps(theirs))})
+    identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
+    refused(lambda: nc.search_balls(X90, **LONG, buffer=0.1, checkpoint=path), "buffer 0.0, not 0.1")
 
 
 def test_a_checkpoint_without_settings(tmp_path):
@@ -993,12 +1023,12 @@ KILLED = """
 import sys, time
 import numpy as np
 import numbaconc as nc
-from numbaconc.search import balls
-work = balls.best_balls
+from numbaconc.search import greedy
+work = greedy.best_balls
 def slowly(*args):
     time.sleep(0.1)
     return work(*args)
-balls.best_balls = slowly
+greedy.best_balls = slowly
 nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
 """
 
@@ -1027,7 +1057,7 @@ def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     looked_at.clear()
     identical(resumed, nc.search_balls(X, 0.2, 0.3, 20))
     assert looks < sum(looked_at)
-    assert (swept, len(rounds)) == (0, len(search._rounds(-(-len(X) // kernels.TILE))))  # not all counted again
+    assert (swept, len(rounds)) == (0, len(distances.rounds(-(-len(X) // kernels.TILE))))  # not all counted again
 
 
 # Measured end to end
@@ -1076,6 +1106,7 @@ def test_several_epsilons_keep_their_checkpoints_apart(tmp_path, monkeypatch):
         ({"norm": "l2", "restarts": 2}, ("restarts", "2")),
         ({"norm": "linf", "delta": 0.1}, ("delta", "0.1")),
         ({"norm": "linf", "checkpoint": "c"}, ("checkpoint", "'c'")),
+        ({"norm": "linf", "local_search": True}, ("local_search", "True")),
         ({"norm": "l2", "delta": -0.1}, ("delta", "-0.1")),
     ],
 )
@@ -1108,6 +1139,16 @@ def test_the_command_line(own, capsys, tmp_path):
     assert "ℓ2" in capsys.readouterr().out
 
 
+def test_a_local_search_from_the_command_line(own):
+    options = ["--epsilon", "0.1", "--alpha", "0.2", "--n-sets", "6", "--buffer", "0.05", "--local-search", "--quiet"]
+    assert main(["measure", own, "--norm", "l2", *options]) == 0
+    alone = nc.search_balls(TRAIN, 0.1, 0.2, 6, buffer=0.05, local_search=True)
+    assert alone.adversarial_risk < alone.unrefined
+    np.testing.assert_array_equal(nc.load_region("own-l2-region.nc").radii, alone.region.radii)
+    attributes = nc.open_results("own-l2.nc").attrs
+    assert (attributes["local_search"], attributes["buffer"]) == (1, 0.05)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -1115,6 +1156,7 @@ def test_the_command_line(own, capsys, tmp_path):
         (["--norm", "l2", "--search", "rectangles"], ("search", "'rectangles'")),
         (["--norm", "linf", "--search", "balls"], ("search", "'balls'")),
         (["--norm", "linf", "--delta", "0.1"], ("delta", "0.1")),
+        (["--norm", "linf", "--local-search"], ("local_search", "True")),
         (["--norm", "l2", "--delta", "-0.1"], ("delta", "-0.1")),
         (["--norm", "l2", "--alpha", "0.9", "--delta", "0.2"], ("alpha", "0.9")),
         (["--norm", "l2", "--n-sets", "0"], ("n_sets", "0")),

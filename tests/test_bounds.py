@@ -14,8 +14,8 @@ import numbaconc as nc
 from numbaconc.certify import buffer_for, certify
 from numbaconc.experiments import bounds, pictures
 from numbaconc.kernels.threads import using_threads
+from numbaconc.search.balls import search_balls
 from numbaconc.search.faces import search_faces
-from numbaconc.search.offdata import search_free_balls
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,7 +80,7 @@ def test_numbers_are_those_of_direct_searches(done):
     assert certified.sel(at).measure_at_least.sel(search=search).item() == proven.L
     assert certified.sel(at).expansion_at_most.sel(search=search).item() == proven.U
     l2 = nc.open_results(bounds.result_path("l2", out, certified=False))
-    found = search_free_balls(train, 3.16, 0.01, 1, buffer=bounds.BUFFERS["l2"]["free_balls"]["mnist"])
+    found = search_balls(train, 3.16, 0.01, 1, buffer=bounds.BUFFERS["l2"]["free_balls"]["mnist"], centers="neighbours")
     here = l2.sel(at | {"epsilon": 3.16}).sel(search="free_balls", split="train")
     assert here.adversarial_risk.item() == found.adversarial_risk
 

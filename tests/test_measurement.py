@@ -381,7 +381,8 @@ FOUND = {
     ("linf", "faces"): lambda train, **given: nc.search_faces(train, 0.1, 0.1, 3, **given),
     ("linf", "halfspaces"): lambda train, **given: nc.search_halfspaces(train, 0.1, 0.1, np.inf, **given),
     ("l2", "halfspaces"): lambda train, **given: nc.search_halfspaces(train, 0.1, 0.1, 2, **given),
-    ("l2", "free_balls"): lambda train, **given: nc.search_free_balls(train, 0.1, 0.1, 3, **given),
+    ("l2", "balls"): lambda train, **given: nc.search_balls(train, 0.1, 0.1, 3, **given),
+    ("l2", "free_balls"): lambda train, **given: nc.search_balls(train, 0.1, 0.1, 3, centers="neighbours", **given),
     ("linf", "best"): lambda train, **given: nc.search_best(train, 0.1, 0.1, "linf", 3, **given),
     ("l2", "best"): lambda train, **given: nc.search_best(train, 0.1, 0.1, "l2", 3, **given),
 }
@@ -442,6 +443,21 @@ def test_certificates_are_of_the_kept_restart(searched):
     assert searched["measure_at_least"].dims == searched["vc_dimension"].dims == ("dataset", "epsilon", "T")
 
 
+@needs_jit
+def test_a_local_search_is_passed_on(tmp_path):
+    train, test = np.split(blobs(400, 5, 3), [300])
+    settings = {"norm": "l2", "search": "balls", "epsilon": 0.1, "alpha": 0.2, "local_search": True}
+    found = nc.find_regions(train, test, **settings, n_sets=5)
+    expected = nc.search_balls(train, 0.1, 0.2, 5, local_search=True)
+    assert expected.adversarial_risk < expected.unrefined
+    assert found.regions[0.1].radii.tobytes() == expected.region.radii.tobytes()
+    assert found.dataset.attrs["local_search"] == 1
+    assert found.dataset.adversarial_risk.sel(split="train").item() == expected.adversarial_risk
+    swept = nc.run_sweep(settings | {"dataset": "mine", "T": 5}, tmp_path / "s.nc", data={"mine": (train, test)})
+    assert (swept.adversarial_risk.values == found.dataset.adversarial_risk.values).all()
+    assert swept.attrs["local_search"] == 1
+
+
 def test_the_automatic_buffer_is_fixed_before_a_test_point_counts():
     train, test = np.split(blobs(500, 5, 1), [300])
     found = nc.find_regions(train, test, search="faces", epsilon=0.1, alpha=0.1, buffer="auto").dataset
@@ -464,7 +480,11 @@ def test_boxes_that_reach_the_edge_of_the_domain():
         ({"search": "faces", "extend": True}, "extend is True with search 'faces'; allowed: only with rectangles"),
         (
             {"buffer": 0.1},
-            "buffer is 0.1 with search 'rectangles'; allowed: only with faces, free_balls, halfspaces, best",
+            "buffer is 0.1 with search 'rectangles'; allowed: only with balls, faces, free_balls, halfspaces, best",
+        ),
+        (
+            {"norm": "l2", "search": "free_balls", "local_search": True},
+            "local_search is True with search 'free_balls'; allowed: only with balls",
         ),
         ({"search": "faces", "buffer": "much"}, "buffer is 'much'; allowed: "),
         ({"search": "free_balls"}, "search is 'free_balls'; allowed: rectangles, faces, halfspaces, best"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -14,12 +15,18 @@ from scipy.stats import norm
 import numbaconc as nc
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import descent
+from numbaconc.search import balls, descent
 from numbaconc.search import offdata as search
-from numbaconc.search.offdata import search_free_balls
 
 NEAR = 1e-6  # levels; no call closer than this is left to rounding
 FEWER = {"n_points": 8, "n_starts": 3, "max_iter": 8}
+
+
+def find(X, epsilon, alpha, n_sets=1, *, buffer=0.0, **knobs):
+    """Search with centers off the data, from so many candidates and so on."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(balls, "place_balls", functools.partial(search.place_balls, **knobs))
+        return nc.search_balls(X, epsilon, alpha, n_sets, buffer=buffer, centers="neighbours")
 
 
 def refused(call, *words):
@@ -104,13 +111,13 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, buffer,
     X = blobs(n, d, seed)
     assume((X[1:] != X[:-1]).any() and share * n >= 1)
     points = nc.Sample(X.astype(np.float32), 1 / 255) if as_float else X
-    found = search_free_balls(points, levels / 255, share, n_sets, buffer=buffer, **FEWER)
+    found = find(points, levels / 255, share, n_sets, buffer=buffer, **FEWER)
     assert isinstance(found.region, nc.BallUnion)
     assert 1 <= len(found.region.radii) <= n_sets
     assert (found.region.center_indices == -1).all()
     n_inside = math.ceil((share + buffer) * n - 1e-9)
-    balls = list(zip((found.region.centers * 255).tolist(), (found.region.radii * 255).tolist(), strict=True))
-    gaps = [min(distance(x, center) - radius for center, radius in balls) for x in X.tolist()]
+    pairs = list(zip((found.region.centers * 255).tolist(), (found.region.radii * 255).tolist(), strict=True))
+    gaps = [min(distance(x, center) - radius for center, radius in pairs) for x in X.tolist()]
     assert round(found.risk * n) >= n_inside
     near = 1e-3 if as_float else NEAR  # floats are compared with centers in float32
     for risk, strength in ((found.risk, 0), (found.adversarial_risk, levels)):
@@ -120,13 +127,21 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, buffer,
     assert found.adversarial_risk <= found.unrefined
     on_train = found.region.measure(points, levels / 255)
     assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+    assert (found.covered[-1] / n, found.expanded[-1] / n) == (found.risk, found.adversarial_risk)
+    for t in range(len(pairs)):
+        part = [min(distance(x, center) - radius for center, radius in pairs[: t + 1]) for x in X.tolist()]
+        for count, strength in ((found.covered[t], 0), (found.expanded[t], levels)):
+            low, high = (sum(gap <= strength + side for gap in part) for side in (-near, near))
+            assert low <= count <= high
+    expanded, covered = (np.diff(counts, prepend=0) for counts in (found.expanded, found.covered))
+    assert found.objective.tolist() == (expanded - covered).tolist()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_moving_and_more_balls_never_make_it_worse(seed):
     X = blobs(250, 6, seed)
-    left = search_free_balls(X, "12/255", 0.1, **(FEWER | {"max_iter": 0}))
-    risks = [search_free_balls(X, "12/255", 0.1, n_sets, **FEWER).adversarial_risk for n_sets in (1, 2, 4)]
+    left = find(X, "12/255", 0.1, **(FEWER | {"max_iter": 0}))
+    risks = [find(X, "12/255", 0.1, n_sets, **FEWER).adversarial_risk for n_sets in (1, 2, 4)]
     assert left.adversarial_risk == left.unrefined
     assert left.unrefined >= risks[0] >= risks[1]
     assert risks[0] >= risks[2]
@@ -145,7 +160,7 @@ def test_on_a_normal_distribution_a_ball_comes_near_the_truth():
     """A far ball is nearly a half space: Φ(Φ⁻¹(α) + ε), and a hundredth more for the curvature."""
     rng = np.random.default_rng(1)
     train, test = (nc.Sample(rng.normal(size=(20_000, 3)).astype(np.float32), 1.0) for _ in range(2))
-    found = search_free_balls(train, 1.0, 0.05, n_points=40, n_starts=4)
+    found = find(train, 1.0, 0.05, n_points=40, n_starts=4)
     truth = norm.cdf(norm.ppf(0.05) + 1.0)
     measured = found.region.measure(test, 1.0)
     assert found.risk == 0.05
@@ -160,7 +175,7 @@ def test_clusters_far_apart_are_held_whole(n_sets):
     corners = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 200]])
     rng = np.random.default_rng(2)
     X = (corners[np.arange(500) % 5] + rng.integers(20, 30, (500, 3))).astype(np.uint8)
-    found = search_free_balls(X, "40/255", n_sets / 5, n_sets, n_points=25)
+    found = find(X, "40/255", n_sets / 5, n_sets, n_points=25)
     assert (found.risk, found.adversarial_risk) == (n_sets / 5, n_sets / 5)
 
 
@@ -170,14 +185,14 @@ def test_any_number_of_threads_gives_the_same():
     regions = []
     for n_threads in {1, available_threads()}:
         with using_threads(n_threads):
-            regions.append(search_free_balls(X, 0.05, 0.1, 2, n_points=40).region)
+            regions.append(find(X, 0.05, 0.1, 2, n_points=40).region)
     assert len({(region.centers.tobytes(), region.radii.tobytes()) for region in regions}) == 1
 
 
 def test_more_points_than_candidates_are_compared_on(monkeypatch):
     monkeypatch.setattr(descent, "FEW", 50)
     X = blobs(333, 4, 2)
-    found = search_free_balls(X, 0.05, 0.1, 2, **FEWER)
+    found = find(X, 0.05, 0.1, 2, **FEWER)
     assert found.risk * 333 >= 34
     assert found.adversarial_risk <= found.unrefined
 
@@ -193,13 +208,31 @@ X60 = blobs(60, 6, seed=0)
         *(("epsilon", value) for value in (0, -1, float("nan"), "a", None)),
         *(("alpha", value) for value in (0, 1, float("nan"), "a", 0.01, 0.99)),
         *(("buffer", value) for value in (-0.1, 0.9, float("nan"), "a")),
-        *((name, value) for name in ("n_sets", "n_points", "n_starts") for value in (0, 1.5, "a")),
-        *(("max_iter", value) for value in (-1, 0.5)),
+        *(("delta", value) for value in (-0.1, 9, float("nan"), "a")),
+        *(("n_sets", value) for value in (0, 1.5, "a")),
+        *(("centers", value) for value in ("neighbors", "off", "", None, 1)),
     ],
 )
 def test_impossible_settings(name, bad):
-    refused(lambda: search_free_balls(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), name, repr(bad))
+    given = {"epsilon": 0.1, "alpha": 0.1, "n_sets": 1, "centers": "neighbours"} | {name: bad}
+    refused(lambda: nc.search_balls(X60, **given), name, str(bad) if name == "delta" else repr(bad))
+
+
+@pytest.mark.parametrize(("name", "value"), [("local_search", True), ("checkpoint", "c.npz")])
+def test_what_would_be_ignored_is_refused(name, value, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    says = f"{name} is {value!r} with centers 'neighbours'; allowed: only with centers 'data'"
+    refused(lambda: nc.search_balls(X60, 0.1, 0.1, 1, centers="neighbours", **{name: value}), says)
+    assert not list(tmp_path.iterdir())
+
+
+def test_delta_and_buffer_ask_for_the_same():
+    delta, buffer = (
+        nc.search_balls(X60, 0.1, 0.2, 1, **one, centers="neighbours") for one in ({"delta": 0.5}, {"buffer": 0.1})
+    )
+    assert delta.covered[-1] == buffer.covered[-1] == 18
+    assert delta.region.radii.tobytes() == buffer.region.radii.tobytes()
 
 
 def test_identical_points_are_refused():
-    refused(lambda: search_free_balls(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
+    refused(lambda: find(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")

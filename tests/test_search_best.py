@@ -29,8 +29,8 @@ def test_every_search_is_tried_and_measured_on_points_held_back(norm):
         "faces": lambda: nc.search_faces(rest, 0.1, 0.1, 3),
         "halfspaces": lambda: nc.search_halfspaces(rest, 0.1, 0.1, {"linf": np.inf, "l2": 2}[norm]),
         "rectangles": lambda: nc.search_rectangles(rest, 0.1, 0.1, 3, 5, extend=True),
-        "balls": lambda: nc.search_balls(rest, 0.1, 0.1, 3),
-        "free_balls": lambda: nc.search_free_balls(rest, 0.1, 0.1),
+        "balls": lambda: nc.search_balls(rest, 0.1, 0.1, 3, local_search=True),
+        "free_balls": lambda: nc.search_balls(rest, 0.1, 0.1, 1, centers="neighbours"),
         "hyperplane": lambda: nc.search_hyperplane(rest, 0.1, 0.1),
     }
     for one in found.table:

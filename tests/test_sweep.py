@@ -946,10 +946,13 @@ def test_files_from_before_a_setting_was_there(tmp_path):
     nc.save_results(
         old.reset_coords("data_sha256")
         .drop_attrs()
-        .assign_attrs({name: value for name, value in old.attrs.items() if name not in {"extend", "buffer"}}),
+        .assign_attrs(
+            {name: value for name, value in old.attrs.items() if name not in {"extend", "buffer", "local_search"}}
+        ),
         out,
     )
     assert "data_sha256" in nc.open_results(out).coords
     extended = sweep(more, out)
     assert extended.drop_attrs().equals(sweep(more, tmp_path / "new.nc").drop_attrs())
     refused(more | {"buffer": 0.1}, out, ["buffer is 0.1", "made with 0.0"])
+    refused(more | {"local_search": True}, out, ["local_search is True", "made with False"])

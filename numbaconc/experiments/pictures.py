@@ -10,12 +10,12 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.console import tell
-from numbaconc.density import knn_radii
+from numbaconc.experiments.methods import METHODS
 from numbaconc.files import cache_dir, replacing
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results import open_results, provenance, save_results
+from numbaconc.search.balls import search_balls
 from numbaconc.search.faces import search_faces
-from numbaconc.search.offdata import search_free_balls
 from numbaconc.search.rectangles import cover_rectangles
 
 if TYPE_CHECKING:
@@ -41,21 +41,23 @@ class Shown(NamedTuple):
 
     Attributes
     ----------
-    alpha : float
-    epsilon_text, epsilon_l2 : str
-        In ℓ∞ for faces and boxes, in ℓ2 for balls.
-    faces, balls : tuple of int and float
-        T and buffer.
-    boxes : tuple of int and float
-        T and q.
+    alpha, epsilon_text : float and str
+        Of the faces and boxes (ℓ∞).
+    buffer : float
+        Of the faces.
+    alpha_l2, epsilon_l2 : float and str
+        Of the ball (ℓ2).
+    n_sets, q : int and float
+        Of the boxes.
     """
 
     alpha: float
     epsilon_text: str
+    buffer: float
+    alpha_l2: float
     epsilon_l2: str
-    faces: tuple[int, float]
-    balls: tuple[int, float]
-    boxes: tuple[int, float]
+    n_sets: int
+    q: float
 
 
 def show(data: Dataset, shown: Shown, folder: Path, options: argparse.Namespace) -> list[Path]:
@@ -80,16 +82,14 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        `mean`, `upper` and `lower` (1 where a face is), `balls`, `boxes`, and test images of each kind in
+        `mean`, `upper` and `lower` (1 where a face is), `ball`, `boxes`, and test images of each kind in
         `inside`, `expanded` and `outside`, on height, width and channel.
     """
-    train, test, (n_faces, buffer) = data.train, data.test, shown.faces
-    region = search_faces(train, shown.epsilon_text, shown.alpha, n_faces, buffer=buffer).region
-    balls = search_free_balls(train, shown.epsilon_l2, shown.alpha, shown.balls[0], buffer=shown.balls[1]).region
-    n_sets, q = shown.boxes
-    n_sets = min(n_sets, int(q * len(train)))
-    radii = knn_radii(train, cache_dir=cache_dir())
-    boxes = cover_rectangles(train, q, shown.epsilon_text, n_sets, radii=radii)
+    train, test = data.train, data.test
+    n_faces, n_boxes = METHODS["linf"]["faces"] or 1, min(shown.n_sets, int(shown.q * len(train)))
+    region = search_faces(train, shown.epsilon_text, shown.alpha, n_faces, buffer=shown.buffer).region
+    boxes = cover_rectangles(train, shown.q, shown.epsilon_text, n_boxes, cache_dir=cache_dir())
+    ball = search_balls(train, shown.epsilon_l2, shown.alpha_l2, 1, centers="neighbours").region
     gaps = region.gap(test)
     at = region.epsilon
     of = {"inside": gaps < 0, "expanded": (gaps >= 0) & (gaps < at), "outside": gaps >= at}
@@ -97,7 +97,7 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     images: dict[str, NDArray[Any]] = {name: test.X[np.flatnonzero(chosen)[:COLUMNS]] for name, chosen in of.items()}
     images = {name: (values / levels).round() for name, values in images.items()}
     images["mean"] = (train.X.mean(axis=0, keepdims=True) / levels).round()
-    images["balls"] = np.array([_stretched(center) for center in balls.centers])
+    images["ball"] = np.array([_stretched(center) for center in ball.centers])
     middles = 255 * (boxes.lower + boxes.upper) / 2
     images["boxes"] = middles[:N_BOXES].clip(0, 255).round()
     images |= {name: np.isfinite(getattr(region, name)) for name in FACES}
@@ -132,7 +132,7 @@ def draw(ds: xr.Dataset, path: Path, name: str) -> None:
     grid = figure.add_gridspec(5, COLUMNS, left=0.01, right=0.99, top=0.9, bottom=0.12, hspace=0.42, wspace=0.08)
     axes = figure.add_subplot(grid[:2, :2])
     _show_faces(axes, ds)
-    starts = {(0, "balls"): (3, "centers of free balls (ℓ2), each stretched to its own range")}
+    starts = {(0, "ball"): (3, "center of the free ball (ℓ2), stretched to its own range")}
     starts |= {(1, "boxes"): (3, "centers of the paper's boxes, some of them")}
     starts |= {(2 + i, key): (0, title) for i, (key, title) in enumerate(ROWS.items())}
     for (row, key), (start, title) in starts.items():
@@ -173,7 +173,7 @@ def _show_faces(axes: Any, ds: xr.Dataset) -> None:  # noqa: ANN401
 def _caption(shown: Shown) -> str:
     return (
         f"The region E of faces at α = {shown.alpha:g} and ℓ∞ ε = {shown.epsilon_text} holds the images in which one of the "
-        f"marked pixels is beyond its level; the rows are the first test images of each kind. Balls are those found at ℓ2 ε = "
-        f"{shown.epsilon_l2}, boxes those of the published settings, T = {shown.boxes[0]} and q = {shown.boxes[1]:g}. E of "
-        f"boxes is what lies outside of them all."
+        f"marked pixels is beyond its level; the rows are the first test images of each kind. The ball is that found at ℓ2 ε = "
+        f"{shown.epsilon_l2}, boxes those of the published settings, T = {shown.n_sets} and q = {shown.q:g}. E of boxes is what "
+        f"lies outside of them all."
     )

@@ -15,7 +15,7 @@ from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typ
 from numbaconc.files import cache_dir, check_writable
 from numbaconc.measurement import find_regions
 from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, open_results, save_results
-from numbaconc.search.balls import CHECKPOINT
+from numbaconc.search.greedy import CHECKPOINT
 from numbaconc.search.rectangles import search_rectangles
 from numbaconc.sweep.run import SUBSAMPLE_SEED
 

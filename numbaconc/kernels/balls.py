@@ -361,6 +361,66 @@ def bound_balls(counts, steps, k_high, floors):
     return least, last
 
 
+@in_turn
+@njit(parallel=True, cache=True)
+def bound_expansions(counts, steps, rank):
+    """Lower bounds of how many points each center's balls of at least `rank` points expand.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n, buckets), int32
+        Of `count_pairs`.
+    steps : int
+        A point whose bucket is at most so many above that of a ball's radius is in its expansion; from -1.
+    rank : int
+        From 1 to n.
+
+    Returns
+    -------
+    near : ndarray, shape (n,), int64
+        Points that are in the expansion for sure.
+    top : ndarray, shape (n,), int64
+        The last of their buckets, -1 if there is none.
+    """
+    n, n_buckets = counts.shape
+    near, top = np.zeros((2, n), np.int64)
+    for i in prange(n):
+        seen, bucket = np.int64(counts[i, 0]), 0
+        while seen < rank:
+            bucket += 1
+            seen += counts[i, bucket]
+        top[i] = min(bucket + steps, n_buckets - 2)  # what lies in the last bucket may be anywhere beyond
+        for b in range(top[i] + 1):
+            near[i] += counts[i, b]
+    return near, top
+
+
+@in_turn
+@njit(parallel=True, cache=True)
+def count_within(keys, reaches, weights):
+    """Sum the weights of the rows within reach of each column.
+
+    Parameters
+    ----------
+    keys : ndarray, shape (m, b), int32 or float64
+    reaches : ndarray, shape (b,), float64
+        Keys.
+    weights : ndarray, shape (m,), int64
+
+    Returns
+    -------
+    ndarray, shape (b,), int64
+    """
+    m, b = keys.shape
+    sums = np.zeros(b, np.int64)
+    for group in prange((b + COLUMNS - 1) // COLUMNS):
+        start, stop = group * COLUMNS, min(b, (group + 1) * COLUMNS)
+        for i in range(m):
+            for j in range(start, stop):
+                sums[j] += weights[i] * np.int64(keys[i, j] <= reaches[j])
+    return sums
+
+
 @njit(cache=True)
 def expand_key(key, strength, squared):
     """Return the largest key whose distance is at most `strength` more than that of `key`.
@@ -464,7 +524,7 @@ def _count_by_reach(keys, reaches, first_rank, counts):
 
 @njit(cache=True)
 def _best_balls(
-    keys, squared, free, fresh, strength, k_low, k_high, floors, start, stop, objective, radius, least, reach
+    keys, squared, free, fresh, strength, k_low, k_high, floors, cost, start, stop, objective, radius, least, reach
 ):
     """Fill in rows start..stop-1 of what `best_balls` returns."""
     n = keys.shape[1]
@@ -494,8 +554,8 @@ def _best_balls(
         floor = floors.shape[0] - 1
         lowest = np.iinfo(np.int32).max
         for ball in range(n_balls - 1, -1, -1):
-            value = counts[ball] - ends[ball]
-            lowest = min(lowest, value)
+            lowest = min(lowest, counts[ball] - ends[ball])
+            value = cost * counts[ball] - ends[ball]
             if ends[ball] >= k_low and value <= objective[i]:
                 objective[i] = value
                 radius[i] = radii[ball]
@@ -507,11 +567,11 @@ def _best_balls(
 
 @in_turn
 @njit(parallel=True, cache=True)
-def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches):
+def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, cost=1):
     """Each center's least objective, and lower bounds for what it may become later.
 
     With rank k the ball reaches the k-th nearest free point; its objective is the number of fresh
-    points within that radius + `strength`, minus the number of free points within that radius.
+    points within that radius + `strength`, times `cost`, minus the number of free points within that radius.
 
     Parameters
     ----------
@@ -529,6 +589,8 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
         Ascending ranks, at most `k_low`.
     reaches : ndarray, shape (b,), float64
         Keys that the largest ball of each center does not exceed: only points up to there are looked at for it.
+    cost : int
+        At 1 the objective is that of Algorithm 2; at n + 1 fewer fresh points decide, and between equals more free ones.
 
     Returns
     -------
@@ -537,7 +599,7 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
     radius : ndarray, shape (b,), float64
         Key of the ball that attains it; the smallest such ball.
     least : ndarray, shape (b, f), int32
-        The least objective over the ranks from each floor to `k_high`.
+        The least objective, at a cost of 1, over the ranks from each floor to `k_high`.
     reach : ndarray, shape (b,), float64
         Key of the largest ball's expansion.
     """
@@ -548,6 +610,7 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
         start = group * CENTERS
         stop = min(b, start + CENTERS)
         _best_balls(
-            keys, squared, free, fresh, strength, k_low, k_high, floors, start, stop, objective, radius, least, reach
+            *(keys, squared, free, fresh, strength, k_low, k_high, floors, cost),
+            *(start, stop, objective, radius, least, reach),
         )
     return objective, radius, least, reach

@@ -17,7 +17,6 @@ from numbaconc.search.balls import check_delta, search_balls
 from numbaconc.search.faces import search_faces
 from numbaconc.search.halfspaces import search_halfspaces
 from numbaconc.search.hyperplane import search_hyperplane
-from numbaconc.search.offdata import search_free_balls
 from numbaconc.search.rectangles import check_alpha, search_rectangles
 
 if TYPE_CHECKING:
@@ -229,8 +228,12 @@ def _searches(epsilon: float, norm: str, n_sets: int, seed: int, *, progress: bo
             ),
         },
         "l2": {
-            "balls": lambda sample, share: search_balls(sample, epsilon, share, n_sets, progress=progress).region,
-            "free_balls": lambda sample, share: search_free_balls(sample, epsilon, share, progress=progress).region,
+            "balls": lambda sample, share: (
+                search_balls(sample, epsilon, share, n_sets, local_search=True, progress=progress).region
+            ),
+            "free_balls": lambda sample, share: (
+                search_balls(sample, epsilon, share, 1, centers="neighbours", progress=progress).region
+            ),
             "halfspaces": lambda sample, share: search_halfspaces(sample, epsilon, share, 2, progress=progress).region,
             "hyperplane": lambda sample, share: search_hyperplane(sample, epsilon, share).region,
         },

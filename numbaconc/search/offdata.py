@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError, check_count
+from numbaconc.errors import InputError
 from numbaconc.progress import bar
 from numbaconc.regions import BallUnion
-from numbaconc.search.descent import Points, count_inside, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.descent import Points, cut, descend, distinct, few, spread, tournament
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
+
+    from numbaconc.arrays import Sample
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # neighbors averaged, in units of the points that a region holds
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
@@ -24,40 +24,18 @@ PARTS = (1 / 8, 1 / 4, 1 / 2)  # of the points inside, that a new ball takes at 
 SLACK = 4e-15  # how far, relatively, radii are rounded up, so that the points on the border are inside
 
 
-@dataclass(frozen=True, eq=False)
-class FreeBallSearch:
-    """What a search found.
-
-    Attributes
-    ----------
-    region : BallUnion
-        At most T balls, none of whose centers is a training point; the border has the last of the
-        points that α asks for just inside.
-    risk, adversarial_risk : float
-        On the training sample.
-    unrefined : float
-        Training adversarial risk of the best candidate, a single ball, before it was moved.
-    """
-
-    region: BallUnion
-    risk: float
-    adversarial_risk: float
-    unrefined: float
-
-
-def search_free_balls(
-    X: ArrayLike | Sample,
-    epsilon: float | str,
-    alpha: float,
-    n_sets: int = 1,
+def place_balls(
+    sample: Sample,
+    epsilon: float,
+    n_inside: int,
+    n_sets: int,
     *,
-    buffer: float = 0.0,
     n_points: int = 200,
     n_starts: int = 16,
     max_iter: int = 60,
     progress: bool = False,
-) -> FreeBallSearch:
-    """Search for a union of T balls, centered anywhere, with risk >= α + buffer and little adversarial risk.
+) -> tuple[BallUnion, float]:
+    """Find at most T balls, centered anywhere, that hold some points and that few others are near.
 
     The best candidates are moved while that lowers the training adversarial risk. Then balls are
     added one by one, and in turn dropped and chosen again, and all of them moved together, as long
@@ -65,16 +43,14 @@ def search_free_balls(
 
     Parameters
     ----------
-    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+    sample : Sample
         The training points.
-    epsilon : float or str
+    epsilon : float
         Strength in ℓ2 on the unit scale.
-    alpha : float
-        Risk threshold, in (0, 1), with α n >= 1.
+    n_inside : int
+        Points to hold, fewer than there are.
     n_sets : int
         T, the most balls. Fewer are used where one more does not help.
-    buffer : float
-        Added to α, so that the risk holds on other data; at least 0, in the same unit as α.
     n_points : int
         Evenly spaced training points, whose neighbors' means the candidates are made of.
     n_starts : int
@@ -87,18 +63,17 @@ def search_free_balls(
 
     Returns
     -------
-    FreeBallSearch
+    region : BallUnion
+        Its border has the last of the points to hold just inside.
+    unrefined : float
+        Training adversarial risk of the best candidate, a single ball, before it was moved.
 
     Raises
     ------
     InputError
-        If an argument is not allowed, or all points are identical.
+        If all points are identical.
     """
-    sample = as_sample(X)
     n = len(sample)
-    n_inside, epsilon, n_sets = count_inside(alpha, buffer, n), parse_epsilon(epsilon), check_count("n_sets", n_sets)
-    n_points, n_starts = check_count("n_points", n_points), check_count("n_starts", n_starts)
-    max_iter = check_count("max_iter", max_iter, 0)
     if not (sample.X[1:] != sample.X[:-1]).any():
         msg = f"X holds {n} identical points; allowed: points that differ"
         raise InputError(msg)
@@ -123,7 +98,7 @@ def search_free_balls(
         descend([shape], n_inside, strength, max_iter)
         final = Balls(0, shape.centers, shape.offsets)
         results.append(_measured(sample, everything.middle, final, n_inside, epsilon))
-    return FreeBallSearch(*min(results, key=lambda one: one[2]), results[0][2])
+    return min(results, key=lambda one: one[1])[0], results[0][1]
 
 
 class Balls(NamedTuple):
@@ -202,7 +177,7 @@ class _Growth:
     strength : float
         ε in levels.
     n_points, max_iter
-        As in `search_free_balls`.
+        As in `place_balls`.
     """
 
     def __init__(self, points: Points, n_inside: int, strength: float, n_points: int, max_iter: int) -> None:
@@ -277,13 +252,12 @@ class _Growth:
 
 def _measured(
     sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int, epsilon: float
-) -> tuple[BallUnion, float, float]:
-    """Union of balls that hold the `n_inside` points nearest to them, and its exact risks."""
+) -> tuple[BallUnion, float]:
+    """Union of balls that hold the `n_inside` points nearest to them, and its exact adversarial risk."""
     centers, offsets = sample.to_units(balls.centers + middle), sample.to_units(balls.offsets)
     offsets = offsets - min(0.0, float(offsets.min()))
     gap = BallUnion(centers, offsets).gap(sample)
     radii = offsets + float(np.partition(gap, n_inside - 1)[n_inside - 1])
     radii = radii[kept := radii >= 0] + SLACK * (np.abs(radii[kept]) + np.abs(offsets[kept]))
     region = BallUnion(centers[kept], radii)
-    found = region.measure(sample, epsilon)
-    return region, float(found.risk), float(found.adversarial_risk)
+    return region, float(region.measure(sample, epsilon).adversarial_risk)

@@ -29,10 +29,11 @@ SETTINGS = {  # of the whole sweep, with their defaults
     "extend": False,
     "delta": 0.0,
     "buffer": 0.0,
+    "local_search": False,
     "max_train": None,
     "test_fraction": 0.2,
 }
-SEARCH_SETTINGS = ("norm", "n_neighbors", "include_self", "centers", "extend", "delta", "buffer")
+SEARCH_SETTINGS = ("norm", "n_neighbors", "include_self", "centers", "extend", "delta", "buffer", "local_search")
 BLOCKS = "grid"
 
 
@@ -140,7 +141,7 @@ def _check_keys(table: object, allowed: Iterable[str]) -> None:
 
 
 def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
-    for name in ("include_self", "extend"):
+    for name in ("include_self", "extend", "local_search"):
         if not isinstance(given[name], bool):
             msg = f"{name} is {given[name]!r}; allowed: true or false"
             raise InputError(msg)
@@ -152,6 +153,7 @@ def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
         "extend": given["extend"],
         "delta": check_delta(given["delta"]),
         "buffer": check_delta(given["buffer"], "buffer"),
+        "local_search": given["local_search"],
         "max_train": None if given["max_train"] is None else check_count("max_train", given["max_train"], 2),
         "test_fraction": check_fraction("test_fraction", given["test_fraction"], one_allowed=False),
     }

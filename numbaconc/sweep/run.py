@@ -60,8 +60,8 @@ def run_sweep(
         combinations are measured. Without `q`, rectangles search it. Defaults: T 5, seed 0, alpha
         0.05, the norm's first search. Settings of the whole sweep: `norm` ("linf"), `n_neighbors`
         (50), `include_self` (True), `centers` ("mean"), `extend` (False), `delta` (0), `buffer` (0),
-        `max_train` (all), and `test_fraction` (0.2). With `grid`, a list of mappings, each of these is such a product; the
-        keys beside it hold for all.
+        `local_search` (False), `max_train` (all), and `test_fraction` (0.2). With `grid`, a list of mappings, each of
+        these is such a product; the keys beside it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
     executor : concurrent.futures.Executor or int, optional

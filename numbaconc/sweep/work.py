@@ -90,6 +90,7 @@ class Settings(NamedTuple):
     extend: bool
     delta: float
     buffer: float
+    local_search: bool
     threads: int | None  # None: the threads of a machine shared by `at_once` jobs
     at_once: int
 
@@ -124,6 +125,7 @@ class Job(NamedTuple):
             case.T or 1,
             delta=settings.delta,
             buffer=settings.buffer,
+            local_search=settings.local_search,
         )
 
 
