@@ -122,6 +122,28 @@ def _by_rank(free_keys, fresh_keys, strength, k_high, squared, cost=1):
     return found
 
 
+def products(X, middle, W):
+    rows = _centered(X, middle)
+    found = [[math.fsum(x * c for x, c in zip(row, w, strict=True)) for w in W.tolist()] for row in rows]
+    return np.array(found).reshape(len(X), len(W))
+
+
+def sums(X, middle, weights):
+    columns = list(zip(*_centered(X, middle), strict=True))
+    found = [
+        [math.fsum(x * a for x, a in zip(column, row, strict=True)) for column in columns] for row in weights.tolist()
+    ]
+    return np.array(found).reshape(len(weights), X.shape[1])
+
+
+def squares(X, middle):
+    return np.array([math.fsum(x * x for x in row) for row in _centered(X, middle)])
+
+
+def _centered(X, middle):
+    return [[x - m for x, m in zip(row, middle.tolist(), strict=True)] for row in X.tolist()]
+
+
 # Algorithm 2
 
 

@@ -84,6 +84,8 @@ def test_blocks_are_put_together():
     points = descent.Points(X)
     centered = X.astype(int) - points.middle.astype(int)
     np.testing.assert_array_equal(points.times(np.eye(3)), centered)
+    many = np.tile(np.eye(3), descent.MANY)  # for BLAS
+    np.testing.assert_array_equal(points.times(many), np.tile(centered, descent.MANY))
     np.testing.assert_array_equal(points.sum(np.ones((len(X), 1)))[0], centered.sum(axis=0))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,13 +13,14 @@ import llvmlite.binding
 import numba
 import numpy as np
 import oracles
+import oracles_l2
 import pytest
 from conftest import blobs, grey, images, needs_jit
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.kernels import faces, knn, lloyd, rectangles, threads
+from numbaconc.kernels import faces, knn, lloyd, products, rectangles, threads
 
 KERNELS = Path(knn.__file__).parent
 PACKAGE = KERNELS.parent
@@ -495,6 +497,73 @@ def test_a_point_far_from_every_box():
     same(outside(X, lower, upper), oracles.outside(X, lower, upper))
 
 
+# Products
+
+
+def operands(X, m, seed):
+    """A middle, columns and weights, in whole numbers; most weights are 0."""
+    rng = np.random.default_rng(seed)
+    middle = np.rint(X.mean(axis=0, dtype=np.float64)).astype(np.float32)
+    columns, weights = rng.integers(-3, 4, (m, X.shape[1])), rng.integers(-3, 4, (m, len(X)))
+    weights[rng.random(weights.shape) < 0.6] = 0
+    return middle, columns.astype(np.float32), weights.astype(np.float32)
+
+
+def check_products(X, middle, columns, weights):
+    for name, right in (("products", columns), ("sums", weights)):
+        found = getattr(products, name)(X, middle, right)
+        assert found.dtype == (np.float32 if name == "products" else np.float64)
+        np.testing.assert_array_equal(found, getattr(oracles_l2, name)(X, middle, right))
+    same(products.squares(X, middle), oracles_l2.squares(X, middle))
+
+
+@given(X=grey(n=(1, 20), d=(1, 20)), m=st.integers(1, 9), as_float=st.booleans(), seed=st.integers(0, 99))
+def test_products_of_whole_numbers_are_exact(X, m, as_float, seed):
+    check_products(X.astype(np.float32) if as_float else X, *operands(X, m, seed))
+
+
+@needs_jit
+@pytest.mark.parametrize("d", WIDTHS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_products_at_the_widths_of_vectors(d, dtype):
+    X = images(2 * products.BLOCK + 3, d, seed=d)[: 600 if d < 100 else 20]
+    check_products(X.astype(dtype), *operands(X, 5, d))
+
+
+@pytest.mark.parametrize("m", [1, 6])
+@pytest.mark.parametrize("as_float", [True, False])
+def test_products_of_any_floats(m, as_float):
+    X = images(41, 150, seed=m)
+    X = floats(X) if as_float else X
+    rng = np.random.default_rng(m)
+    middle = X.mean(axis=0, dtype=np.float64).astype(np.float32)
+    columns, weights = rng.normal(size=(m, 150)).astype(np.float32), rng.normal(size=(m, 41)).astype(np.float32)
+    for name, right in (("products", columns), ("sums", weights)):
+        found, expected = (getattr(where, name)(X, middle, right) for where in (products, oracles_l2))
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+    squares = oracles_l2.squares(X, middle)
+    np.testing.assert_allclose(products.squares(X, middle), squares, rtol=1e-6, atol=0)
+
+
+@needs_jit
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_products_are_made_in_vectors(dtype):
+    """Of eight floats or more, several at a time, so that one addition does not wait for the other."""
+    host = llvmlite.binding.get_host_cpu_features()
+    if not (host.get("avx2") and host.get("fma")):
+        pytest.skip("this processor has no such vectors")
+    x, w = images(1, 40, seed=0)[0].astype(dtype), np.ones(40, np.float32)
+    for kernel, arguments in (
+        (products._multiply, (x, w, w)),
+        (products._multiply_tile, (x, x, w, w, w, w, w)),
+        (products._add, (w.copy(), w, x, x, x, x, *w[:4])),
+    ):
+        compiled = numba.njit(fastmath=kernel.targetoptions["fastmath"])(kernel.py_func)  # the cache has no assembly
+        compiled(*arguments)
+        (code,) = compiled.inspect_asm().values()
+        assert len(re.findall(r"vfmadd\w+ps\s.*[yz]mm", code)) >= 4
+
+
 # Threads
 
 
@@ -526,6 +595,10 @@ def launches():
         "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 1, 1),
         "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 1),
         "code_points": lambda: faces.code_points(points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5),
+        "products": lambda: products.products(X, points[0], points[:5]),
+        "products of one column": lambda: products.products(points, points[0], points[:1]),
+        "sums": lambda: products.sums(rows, points[0], floats(images(6, 700, seed=8, high=3))),
+        "squares": lambda: products.squares(points, points[0]),
     }
 
 

@@ -458,11 +458,20 @@ def test_a_local_search_is_passed_on(tmp_path):
     assert swept.attrs["local_search"] == 1
 
 
-def test_the_automatic_buffer_is_fixed_before_a_test_point_counts():
-    train, test = np.split(blobs(500, 5, 1), [300])
-    found = nc.find_regions(train, test, search="faces", epsilon=0.1, alpha=0.1, buffer="auto").dataset
-    assert found.attrs["buffer"] == nc.buffer_for(300, 200, 0.1)
-    assert found.risk.sel(split="train").item() >= 0.1 + found.attrs["buffer"]
+@needs_jit
+@pytest.mark.parametrize(
+    ("norm", "search", "n_chains"),
+    [("linf", "faces", 3), ("linf", "halfspaces", 1), ("l2", "balls", 1), ("l2", "free_balls", 1), ("linf", "best", 7)],
+)
+def test_the_automatic_buffer_is_fixed_before_a_test_point_counts(norm, search, n_chains):
+    train, test = np.split(blobs(900, 5, 1), [600])
+    settings = {"search": search, "epsilon": 0.1, "alpha": 0.1, "buffer": "auto"}
+    found, again = (nc.find_regions(train, one, norm, **settings) for one in (test, 255 - test))
+    assert found.dataset.attrs["buffer"] == nc.buffer_for(180, 300, 0.1, n_chains=n_chains)
+    assert found.dataset.attrs["buffer_on"] == "training points held back"
+    assert (found.regions[0.1].gap(train) == again.regions[0.1].gap(train)).all()
+    held = train[np.sort(np.random.default_rng(0).permutation(600)[:180])]
+    assert found.regions[0.1].measure(held, 0.1).risk >= 0.1 + found.dataset.attrs["buffer"] - 1e-12
 
 
 def test_boxes_that_reach_the_edge_of_the_domain():

@@ -505,3 +505,40 @@ def test_what_is_no_domain(domain):
     region = nc.RectangleComplement([[0.1]], [[0.2]], 0.1)
     with pytest.raises(nc.InputError, match=r"domain is .*; allowed: the least and the largest"):
         nc.extend_to_domain(region, domain)
+
+
+# A border that is moved
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("family", ["rectangles", "balls", "half space"])
+@given(seed=st.integers(0, 9999), data=st.data())
+def test_a_moved_border_holds_so_many_points(family, dtype, seed, data):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 20, (30, 3)).astype(dtype) / (1 if dtype == np.uint8 else dtype(255))
+    sample = Sample(X.astype(dtype), unit=255 if dtype == np.uint8 else 1)
+    corners = np.sort(rng.integers(0, 20, (2, 2, 3)), axis=0) / 255
+    region = {
+        "rectangles": lambda: RectangleComplement(*corners, "2/255"),
+        "balls": lambda: nc.BallUnion(corners[0], rng.integers(0, 9, 2) / 255),
+        "half space": lambda: nc.HalfSpace(rng.normal(size=3), 10 / 255, data.draw(st.sampled_from([1, 2, np.inf]))),
+    }[family]()
+    gaps = np.sort(region.gap(sample))
+    counts = sorted(data.draw(st.lists(st.integers(1, 29), min_size=2, max_size=2)))
+    inside = []
+    for count in counts:
+        moved = region.holding(sample, count)
+        inside.append(moved.gap(sample) <= 0)
+        expected = np.count_nonzero(gaps <= gaps[count - 1] + 1e-6)  # with those that are as far
+        assert moved.measure(sample, 1).risk == expected / 30
+    assert (inside[1] | ~inside[0]).all()
+
+
+def test_a_border_cannot_be_moved_to_what_is_never_inside():
+    everywhere, nowhere = (RectangleComplement([[-side]], [[side]], 0.1) for side in (-np.inf, np.inf))
+    X = np.array([[1], [2], [3]], np.uint8)
+    assert everywhere.holding(X, 2).measure(X, 0.1).risk == 1
+    with pytest.raises(InputError, match="n_inside is 2; allowed: at most 0, others are never inside"):
+        nowhere.holding(X, 2)
+    with pytest.raises(InputError, match=r"n_inside is 3; allowed: a whole number from 1 to 2 \(there are 3 points\)"):
+        EXAMPLE.holding(np.zeros((3, 2), np.uint8), 3)

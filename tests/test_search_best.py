@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from conftest import blobs, needs_jit
@@ -78,6 +80,36 @@ def test_the_choice(monkeypatch, risks, chosen):
     assert [bool(one.error) for one in found.table] == [values is None for values in risks.values()]
 
 
+@needs_jit
+@pytest.mark.parametrize("search", ["faces", "halfspaces"])
+def test_the_promise_of_the_automatic_buffer(search):
+    """In 40 dimensions regions found on 560 points fit these: at the buffer for all 800 a third to a half fall short."""
+    asked = {
+        "faces": lambda sample, share: nc.search_faces(sample, 0.05, share, 10).region,
+        "halfspaces": lambda sample, share: nc.search_halfspaces(sample, 0.05, share, np.inf, max_iter=5).region,
+    }
+    proven = []
+    for seed in range(15):
+        points = (40 * np.random.default_rng(seed).normal(size=(1200, 40)) + 128).clip(0, 255).astype(np.uint8)
+        some = {search: asked[search]}
+        found = module.choose(some, nc.as_sample(points[:800]), 0.05, 0.1, buffer="auto", n_test=400)
+        proven.append(nc.certify(found.region, points[800:], 0.05).L >= 0.1)
+    assert all(proven)  # each fails once in a hundred times at most, and these seeds are fixed
+
+
+@needs_jit
+def test_what_the_automatic_buffer_chooses_is_kept_as_it_is():
+    found = nc.search_best(X, 0.1, 0.1, buffer="auto", n_test=100, n_sets=3)
+    apart = split(0)[1]
+    assert found.buffer == nc.buffer_for(len(apart), 100, 0.1, n_chains=3 + 3 + 1)
+    measured = found.region.measure(apart, 0.1)
+    (chosen,) = (one for one in found.table if one.search == found.search)
+    assert (chosen.risk, chosen.adversarial_risk) == (measured.risk, measured.adversarial_risk)
+    needed = math.ceil((0.1 + found.buffer) * len(apart) - 1e-9)
+    assert all(round(one.risk * len(apart)) >= needed for one in found.table)
+    assert chosen.adversarial_risk == min(one.adversarial_risk for one in found.table)
+
+
 def test_all_fail(monkeypatch):
     def fail(*_):
         msg = "cannot"
@@ -94,6 +126,12 @@ def test_all_fail(monkeypatch):
         ({"norm": "l7"}, "norm is 'l7'; allowed: linf, l2"),
         ({"buffer": 0.95}, "buffer is 0.95; allowed: less than 1 - alpha = 0.9"),
         ({"buffer": -1}, "buffer is -1; allowed: a number of at least 0"),
+        ({"buffer": "auto"}, "n_test is None; allowed: a whole number of at least 1"),
+        (
+            {"buffer": "auto", "n_test": 3},
+            "n is 120 and n_test 3, too few to promise L >= alpha 0.1; allowed: more points",
+        ),
+        ({"buffer": "automatic"}, "buffer is 'automatic'; allowed: a number of at least 0"),
         ({"validation": 1}, "validation is 1; allowed: a number in (0, 1)"),
         ({"seed": -1}, "seed is -1; allowed: a whole number of at least 0"),
     ],

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-TIE = 1e-9  # gaps as near as this, relatively, are those of one place
+TIES = {"u": 1e-9, "f": 1e-6}  # gaps of bytes, and of floats, as near as this, relatively, are those of one place
 
 
 @dataclass(frozen=True, eq=False)
@@ -162,9 +162,15 @@ class Region(abc.ABC):
         n_inside = check_count("n_inside", n_inside, 1, n - 1, f"there are {n} points")
         gaps = np.sort(self.gap(sample))
         last = float(gaps[n_inside - 1])
-        tie = TIE * max(1.0, abs(float(gaps[0])), abs(float(gaps[-1])))
+        if last == -np.inf:  # and stays inside wherever the border is
+            return self
+        if last == np.inf:
+            msg = f"n_inside is {n_inside}; allowed: at most {np.count_nonzero(gaps < np.inf)}, others are never inside"
+            raise InputError(msg)
+        lengths = [*sample.to_units([sample.X.min(), sample.X.max()]), *gaps[np.isfinite(gaps)][[0, -1]]]
+        tie = TIES[sample.X.dtype.kind] * float(np.abs(lengths).max())
         farther = gaps[gaps > last + tie]
-        return self._moved((last + float(farther[0])) / 2 if len(farther) else last + tie)
+        return self._moved((last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie)
 
     def save(self, path: str | Path) -> None:
         """Write the region to a netCDF file, as a whole or not at all.

@@ -7,7 +7,6 @@ that number falls. The direction of a step comes from the same counts with blurr
 
 from __future__ import annotations
 
-import functools
 import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import numpy as np
 
 from numbaconc.errors import InputError, as_number
+from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
 from numbaconc.search.rectangles import check_alpha
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from numbaconc.arrays import Sample
 
-BLOCK = 1024  # points multiplied at a time: for whole levels a product of two of them is exact in float32
+MANY = 32  # columns; BLAS multiplies more of them faster than the kernel
+BLOCK = 1024  # points that BLAS is given at a time
 FEW = 16384  # points, evenly spaced, that candidates are compared and first moved on
 WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the blurred edges in units of ε, in turn
 STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # tried along a direction, in units of the last step that helped
@@ -60,7 +61,7 @@ class Shape(Protocol):
 
 
 class Points:
-    """Points as matrix products want them: float32 around whole levels near the mean, some at a time.
+    """Points around whole levels near the mean, and what a search wants of them.
 
     Parameters
     ----------
@@ -75,51 +76,39 @@ class Points:
     def __len__(self) -> int:
         return len(self.X)
 
-    def map(self, what: Callable[[NDArray[np.float32], slice], Any]) -> list[Any]:
-        """Call `what` with each block of centered points and its place, in threads; the results in order."""
-        places = [slice(start, start + BLOCK) for start in range(0, len(self.X), BLOCK)]
-        return spread(lambda i: what(self.X[places[i]] - self.middle, places[i]), len(places))
-
     def times(self, W: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
         """(X - middle) W, shape (n, m), for W of shape (d, m)."""
-        W = np.asarray(W, dtype=np.float32)
-        products = np.empty((len(self.X), W.shape[1]), np.float32)
+        if W.shape[1] > MANY:
+            return self._times_many(W.astype(np.float32))
+        found: NDArray[np.float32] = kernel.products(self.X, self.middle, np.ascontiguousarray(W.T, np.float32))
+        return found
 
-        def fill(block: NDArray[np.float32], place: slice) -> None:
-            products[place] = block @ W
+    def _times_many(self, W: NDArray[np.float32]) -> NDArray[np.float32]:
+        from threadpoolctl import threadpool_limits
 
-        self.map(fill)
-        return products
+        blocks = [self.X[start : start + BLOCK] for start in range(0, len(self.X), BLOCK)]
+        # threads of our own: how BLAS splits a product among its threads changes the last bits
+        with threadpool_limits(1, "blas"):
+            return np.concatenate(spread(lambda i: (blocks[i] - self.middle) @ W, len(blocks)))
+
+    def sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m)."""
+        found: NDArray[np.float64] = kernel.sums(self.X, self.middle, np.ascontiguousarray(weights.T, np.float32))
+        return found
 
     def squares(self) -> NDArray[np.float64]:
         """Squared lengths of the rows of X - middle, shape (n,)."""
-        return np.concatenate(self.map(lambda block, _: np.einsum("ij,ij->i", block, block, dtype=np.float64)))
-
-    def sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m), few of them other than 0."""
-        rows = np.flatnonzero(weights.any(axis=1))
-        some = Points.__new__(Points)
-        some.X, some.middle = self.X[rows], self.middle
-        few = weights[rows].astype(np.float32)
-        parts = some.map(lambda block, place: (few[place].T @ block).astype(np.float64))
-        return sum(parts, np.zeros((weights.shape[1], self.X.shape[1])))
+        found: NDArray[np.float64] = kernel.squares(self.X, self.middle)
+        return found
 
 
 def spread(what: Callable[[int], Any], n: int) -> list[Any]:
     """Call `what` with 0 to n - 1, in as many threads as kernels use; the results in order."""
-    # threads of our own: how BLAS splits a product among its threads changes the last bits
-    with using_threads(None) as n_threads, _libraries().limit(limits=1, user_api="blas"):
+    with using_threads(None) as n_threads:
         if min(n, n_threads) == 1:
             return [what(i) for i in range(n)]
         with ThreadPoolExecutor(n_threads) as pool:
             return list(pool.map(what, range(n)))
-
-
-@functools.cache
-def _libraries() -> Any:  # noqa: ANN401  # threadpoolctl has no types
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 def few(sample: Sample) -> Sample:
