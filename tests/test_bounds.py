@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import matplotlib.image
@@ -11,10 +12,11 @@ from conftest import needs_jit
 from test_experiments import write_idx
 
 import numbaconc as nc
-from numbaconc.certify import buffer_for, certify
-from numbaconc.experiments import bounds, pictures
+from numbaconc.arrays import as_sample
+from numbaconc.certify import certify
+from numbaconc.experiments import bounds, methods, pictures
 from numbaconc.kernels.threads import using_threads
-from numbaconc.search.balls import search_balls
+from numbaconc.search.best import choose
 from numbaconc.search.faces import search_faces
 
 
@@ -55,41 +57,65 @@ def test_the_rows_are_the_papers():
     assert at["fashion_mnist", 0.05, "3.16"].values["risk", "test"][0] < 5  # the only row there
 
 
+def test_more_is_asked_for_until_it_is_enough():
+    points = as_sample(np.arange(100, dtype=np.uint8)[:, np.newaxis])
+    asked = []
+
+    def find(share):
+        asked.append(share)
+        n_inside = round(100 * share) - 5  # other points hold five in a hundred less
+        return nc.HalfSpace([1.0], (99.5 - n_inside) / 255)
+
+    shares = [0.10, 0.11, 0.12, 0.13, 0.14, 0.15, 0.16]
+    region, share = methods.ask_more(find, shares, points, 10)
+    assert asked == [0.10, 0.13, 0.14, 0.15]  # .11 and .12 make up for less than half of what is missing
+    assert share == 0.15
+    assert region.measure(points, 0.1).risk == 0.10
+    asked.clear()
+    region, share = methods.ask_more(find, shares, points, 20)
+    assert (share, region.measure(points, 0.1).risk) == (0.16, 0.11)  # as much as may be asked for
+
+
 @needs_jit
 def test_numbers_are_those_of_direct_searches(done):
     _, (train, test), out = done
     small, certified = (nc.open_results(bounds.result_path("linf", out, certified=one)) for one in (False, True))
     at = {"alpha": 0.01, "dataset": "mnist", "epsilon": 0.3}
-    found = search_faces(
-        train, 0.3, 0.01, bounds.METHODS["linf"]["faces"], buffer=bounds.BUFFERS["linf"]["faces"]["mnist"]
-    )
+    n_faces = methods.METHODS["linf"]["faces"]
     here = small.sel(at).sel(search="faces")
+    found = search_faces(train, 0.3, 0.01, n_faces, buffer=here.buffer.item())
     assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk
     assert here.adversarial_risk.sel(split="test").item() == found.region.measure(test, 0.3).adversarial_risk
-    (row,) = (
-        row for row in bounds.rows() if row.dataset == "mnist" and row.norm == "linf" and row.epsilon_text == "0.3"
-    )
-    search = bounds.best(small, row)
-    assert float(small.sel(at).adversarial_risk.sel(split="train").min()) == float(
-        small.sel(at).adversarial_risk.sel(split="train", search=search)
-    )
-    buffer = buffer_for(len(train), len(test), 0.01)
-    assert certified.sel(at).buffer.sel(search=search).item() == buffer
-    region = nc.find_regions(train, test, search=search, epsilon=0.3, alpha=0.01, n_sets=10, buffer="auto").regions[0.3]
-    proven = certify(region, test, 0.3)
-    assert certified.sel(at).measure_at_least.sel(search=search).item() == proven.L
-    assert certified.sel(at).expansion_at_most.sel(search=search).item() == proven.U
+    tested = small.sel(split="test").sel(search=["faces", "halfspaces"])
+    assert ((tested.risk >= 0.01) | (tested.buffer == methods.BUFFERS[-1])).all()
+
+    every = methods.searches("linf", 0.3, None, None)
+    some = {name: every[name] for name in methods.AMONG["linf"]}
+    chosen = choose(some, as_sample(train), 0.3, 0.01, buffer="auto", n_test=len(test))
+    proven = certify(chosen.region, test, 0.3)
+    here = certified.sel(at).squeeze()
+    assert here.chosen.item() == chosen.search
+    assert here.buffer.item() == chosen.buffer
+    assert (here.measure_at_least.item(), here.expansion_at_most.item()) == (proven.L, proven.U)
+
+    (row,) = (row for row in bounds.rows() if (row.dataset, row.norm, row.epsilon_text) == ("mnist", "linf", "0.3"))
+    n_sets, q = row.sets
+    boxes = nc.cover_rectangles(train, q, 0.3, n_sets, extend=True).measure(test, 0.3)
+    here = small.sel(at).sel(search="rectangles", split="test")
+    assert (here.risk.item(), here.adversarial_risk.item()) == (boxes.risk, boxes.adversarial_risk)
     l2 = nc.open_results(bounds.result_path("l2", out, certified=False))
-    found = search_balls(train, 3.16, 0.01, 1, buffer=bounds.BUFFERS["l2"]["free_balls"]["mnist"], centers="neighbours")
-    here = l2.sel(at | {"epsilon": 3.16}).sel(search="free_balls", split="train")
-    assert here.adversarial_risk.item() == found.adversarial_risk
+    found = nc.search_balls(train, 3.16, 0.01, 1, centers="neighbours").region
+    here = l2.sel(at | {"epsilon": 3.16}).sel(search="free_balls")
+    moved = found.holding(train, math.ceil((0.01 + here.buffer.item()) * len(train) - 1e-9))
+    region = found if here.buffer.item() == 0 else moved
+    assert here.adversarial_risk.sel(split="test").item() == region.measure(test, 3.16).adversarial_risk
 
 
 @needs_jit
 def test_the_page(done):
     text = (done[2] / "bounds.md").read_text(encoding="utf-8")
     assert "## ℓ∞" in text
-    assert "certificate" in text
+    assert "certified" in text
     assert "mnist: NOT the published contents" in text
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| mnist | 0.01 ")]
     assert [row[2] for row in rows] == ["0.1", "0.2", "0.3", "0.4", "1.58", "3.16", "4.74"]
@@ -97,13 +123,13 @@ def test_the_page(done):
     ds = nc.open_results(bounds.result_path("linf", done[2], certified=True))
     for row in rows[:4]:
         least, most, said = row[-3:]
-        here = ds.sel(alpha=0.01, dataset="mnist", epsilon=float(row[2])).max("search")
+        here = ds.sel(alpha=0.01, dataset="mnist", epsilon=float(row[2])).squeeze()
         lowest, highest = (100 * here[name].item() for name in bounds.PROVEN)
         assert lowest - 0.01 < float(least) <= lowest
         assert highest <= float(most) < highest + 0.01
         assert said == ("yes" if lowest >= 1 else "no")
         bold = [float(one) for one in re.findall(r"\*\*([\d.]+)\*\*", " ".join(row))]
-        held = [float(risk) >= 1 for risk in (row[6], row[8])]
+        held = [float(risk) >= 1 for risk in (row[6], row[8], row[11])]
         assert bool(bold) == any(held)
     assert "<path" in (done[2] / "bounds.svg").read_text(encoding="utf-8")
 
@@ -112,9 +138,9 @@ def test_the_page(done):
 def test_pictures(done):
     _, (train, test), out = done
     ds = nc.open_results(out / "bounds-regions-mnist.nc")
-    found = search_faces(
-        train, 0.3, 0.01, bounds.METHODS["linf"]["faces"], buffer=bounds.BUFFERS["linf"]["faces"]["mnist"]
-    )
+    small = nc.open_results(bounds.result_path("linf", out, certified=False))
+    buffer = small.buffer.sel(alpha=0.01, dataset="mnist", epsilon=0.3, search="faces").item()
+    found = search_faces(train, 0.3, 0.01, methods.METHODS["linf"]["faces"], buffer=buffer)
     assert int(ds["upper"].sum() + ds["lower"].sum()) == found.n_faces
     on_test = found.region.measure(test, 0.3)
     n_inside, n_expanded = (round(len(test) * share) for share in (on_test.risk, on_test.adversarial_risk))
@@ -138,34 +164,32 @@ def test_planes_become_colors():
 def test_what_is_there_is_not_searched_again(done, monkeypatch):
     folder, _, out = done
     before = contents(out)
-    monkeypatch.setattr(bounds, "find_regions", None)  # calling it would fail
+    monkeypatch.setattr(bounds, "_find", None)  # calling it would fail
     monkeypatch.setattr(pictures, "gather", None)
     assert run(folder) == 0
     assert contents(out) == before
 
 
 @needs_jit
-def test_only_what_is_missing_or_changed_is_searched(done, monkeypatch):
+def test_only_what_is_missing_is_searched(done, monkeypatch):
     folder, _, out = done
-    before = nc.open_results(bounds.result_path("linf", out, certified=False))
+    path = bounds.result_path("linf", out, certified=False)
+    before = nc.open_results(path)
+    kept = path.read_bytes()
+    attributes = before.attrs
+    before.drop_sel(search="halfspaces").assign_attrs(attributes).to_netcdf(path.with_suffix(".part"))
+    path.with_suffix(".part").replace(path)
     asked = []
-
-    def find(*arguments, **settings):
-        asked.append((settings["search"], settings["epsilon"], settings["buffer"]))
-        return nc.find_regions(*arguments, **settings)
-
-    monkeypatch.setattr(bounds, "find_regions", find)
-    monkeypatch.setattr(pictures, "show", lambda *_: [])
-    monkeypatch.setitem(bounds.BUFFERS["linf"]["halfspaces"], "mnist", 0.05)
-    rows = [row for row in bounds.rows() if row.norm == "linf"]
-    monkeypatch.setattr(bounds, "rows", lambda: rows)
+    find = bounds._find
+    monkeypatch.setattr(
+        bounds, "_find", lambda data, row, name: asked.append((row.epsilon, name)) or find(data, row, name)
+    )
     assert run(folder) == 0
-    assert [one for one in asked if one[2] == 0.05] == [("halfspaces", one, 0.05) for one in (0.1, 0.2, 0.3, 0.4)]
-    assert ("faces", bounds.BUFFERS["linf"]["faces"]["mnist"]) not in {(one[0], one[2]) for one in asked}
-    after = nc.open_results(bounds.result_path("linf", out, certified=False))
-    faces = {"search": "faces"}
-    assert before["adversarial_risk"].sel(faces).equals(after["adversarial_risk"].sel(faces))
-    assert (after["buffer"].sel(search="halfspaces") == 0.05).all()
+    assert asked == [(epsilon, "halfspaces") for epsilon in (0.1, 0.2, 0.3, 0.4)]
+    after = nc.open_results(path)
+    for name in ("risk", "adversarial_risk", "buffer"):
+        assert before[name].equals(after[name].sel(search=before.search))
+    path.write_bytes(kept)
 
 
 def test_no_data_no_bounds(tmp_path, capsys):

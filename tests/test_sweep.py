@@ -955,4 +955,4 @@ def test_files_from_before_a_setting_was_there(tmp_path):
     extended = sweep(more, out)
     assert extended.drop_attrs().equals(sweep(more, tmp_path / "new.nc").drop_attrs())
     refused(more | {"buffer": 0.1}, out, ["buffer is 0.1", "made with 0.0"])
-    refused(more | {"local_search": True}, out, ["local_search is True", "made with False"])
+    refused(more | {"local_search": True}, out, ["local_search is 1", "made with 0"])

@@ -238,7 +238,7 @@ def table(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> str:
     norm = here[0].norm
     header = ["data set", "α", "ε", "paper's best", "risk", "adv. risk"]
     for search in METHODS[norm]:
-        header += [f"{WORDS[search]}: risk", "adv. risk", "buffer"]
+        header += [f"{WORDS[search]}: risk", "adv. risk", *([] if search == "rectangles" else ["buffer"])]
     header += ["certified", "risk", "adv. risk", "L", "U", "L ≥ α"]
     lines = [f"## {NORM_SIGNS[norm]}", "", _line(header), _line(["---"] * len(header))]
     for row in here:
@@ -250,7 +250,8 @@ def table(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> str:
             one = tested.sel(search=search)
             risk, adversarial = (f"{100 * float(one[name]):.2f}" for name in RISKS)
             least = bool(enough.notnull().any()) and float(enough.sel(search=search)) == float(enough.min())
-            cells += [risk, f"**{adversarial}**" if least else adversarial, f"{100 * float(one['buffer']):.2f}"]
+            cells += [risk, f"**{adversarial}**" if least else adversarial]
+            cells += [] if search == "rectangles" else [f"{100 * float(one['buffer']):.2f}"]
         certified = proven.sel(row.at).sel(search=CERTIFIED)
         lowest, most = (float(certified[name]) for name in PROVEN)
         cells.append(WORDS[str(certified["chosen"].item())])
@@ -271,11 +272,11 @@ def _introduction(sets: dict[str, Dataset]) -> str:
         "finds. All in per cent, on the test points; the least adversarial risk at a test risk of at least α is bold. "
         "Every region shows an upper bound, h(risk, ε) ≤ adversarial risk.",
         "",
-        "Every search asks for a risk of α + buffer on the training points; the buffer is the least, in steps of "
-        f"{100 * BUFFERS[1]:g} points, with which the test risk is at least α. The test points' adversarial risk "
-        "has no part in that. Faces are found again for every buffer; of other regions the border is moved. Rectangles are "
-        "Algorithm 1 with the paper's T and q, their faces within ε of the domain's edge pushed to infinity and the "
-        "rest moved to the risk that is asked for; balls are Algorithm 2 with the paper's T, moved likewise.",
+        "A search asks for a risk of α + buffer on the training points; the buffer is the least, in steps of "
+        f"{100 * BUFFERS[1]:g} points, with which the test risk is at least α. The test points' adversarial risk has no "
+        "part in that. Faces are found again for every buffer; the border of balls and half spaces is moved. Balls are "
+        "Algorithm 2 with the paper's T; rectangles are Algorithm 1 with the paper's T and q, one clustering, whose faces "
+        "within ε of the domain's edge are pushed to infinity.",
         "",
         "What is certified is another region, found and chosen before a test point is counted: the better of "
         f"{' and '.join(WORDS[name] for name in AMONG['linf'])} (ℓ∞) or "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from numbaconc.search.best import BestSearch, choose
 from numbaconc.search.faces import search_faces
 from numbaconc.search.halfspaces import search_halfspaces
 from numbaconc.search.hyperplane import search_hyperplane
-from numbaconc.search.rectangles import cover_rectangles
+from numbaconc.search.rectangles import cover_rectangles, search_rectangles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,7 +52,7 @@ def searches(norm: str, epsilon: float, n_sets: int | None, q: float | None) -> 
     epsilon : float
         Strength on the unit scale.
     n_sets, q : int and float, optional
-        T and q of the paper's rectangles, T of its balls.
+        T and q of the paper's rectangles, T of its balls; q is searched if it is not known.
 
     Returns
     -------
@@ -61,11 +61,10 @@ def searches(norm: str, epsilon: float, n_sets: int | None, q: float | None) -> 
     """
 
     def rectangles(sample: Sample, share: float) -> Region:
-        assert q is not None and n_sets is not None  # noqa: S101, PT018
-        boxes = cover_rectangles(
-            sample, q, epsilon, min(n_sets, int(q * len(sample))), cache_dir=cache_dir(), extend=True
-        )
-        return boxes.holding(sample, _count(share, sample))
+        settings: dict[str, Any] = {"n_sets": n_sets or 1, "cache_dir": cache_dir(), "extend": True}
+        if q is None:
+            return search_rectangles(sample, epsilon, share, **settings).region
+        return cover_rectangles(sample, q, epsilon, **settings)  # the paper's q says what is asked for
 
     power = POWERS[norm]
     known: dict[str, Search] = {
@@ -83,17 +82,19 @@ def at_least(name: str, search: Search, data: Dataset, alpha: float) -> tuple[Re
     """Return a region with a test risk of at least α, and the least of `BUFFERS` that it takes.
 
     The risk of test points chooses the buffer, their adversarial risk has no part in it. Faces are
-    found again for every buffer; the border of any other region is moved, and the rest of it stays.
+    found again for every buffer. The border of balls and half spaces is moved, and the rest of them
+    stays. Rectangles are what the paper's q makes of them, or the search for one, and their buffer is NaN.
     """
     found = functools.cache(lambda: search(data.train, alpha))
-    needed = math.ceil(alpha * len(data.test) * (1 - 1e-12))
+    if name == "rectangles":
+        return found(), math.nan
 
     def asked(share: float) -> Region:
         if name == "faces":
             return search(data.train, share)
         return found() if share == alpha else found().holding(data.train, _count(share, data.train))
 
-    region, share = ask_more(asked, [alpha + one for one in BUFFERS], data.test, needed)
+    region, share = ask_more(asked, [alpha + one for one in BUFFERS], data.test, _count(alpha, data.test))
     return region, share - alpha
 
 

@@ -106,7 +106,7 @@ def search_best(
         Risk threshold, in (0, 1).
     norm : {"linf", "l2"}
         linf: rectangles (with faces at the domain's edge pushed to infinity, where it is known), faces,
-        half spaces. l2: balls, one free ball, half spaces, hyperplane.
+        half spaces. l2: balls (after a local search), one free ball, half spaces, hyperplane.
     n_sets : int
         T, where a search has it.
     buffer : float or "auto"
