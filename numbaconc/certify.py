@@ -244,14 +244,15 @@ def buffer_for(
     least Beta(m, n - m + 1), its test count at least BetaBinomial(n_test, m, n - m + 1), and
     P[L >= α] >= confidence for the lower bound L of `certify` at 1 - η: the errors of both samples are in it.
 
-    A search that takes the best of several chains is covered by `n_chains` (Bonferroni). One that fits the
-    points harder than that, as greedy unions do, loses more of its training risk than chance takes, and the
-    probability is then not promised; what the certificate says is true all the same.
+    A search that takes the best of several chains is covered by `n_chains` (Bonferroni). The n points must
+    have no part in making the chains: greedy unions fit the points that they are found on, and lose more
+    of their training risk than chance takes. `search_best(buffer="auto")` therefore counts points that it
+    held back, and moves borders (`Region.holding`), which makes chains of whatever was found.
 
     Parameters
     ----------
     n, n_test : int
-        Training and test points.
+        Training points that are counted, and test points.
     alpha : float
         Risk threshold, in (0, 1).
     confidence : float

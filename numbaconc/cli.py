@@ -71,7 +71,7 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
         "--buffer",
         default=0.0,
         metavar="B",
-        help="faces, halfspaces, balls, free_balls: added to alpha on the training points, or auto (default: 0)",
+        help="all but rectangles and hyperplane: added to alpha on the training points, or auto, on some held back (default: 0)",
     )
     add("--extend", action="store_true", help="rectangles: faces at the edge of the domain go to infinity")
     add("--local-search", action="store_true", help="balls: drop each ball and choose again until nothing improves")

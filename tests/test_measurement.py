@@ -474,6 +474,18 @@ def test_the_automatic_buffer_is_fixed_before_a_test_point_counts(norm, search, 
     assert found.regions[0.1].measure(held, 0.1).risk >= 0.1 + found.dataset.attrs["buffer"] - 1e-12
 
 
+@needs_jit
+def test_a_sweep_with_the_automatic_buffer(tmp_path):
+    train, test = np.split(blobs(900, 5, 1), [600])
+    settings = {"search": "halfspaces", "epsilon": 0.1, "alpha": 0.1, "buffer": "auto"}
+    swept = nc.run_sweep(settings | {"dataset": "mine"}, tmp_path / "s.nc", data={"mine": (train, test)})
+    found = nc.measure(train, test, **settings)
+    assert (swept.adversarial_risk.values == found.adversarial_risk.values).all()
+    assert swept.attrs["buffer"] == "auto"
+    again = nc.run_sweep(settings | {"dataset": "mine"}, tmp_path / "s.nc", data={"mine": (train, test)})
+    assert again.identical(swept)
+
+
 def test_boxes_that_reach_the_edge_of_the_domain():
     train, test = np.split(blobs(400, 5, 1), [300])
     settings = {"epsilon": 0.3, "alpha": 0.05, "q": 0.8, "n_sets": 3}

@@ -89,7 +89,7 @@ class Settings(NamedTuple):
     centers: str
     extend: bool
     delta: float
-    buffer: float
+    buffer: float | str
     local_search: bool
     threads: int | None  # None: the threads of a machine shared by `at_once` jobs
     at_once: int
@@ -125,6 +125,7 @@ class Job(NamedTuple):
             case.T or 1,
             delta=settings.delta,
             buffer=settings.buffer,
+            n_test=len(loaded.test),
             local_search=settings.local_search,
         )
 
