@@ -461,7 +461,7 @@ def test_a_local_search_is_passed_on(tmp_path):
 @needs_jit
 @pytest.mark.parametrize(
     ("norm", "search", "n_chains"),
-    [("linf", "faces", 3), ("linf", "halfspaces", 1), ("l2", "balls", 1), ("l2", "free_balls", 1), ("linf", "best", 7)],
+    [("linf", "faces", 2), ("linf", "halfspaces", 1), ("l2", "balls", 1), ("l2", "free_balls", 1), ("linf", "best", 5)],
 )
 def test_the_automatic_buffer_is_fixed_before_a_test_point_counts(norm, search, n_chains):
     train, test = np.split(blobs(900, 5, 1), [600])

@@ -101,7 +101,7 @@ def test_the_promise_of_the_automatic_buffer(search):
 def test_what_the_automatic_buffer_chooses_is_kept_as_it_is():
     found = nc.search_best(X, 0.1, 0.1, buffer="auto", n_test=100, n_sets=3)
     apart = split(0)[1]
-    assert found.buffer == nc.buffer_for(len(apart), 100, 0.1, n_chains=3 + 3 + 1)
+    assert found.buffer == nc.buffer_for(len(apart), 100, 0.1, n_chains=2 + 2 + 1)
     measured = found.region.measure(apart, 0.1)
     (chosen,) = (one for one in found.table if one.search == found.search)
     assert (chosen.risk, chosen.adversarial_risk) == (measured.risk, measured.adversarial_risk)

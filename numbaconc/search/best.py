@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Search = Callable[[Sample, float], Region]  # of the points, and of the share of them that the region must hold
 
 ROUND = ("balls", "free_balls", "halfspaces", "hyperplane")  # regions of one border, that can be moved far
-FACTORS = (1.0, 1.2, 1.4)  # of the share that others are found for: unions of rare faces are rarer on other points
+FACTORS = (1.0, 1.4)  # of the share that others are found for: unions of rare faces are rarer on other points
 
 
 class Candidate(NamedTuple):
