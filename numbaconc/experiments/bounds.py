@@ -18,7 +18,7 @@ from numbaconc.certify import certify
 from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.experiments import pictures
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, wanted, write_page
-from numbaconc.experiments.methods import AMONG, BUFFERS, METHODS, WORDS, at_least, searches, with_certificate
+from numbaconc.experiments.methods import AMONG, BUFFERS, COARSE, METHODS, WORDS, at_least, searches, with_certificate
 from numbaconc.experiments.published import Published, published
 from numbaconc.experiments.tables import SEARCHES
 from numbaconc.files import check_writable
@@ -273,8 +273,9 @@ def _introduction(sets: dict[str, Dataset]) -> str:
         "Every region shows an upper bound, h(risk, ε) ≤ adversarial risk.",
         "",
         "A search asks for a risk of α + buffer on the training points; the buffer is the least, in steps of "
-        f"{100 * BUFFERS[1]:g} points, with which the test risk is at least α. The test points' adversarial risk has no "
-        "part in that. Faces are found again for every buffer; the border of balls and half spaces is moved. Rectangles are "
+        f"{100 * BUFFERS[1]:g} points ({100 * BUFFERS[COARSE]:g} for faces), with which the test risk is at least α. The test "
+        "points' adversarial risk has no part in that. Faces are found again for every buffer; the border of the ball and the "
+        "half space is moved. Rectangles are "
         "Algorithm 1 with the paper's T and q (searched where it prints none), one clustering, whose faces within ε of the "
         "domain's edge are pushed to infinity. The paper's own methods, measured again, are in Tables 1 to 5.",
         "",

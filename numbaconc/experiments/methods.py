@@ -39,7 +39,8 @@ WORDS = {
     "halfspaces": "half spaces",
     "free_balls": "free ball",
 }
-BUFFERS = np.arange(31) / 1000  # that may be added to α on the training points
+BUFFERS = np.arange(301) / 10_000  # that may be added to α on the training points
+COARSE = 10  # where a region is found again for each, every tenth of them
 
 
 def searches(norm: str, epsilon: float, n_sets: int | None, q: float | None) -> dict[str, Search]:
@@ -91,7 +92,8 @@ def at_least(name: str, search: Search, data: Dataset, alpha: float) -> tuple[Re
             return search(data.train, share)
         return found() if share == alpha else found().holding(data.train, _count(share, data.train))
 
-    region, share = ask_more(asked, [alpha + one for one in BUFFERS], data.test, _count(alpha, data.test))
+    buffers = BUFFERS[:: COARSE if name == "faces" else 1]
+    region, share = ask_more(asked, [alpha + one for one in buffers], data.test, _count(alpha, data.test))
     return region, share - alpha
 
 
