@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-TIES = {"u": 1e-9, "f": 1e-6}  # gaps of bytes, and of floats, as near as this, relatively, are those of one place
+SINGLE = 1e-6  # what float32 tells apart, relatively
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +50,7 @@ class Region(abc.ABC):
     """
 
     closed: ClassVar[bool] = True
+    resolution: ClassVar[float] = 1e-9  # gaps of bytes as near as this, relatively, are those of one place
     families: ClassVar[dict[str, type[Region]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -168,7 +169,7 @@ class Region(abc.ABC):
             msg = f"n_inside is {n_inside}; allowed: at most {np.count_nonzero(gaps < np.inf)}, others are never inside"
             raise InputError(msg)
         lengths = [*sample.to_units([sample.X.min(), sample.X.max()]), *gaps[np.isfinite(gaps)][[0, -1]]]
-        tie = TIES[sample.X.dtype.kind] * float(np.abs(lengths).max())
+        tie = (SINGLE if sample.X.dtype == np.float32 else self.resolution) * float(np.abs(lengths).max())
         farther = gaps[gaps > last + tie]
         return self._moved((last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie)
 

@@ -10,7 +10,7 @@ import numpy as np
 from numbaconc.arrays import GREY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
 from numbaconc.errors import InputError, as_number
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
-from numbaconc.regions.base import Region
+from numbaconc.regions.base import SINGLE, Region
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,6 +38,7 @@ class RectangleComplement(Region):
     """
 
     closed = False
+    resolution = SINGLE
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
         self.lower = np.array(lower, dtype=np.float64)
