@@ -205,7 +205,7 @@ def find_regions(
     given = {"q": q, "delta": delta, "buffer": buffer, "extend": extend, "restarts": restarts, "checkpoint": checkpoint}
     _check_fits(search, given | {"local_search": local_search})
     if buffer != "auto":
-        buffer = check_delta(buffer, "buffer")
+        buffer = check_delta(buffer, "buffer", ", or 'auto'")
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
     settings: dict[str, Any] = {"norm": norm, "search": search}

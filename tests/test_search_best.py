@@ -131,7 +131,7 @@ def test_all_fail(monkeypatch):
             {"buffer": "auto", "n_test": 3},
             "n is 120 and n_test 3, too few to promise L >= alpha 0.1; allowed: more points",
         ),
-        ({"buffer": "automatic"}, "buffer is 'automatic'; allowed: a number of at least 0"),
+        ({"buffer": "automatic"}, "buffer is 'automatic'; allowed: a number of at least 0, or 'auto'"),
         ({"validation": 1}, "validation is 1; allowed: a number in (0, 1)"),
         ({"seed": -1}, "seed is -1; allowed: a whole number of at least 0"),
     ],

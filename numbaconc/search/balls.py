@@ -155,8 +155,8 @@ def _counts(region: BallUnion, sample: Sample, epsilon: float) -> tuple[NDArray[
     return counts[:, 0], counts[:, 1]
 
 
-def check_delta(delta: object, name: str = "delta") -> float:
-    """Return a share of points covered beyond α.
+def check_delta(delta: object, name: str = "delta", words: str = "") -> float:
+    """Return a share of points covered beyond α; `words` say what else is allowed.
 
     Raises
     ------
@@ -165,7 +165,7 @@ def check_delta(delta: object, name: str = "delta") -> float:
     """
     number = as_number(delta)
     if not 0 <= number < math.inf:
-        msg = f"{name} is {delta!r}; allowed: a number of at least 0"
+        msg = f"{name} is {delta!r}; allowed: a number of at least 0{words}"
         raise InputError(msg)
     return number
 

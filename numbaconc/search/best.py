@@ -169,7 +169,7 @@ def choose(
     if automatic := buffer == "auto":
         n_chains = sum(len(_factors(name)) for name in searches)
         buffer = buffer_for(len(apart), check_count("n_test", n_test), alpha, n_chains=n_chains)
-    share = alpha + (buffer := check_delta(buffer, "buffer"))
+    share = alpha + (buffer := check_delta(buffer, "buffer", ", or 'auto'"))
     if share >= 1:
         msg = f"buffer is {buffer!r}; allowed: less than 1 - alpha = {1 - alpha:g}"
         raise InputError(msg)

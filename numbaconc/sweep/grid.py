@@ -152,7 +152,9 @@ def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
         "centers": check_choice("centers", given["centers"], CENTERS),
         "extend": given["extend"],
         "delta": check_delta(given["delta"]),
-        "buffer": given["buffer"] if given["buffer"] == "auto" else check_delta(given["buffer"], "buffer"),
+        "buffer": given["buffer"]
+        if given["buffer"] == "auto"
+        else check_delta(given["buffer"], "buffer", ", or 'auto'"),
         "local_search": given["local_search"],
         "max_train": None if given["max_train"] is None else check_count("max_train", given["max_train"], 2),
         "test_fraction": check_fraction("test_fraction", given["test_fraction"], one_allowed=False),
