@@ -227,6 +227,11 @@ def check_domain(sample: Sample) -> tuple[float, float]:
     return sample.domain
 
 
+def count_of(share: float, n: int) -> int:
+    """Return how many of n points make up a share, rounded up; 60000 * .07 is a little more than 4200, and makes 4200."""
+    return math.ceil(share * n * (1 - 1e-12))
+
+
 def parse_epsilon(value: object, name: str = "epsilon") -> float:
     """Return a strength on the unit scale, given as a number or as a fraction such as "8/255".
 

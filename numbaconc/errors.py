@@ -1,6 +1,7 @@
 """What a wrong argument gets."""
 
 import math
+from typing import Any
 
 
 class InputError(ValueError):
@@ -31,7 +32,8 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None,
     """
     allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
     try:
-        number = int(value)  # type: ignore[call-overload]  # anything is welcome; what cannot be an int raises
+        anything: Any = value  # what cannot be an int raises
+        number = int(anything)
         whole = number == value and not isinstance(value, bool)
     except (TypeError, ValueError, OverflowError):
         whole = False
@@ -44,7 +46,8 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None,
 def as_number(value: object) -> float:
     """Return what is given as a float; NaN, which no check allows, if it is not a number."""
     try:
-        return float(value)  # type: ignore[arg-type]  # anything is welcome; what cannot be a float raises
+        anything: Any = value  # what cannot be a float raises
+        return float(anything)
     except (TypeError, ValueError, OverflowError):
         return math.nan
 

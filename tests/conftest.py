@@ -17,7 +17,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
 settings.load_profile("numbaconc")
 
-needs_jit = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="too slow, or meaningless, without compilation")
+needs_jit = pytest.mark.skipif(
+    bool(numba.config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT is set: too slow in plain Python, or about compiled code"
+)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -177,7 +177,9 @@ def test_bounds_of_balls(data, n_buckets, n):
 
 
 @needs_jit
-@pytest.mark.skipif(not kernels.WIDE, reason="the portable path is what all other tests run here")
+@pytest.mark.skipif(
+    not kernels.WIDE, reason="no wide vectors on this processor: all other tests take the portable path anyway"
+)
 def test_a_processor_without_wide_vectors():
     """The same tests, compiled for the plainest of the kind."""
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
@@ -534,7 +536,7 @@ def test_several_blocks_as_they_are():
 
 
 @needs_jit
-@pytest.mark.skipif(available_threads() < 2, reason="nothing to compare: this machine has one thread")
+@pytest.mark.skipif(available_threads() < 2, reason="one thread on this machine: there is nothing to compare it with")
 @pytest.mark.parametrize("as_float", [False, True])
 def test_threads_change_nothing(as_float):
     X = cloud(600, 9, 5)
@@ -1034,7 +1036,7 @@ nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
 
 
 @needs_jit
-@pytest.mark.skipif(os.name != "posix", reason="SIGKILL is a signal of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL, which only POSIX has")
 def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     X, path = cloud(1500, 8, 3), tmp_path / "search.ckpt"
     np.save(tmp_path / "X.npy", X)

@@ -869,7 +869,7 @@ def test_help_names_every_option():
 
 
 @needs_jit
-@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="sends signals that only POSIX has")
 def test_ctrl_c(environment, made):
     """Status 130, one line, nothing half-written, and the old result is whole."""
     X = np.random.default_rng(0).integers(0, 256, (2000, 500), dtype=np.uint8)
@@ -921,7 +921,7 @@ def test_ctrl_c_as_numba_may_pass_it_on(own, monkeypatch):
     assert tree(Path()) == {}
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="closes a pipe as only POSIX does")
 def test_a_reader_that_has_had_enough(environment, made):
     """`numbaconc show FILE | head -1`, with a reader that is gone before the first word."""
     reader, writer = os.pipe()

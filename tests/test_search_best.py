@@ -74,7 +74,7 @@ def test_the_choice(monkeypatch, risks, chosen):
 
         return {name: make(values) for name, values in risks.items()}
 
-    monkeypatch.setattr(module, "_searches", searches)
+    monkeypatch.setattr(module, "every_search", searches)
     found = nc.search_best(X, 0.1, 0.1)
     assert found.search == chosen
     assert [bool(one.error) for one in found.table] == [values is None for values in risks.values()]
@@ -115,7 +115,7 @@ def test_all_fail(monkeypatch):
         msg = "cannot"
         raise nc.InputError(msg)
 
-    monkeypatch.setattr(module, "_searches", lambda *_, **__: {"a": fail})
+    monkeypatch.setattr(module, "every_search", lambda *_, **__: {"a": fail})
     with pytest.raises(nc.InputError, match=r"no search found a region at epsilon 0.1 and alpha 0.1: a: cannot"):
         nc.search_best(X, 0.1, 0.1)
 

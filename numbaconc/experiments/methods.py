@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from numbaconc.arrays import count_of
 from numbaconc.certify import certify
 from numbaconc.files import cache_dir
-from numbaconc.measurement import POWERS
-from numbaconc.search.balls import search_balls
-from numbaconc.search.best import BestSearch, choose
-from numbaconc.search.faces import search_faces
-from numbaconc.search.halfspaces import search_halfspaces
+from numbaconc.search.best import BestSearch, choose, every_search
 from numbaconc.search.rectangles import cover_rectangles, search_rectangles
 
 if TYPE_CHECKING:
@@ -66,13 +63,7 @@ def searches(norm: str, epsilon: float, n_sets: int | None, q: float | None) -> 
             return search_rectangles(sample, epsilon, share, **settings).region
         return cover_rectangles(sample, q, epsilon, **settings)  # the paper's q says what is asked for
 
-    power = POWERS[norm]
-    known: dict[str, Search] = {
-        "rectangles": rectangles,
-        "faces": lambda sample, share: search_faces(sample, epsilon, share, METHODS["linf"]["faces"] or 1).region,
-        "halfspaces": lambda sample, share: search_halfspaces(sample, epsilon, share, power).region,
-        "free_balls": lambda sample, share: search_balls(sample, epsilon, share, 1, centers="neighbours").region,
-    }
+    known = every_search(epsilon, norm, METHODS["linf"]["faces"] or 1) | {"rectangles": rectangles}
     return {name: known[name] for name in METHODS[norm]}
 
 
@@ -90,10 +81,10 @@ def at_least(name: str, search: Search, data: Dataset, alpha: float) -> tuple[Re
     def asked(share: float) -> Region:
         if name == "faces":
             return search(data.train, share)
-        return found() if share == alpha else found().holding(data.train, _count(share, data.train))
+        return found() if share == alpha else found().holding(data.train, count_of(share, len(data.train)))
 
     buffers = BUFFERS[:: COARSE if name == "faces" else 1]
-    region, share = ask_more(asked, [alpha + one for one in buffers], data.test, _count(alpha, data.test))
+    region, share = ask_more(asked, [alpha + one for one in buffers], data.test, count_of(alpha, len(data.test)))
     return region, share - alpha
 
 
@@ -138,7 +129,3 @@ def with_certificate(
     some = {name: every[name] for name in AMONG[norm]}
     found = choose(some, data.train, epsilon, alpha, buffer="auto", n_test=len(data.test))
     return found, certify(found.region, data.test, epsilon, n_train=len(data.train))
-
-
-def _count(share: float, sample: Sample) -> int:
-    return math.ceil(share * len(sample) * (1 - 1e-12))

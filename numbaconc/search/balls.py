@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_choice, check_count
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.exchange import Exchange
@@ -172,7 +172,7 @@ def check_delta(delta: object, name: str = "delta", words: str = "") -> float:
 
 def _target(alpha: float, delta: float, buffer: float, n: int) -> int:
     """⌈n (α (1 + δ) + buffer)⌉, where a product within rounding of a whole number is that number."""
-    target = math.ceil(n * min(alpha * (1 + delta) + buffer, 1.0) * (1 - 1e-12))
+    target = count_of(min(alpha * (1 + delta) + buffer, 1.0), n)
     if target >= n:
         msg = (
             f"alpha is {alpha:g}, delta {delta:g} and buffer {buffer:g}, to cover {target} points; "

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.certify import buffer_for
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.progress import bar
@@ -134,7 +133,7 @@ def search_best(
     """
     sample = as_sample(X, min_rows=4)
     strength = parse_epsilon(epsilon)
-    searches = _searches(strength, norm, n_sets, check_count("seed", seed, 0), progress=progress)
+    searches = every_search(strength, norm, n_sets, check_count("seed", seed, 0), progress=progress)
     return choose(
         searches,
         sample,
@@ -173,7 +172,7 @@ def choose(
     if share >= 1:
         msg = f"buffer is {buffer!r}; allowed: less than 1 - alpha = {1 - alpha:g}"
         raise InputError(msg)
-    needed = math.ceil((share if automatic else alpha) * len(apart) * (1 - 1e-12))
+    needed = count_of(share if automatic else alpha, len(apart))
 
     def find(name: str) -> Region:
         if not automatic:
@@ -213,8 +212,8 @@ def _factors(name: str) -> tuple[float, ...]:
     return FACTORS[:1] if name in ROUND else FACTORS
 
 
-def _searches(epsilon: float, norm: str, n_sets: int, seed: int, *, progress: bool) -> dict[str, Search]:
-    """Every search of a norm."""
+def every_search(epsilon: float, norm: str, n_sets: int, seed: int = 0, *, progress: bool = False) -> dict[str, Search]:
+    """Return every search of a norm, by name; arguments as in `search_best`."""
     by_norm: dict[str, dict[str, Search]] = {
         "linf": {
             "rectangles": lambda sample, share: (

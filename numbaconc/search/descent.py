@@ -7,12 +7,12 @@ that number falls. The direction of a step comes from the same counts with blurr
 
 from __future__ import annotations
 
-import math
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
+from numbaconc.arrays import count_of
 from numbaconc.errors import InputError, as_number
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
@@ -129,7 +129,7 @@ def count_inside(alpha: float, buffer: float, n: int) -> int:
     if not 0 <= number < 1 - alpha:
         msg = f"buffer is {buffer!r}; allowed: a number of at least 0, and less than 1 - alpha = {1 - alpha:g}"
         raise InputError(msg)
-    inside = math.ceil((alpha + number) * n * (1 - 1e-12))  # 60000 * .07 is a little more than 4200
+    inside = count_of(alpha + number, n)
     if inside >= n:
         msg = (
             f"alpha is {alpha:g} and buffer {number:g}, to hold {inside} points; allowed: fewer than the {n} there are"

@@ -13,13 +13,12 @@ allowed; then each face is dropped and chosen again until nothing improves.
 from __future__ import annotations
 
 import copy
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import SNAP, Sample, as_sample, parse_epsilon
+from numbaconc.arrays import SNAP, Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
 from numbaconc.progress import bar
@@ -110,7 +109,7 @@ def search_faces(
     n = len(sample)
     epsilon, alpha = parse_epsilon(epsilon), check_alpha(alpha, n)
     n_sets, buffer = check_count("n_sets", n_sets), _check_buffer(buffer, alpha)
-    target = math.ceil((alpha + buffer) * n * (1 - 1e-12))  # 60000 * .07 is a little more than 4200
+    target = count_of(alpha + buffer, n)
     best = nothing = _Faces(_code(sample, float(sample.to_levels(epsilon)), target))
     trace: list[Start] = []
     with bar(what="starts", shown=progress, total=n_sets) as shown:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.rectangles import check_alpha
@@ -60,7 +60,7 @@ def search_hyperplane(X: ArrayLike | Sample, epsilon: float | str, alpha: float)
     sample = as_sample(X)
     n = len(sample)
     epsilon, alpha = parse_epsilon(epsilon), check_alpha(alpha, n)
-    n_above = math.ceil(n * alpha * (1 - 1e-12))  # 60000 * .07 is a little more than 4200
+    n_above = count_of(alpha, n)
     if n_above >= n:
         msg = f"alpha is {alpha:g}, to cut off {n_above} points; allowed: to cut off fewer than the {n} there are"
         raise InputError(msg)
