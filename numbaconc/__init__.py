@@ -2,10 +2,10 @@
 
 from importlib.metadata import version
 
-from numbaconc.arrays import Sample, UnitWarning, as_sample, parse_epsilon
+from numbaconc.data.arrays import Sample, UnitWarning, as_sample, parse_epsilon
 from numbaconc.certify import Certificate, buffer_for, certify, uniform_deviation
 from numbaconc.clustering import Clusters, cluster
-from numbaconc.datasets import Dataset, load_dataset
+from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
 from numbaconc.measurement import Findings, find_regions, measure

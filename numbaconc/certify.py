@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from scipy.special import bdtrik, betainccinv, betaincinv
 
-from numbaconc.arrays import parse_epsilon
+from numbaconc.data.arrays import parse_epsilon
 from numbaconc.errors import InputError, check_count, check_fraction
 from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
     from numbaconc.regions import Region
 
 DIGITS = 4  # decimals of a bound in words; more where two significant digits need them

@@ -14,7 +14,7 @@ from numbaconc.progress import bar
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 CENTERS = ("mean", "median")
 SHIFT = 12  # centers of uint8 data are whole multiples of 2^-12 levels, so that every distance is an integer

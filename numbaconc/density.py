@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample
+from numbaconc.data.arrays import Sample, as_sample
 from numbaconc.errors import InputError, check_choice, check_count
-from numbaconc.files import read_npz, replacing
-from numbaconc.kernels.knn import kth_distance, kth_l1_uint8
+from numbaconc.data.files import read_npz, replacing
+from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
 from numbaconc.progress import bar
 
 if TYPE_CHECKING:

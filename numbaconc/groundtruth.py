@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import betainc, betaincinv
 from scipy.stats import laplace, norm, uniform
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 
-from numbaconc.arrays import Sample, as_sample, check_width, parse_epsilons
+from numbaconc.data.arrays import Sample, as_sample, check_width, parse_epsilons
 from numbaconc.certify import union_vc_dimension
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.kernels.threads import available_threads, using_threads

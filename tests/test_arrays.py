@@ -11,7 +11,7 @@ from conftest import grey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from numbaconc.arrays import Sample, UnitWarning, as_sample, check_width, parse_epsilon, parse_epsilons
+from numbaconc.data.arrays import Sample, UnitWarning, as_sample, check_width, parse_epsilon, parse_epsilons
 from numbaconc.errors import InputError
 
 ODD = np.array([[0.1, 0.25], [0.123, 0.7], [0.5, 0.9]])  # floats in [0, 1] on no grid

@@ -12,7 +12,7 @@ from conftest import needs_jit
 from test_experiments import write_idx
 
 import numbaconc as nc
-from numbaconc.arrays import as_sample
+from numbaconc.data.arrays import as_sample
 from numbaconc.certify import certify
 from numbaconc.experiments import bounds, methods, pictures
 from numbaconc.kernels.threads import using_threads

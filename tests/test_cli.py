@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 import numbaconc as nc
 from numbaconc.cli import main
-from numbaconc.datasets import load_dataset
+from numbaconc.data.datasets import load_dataset
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results import open_results
 
@@ -130,7 +130,7 @@ def in_python():
 def measured(*arguments):
     """Measure quietly, without a plot (which takes most of the time), and return the result."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("numbaconc.plotting.plot_measurement", lambda ds, path: None)
+        patch.setattr("numbaconc.show.plots.plot_measurement", lambda ds, path: None)
         fine("measure", *arguments, "--out", "one.nc", *OPTIONS)
     return open_results("one.nc")
 

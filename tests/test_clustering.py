@@ -11,7 +11,7 @@ from conftest import blobs, exact_floats, grey, images
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numbaconc.arrays import Sample
+from numbaconc.data.arrays import Sample
 from numbaconc.clustering import cluster
 from numbaconc.errors import InputError
 

@@ -22,10 +22,10 @@ import pytest
 import scipy.io
 import sklearn.datasets
 
-from numbaconc.arrays import UnitWarning
-from numbaconc.datasets import DataNotFoundError, check, data_folders, fetch, listing, load_dataset
+from numbaconc.data.arrays import UnitWarning
+from numbaconc.data.datasets import DataNotFoundError, check, data_folders, fetch, listing, load_dataset
 from numbaconc.errors import InputError
-from numbaconc.registry import REGISTRY, Published
+from numbaconc.data.registry import REGISTRY, Published
 
 REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import numbaconc.density
-from numbaconc.arrays import Sample
+from numbaconc.data.arrays import Sample
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
-from numbaconc.kernels import knn
+from numbaconc.kernels import neighbors
 
 X = images(40, 7, seed=0, high=20)
 
@@ -122,8 +122,8 @@ def no_kernels(monkeypatch):
         raise Used
 
     def switch():
-        for module in (knn, numbaconc.density):
-            for name in vars(knn):
+        for module in (neighbors, numbaconc.density):
+            for name in vars(neighbors):
                 if name.startswith("kth") and hasattr(module, name):
                     monkeypatch.setattr(module, name, kernel)
         with pytest.raises(Used):  # it works without a cache

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from numbaconc.errors import InputError
-from numbaconc.files import CHUNK, cache_dir, check_writable, replacing, sha256_of_array
+from numbaconc.data.files import CHUNK, cache_dir, check_writable, replacing, sha256_of_array
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 

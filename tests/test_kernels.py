@@ -20,9 +20,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.kernels import faces, knn, lloyd, products, rectangles, threads
+from numbaconc.kernels import faces, neighbors, lloyd, products, rectangles, threads
 
-KERNELS = Path(knn.__file__).parent
+KERNELS = Path(neighbors.__file__).parent
 PACKAGE = KERNELS.parent
 CLOSE = 1e-12
 
@@ -66,7 +66,7 @@ def test_l1_radii_of_uint8(X, data):
     include_self = data.draw(st.booleans())
     k = data.draw(st.integers(1, n if include_self else n - 1))
     expected = oracles.kth_l1_uint8(X, k, include_self)
-    same(knn.kth_l1_uint8(X, k, include_self), expected)
+    same(neighbors.kth_l1_uint8(X, k, include_self), expected)
 
 
 @given(X=grey(n=(2, 10)), as_float=st.booleans(), data=st.data())
@@ -75,7 +75,7 @@ def test_radii_of_either_type(X, as_float, data):
     X = floats(X) if as_float else X
     include_self, squared = data.draw(st.booleans()), data.draw(st.booleans())
     k = data.draw(st.integers(1, n if include_self else n - 1))
-    found = knn.kth_distance(X, k, include_self, squared)
+    found = neighbors.kth_distance(X, k, include_self, squared)
     expected = oracles.kth_distance(X, k, include_self, squared)
     if as_float:
         assert found.dtype == np.float64
@@ -85,13 +85,13 @@ def test_radii_of_either_type(X, as_float, data):
 
 
 @needs_jit
-@pytest.mark.parametrize("d", [*WIDTHS, knn.SPAN, knn.SPAN + 1])
+@pytest.mark.parametrize("d", [*WIDTHS, neighbors.SPAN, neighbors.SPAN + 1])
 @pytest.mark.parametrize("include_self", [True, False])
 def test_l1_radii_at_the_widths_of_vectors(d, include_self):
     X = images(20, d, seed=d)
     X[7] = X[3]
     for k in (1, 2, 19):
-        same(knn.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
+        same(neighbors.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
 
 
 @needs_jit
@@ -99,8 +99,8 @@ def test_l1_radii_at_the_widths_of_vectors(d, include_self):
 def test_l1_radii_at_the_heights_of_blocks(n):
     X = images(n, 17 if n < 100 else 3, seed=n, high=5)
     for k, include_self in ((1, True), (n, True), (1, False), (n - 1, False), ((n + 1) // 2, True)):
-        same(knn.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
-        found = knn.kth_distance(X, k, include_self, False)
+        same(neighbors.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
+        found = neighbors.kth_distance(X, k, include_self, False)
         np.testing.assert_array_equal(found, oracles.kth_l1_uint8(X, k, include_self))
 
 
@@ -111,7 +111,7 @@ def test_l1_radii_at_the_heights_of_blocks(n):
 def test_radii_at_the_widths_of_vectors(d, squared, as_float):
     X = images(11, d, seed=d)
     X = floats(X) if as_float else X
-    found = knn.kth_distance(X, 4, True, squared)
+    found = neighbors.kth_distance(X, 4, True, squared)
     expected = oracles.kth_distance(X, 4, True, squared)
     np.testing.assert_allclose(found, expected, rtol=CLOSE if as_float else 0, atol=0)
 
@@ -120,27 +120,27 @@ def test_radii_at_the_widths_of_vectors(d, squared, as_float):
 @pytest.mark.parametrize("d", [257, 3072, 12288, 70000])
 def test_radii_do_not_overflow(d):
     X = extremes(d)
-    same(knn.kth_l1_uint8(X, 3, True), oracles.kth_l1_uint8(X, 3, True))
-    same(knn.kth_distance(X, 3, True, True), oracles.kth_distance(X, 3, True, True))
+    same(neighbors.kth_l1_uint8(X, 3, True), oracles.kth_l1_uint8(X, 3, True))
+    same(neighbors.kth_distance(X, 3, True, True), oracles.kth_distance(X, 3, True, True))
 
 
 @needs_jit
 def test_radii_do_not_overflow_in_rows_of_any_length():
-    d = knn.MOST + 1
-    same(knn.kth_l1_uint8(extremes(d), 3, True), 255 * np.array([d, d, (d + 1) // 2]))
+    d = neighbors.MOST + 1
+    same(neighbors.kth_l1_uint8(extremes(d), 3, True), 255 * np.array([d, d, (d + 1) // 2]))
 
 
 def test_radii_of_rows_too_long_for_the_fast_kernel(monkeypatch):
     X = images(9, 5, seed=0)
-    monkeypatch.setattr(knn, "MOST", 4)
-    same(knn.kth_l1_uint8(X, 3, False), oracles.kth_l1_uint8(X, 3, False))
+    monkeypatch.setattr(neighbors, "MOST", 4)
+    same(neighbors.kth_l1_uint8(X, 3, False), oracles.kth_l1_uint8(X, 3, False))
 
 
 @given(X=grey(n=(2, 12)), data=st.data())
 def test_columns_without_differences_change_no_radius(X, data):
     k = data.draw(st.integers(1, len(X)))
     at = data.draw(st.integers(0, X.shape[1]))
-    same(knn.kth_l1_uint8(np.insert(X, at, 9, axis=1), k, True), knn.kth_l1_uint8(X, k, True))
+    same(neighbors.kth_l1_uint8(np.insert(X, at, 9, axis=1), k, True), neighbors.kth_l1_uint8(X, k, True))
 
 
 @pytest.mark.parametrize("blocks", range(1, 10))
@@ -153,8 +153,8 @@ def test_blocks_meet_each_other_once_and_none_plays_twice_in_a_round(blocks):
         assert len(players) == len(set(players))
         met.extend(map(tuple, pairs.tolist()))
 
-    n = (blocks - 1) * knn.BLOCK + 1
-    knn._kth(meet, n, 1, False, np.float64(np.inf), told.append)
+    n = (blocks - 1) * neighbors.BLOCK + 1
+    neighbors._kth(meet, n, 1, False, np.float64(np.inf), told.append)
     assert sorted(met) == [(i, j) for i in range(blocks) for j in range(i, blocks)]
     assert sum(told) == n
 
@@ -163,15 +163,15 @@ PATHS = """
 import numpy as np, oracles
 from conftest import images
 from test_kernels import CLOSE, extremes, floats, same
-from numbaconc.kernels import knn
+from numbaconc.kernels import neighbors
 
-chosen, vectors = [], knn._vectors
-knn._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
-for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * knn.SPAN), images(131, 3, seed=0, high=4)]:
+chosen, vectors = [], neighbors._vectors
+neighbors._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
+for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * neighbors.SPAN), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
-        same(knn.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
+        same(neighbors.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
         for squared in (True, False):
-            found = knn.kth_distance(floats(X), k, False, squared)
+            found = neighbors.kth_distance(floats(X), k, False, squared)
             np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, squared), rtol=CLOSE)
 print(*{(width, instruction) for width, instruction, _ in chosen})
 """
@@ -205,16 +205,16 @@ def test_radii_in_the_vectors_of_older_processors(features, width, instruction, 
 
 def test_the_point_itself_is_the_first_neighbor():
     X = np.array([[0], [1], [5]], np.uint8)
-    same(knn.kth_l1_uint8(X, 1, True), np.array([0, 0, 0]))
-    same(knn.kth_l1_uint8(X, 1, False), np.array([1, 1, 4]))
-    same(knn.kth_l1_uint8(X, 2, True), np.array([1, 1, 4]))
-    same(knn.kth_distance(X, 2, False, True), np.array([25.0, 16.0, 25.0]))
+    same(neighbors.kth_l1_uint8(X, 1, True), np.array([0, 0, 0]))
+    same(neighbors.kth_l1_uint8(X, 1, False), np.array([1, 1, 4]))
+    same(neighbors.kth_l1_uint8(X, 2, True), np.array([1, 1, 4]))
+    same(neighbors.kth_distance(X, 2, False, True), np.array([25.0, 16.0, 25.0]))
 
 
 def test_a_duplicate_is_not_the_point_itself():
     X = np.array([[3, 3], [3, 3], [9, 9]], np.uint8)
-    same(knn.kth_l1_uint8(X, 1, False), np.array([0, 0, 12]))
-    same(knn.kth_l1_uint8(X, 2, False), np.array([12, 12, 12]))
+    same(neighbors.kth_l1_uint8(X, 1, False), np.array([0, 0, 12]))
+    same(neighbors.kth_l1_uint8(X, 2, False), np.array([12, 12, 12]))
 
 
 # Clusters
@@ -578,9 +578,9 @@ def launches():
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
     return {
-        "kth_l1_uint8": lambda: knn.kth_l1_uint8(rows, 9, True),
-        "kth_distance, uint8": lambda: knn.kth_distance(rows, 9, False, True),
-        "kth_distance, float32": lambda: knn.kth_distance(floats(rows), 9, True, False),
+        "kth_l1_uint8": lambda: neighbors.kth_l1_uint8(rows, 9, True),
+        "kth_distance, uint8": lambda: neighbors.kth_distance(rows, 9, False, True),
+        "kth_distance, float32": lambda: neighbors.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: assigned(X, centers),
         "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
         "own_distances_uint8": lambda: lloyd.own_distances_uint8(X, centers, 12, labels),

@@ -13,8 +13,8 @@ import xarray as xr
 import numbaconc as nc
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import using_threads
-from numbaconc.plotting import plot_measurement
-from numbaconc.words import certificate, select_case
+from numbaconc.show.plots import plot_measurement
+from numbaconc.show.words import certificate, select_case
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 import scipy.io
 from tqdm import tqdm
 
-from numbaconc import readers
+from numbaconc.data import readers
 from numbaconc.errors import InputError
 
 

@@ -14,7 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.arrays import Sample
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.kernels import faces as kernels
 from numbaconc.kernels.threads import available_threads, using_threads

@@ -13,7 +13,7 @@ from conftest import blobs, exact_floats, grey, images
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from numbaconc.arrays import Sample, as_sample
+from numbaconc.data.arrays import Sample, as_sample
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
 from numbaconc.regions import extend_to_domain

@@ -22,7 +22,7 @@ from numbaconc.results import DIMENSIONS, SCHEMA
 from numbaconc.sweep.grid import Case, load_grid, read_grid
 from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.layout import lay_out, outcomes_of
-from numbaconc.words import describe
+from numbaconc.show.words import describe
 
 ONE, TWO = ((X[:50], X[50:]) for X in (blobs(80, 4, 2, spread=40), blobs(80, 3, 3, spread=40)))
 DATA = {"one": ONE, "two": TWO}

@@ -251,7 +251,7 @@ PARALLEL = {
 
 
 def test_there_are_parallel_kernels():
-    assert {name.split(".")[0] for name in PARALLEL} >= {"rectangles", "knn", "lloyd", "balls"}
+    assert {name.split(".")[0] for name in PARALLEL} >= {"rectangles", "neighbors", "lloyd", "balls"}
 
 
 @pytest.mark.parametrize("name", PARALLEL)

@@ -10,7 +10,7 @@ import pytest
 
 from numbaconc.certify import certify_counts, uniform_deviation
 from numbaconc.results import assemble, join_results, provenance
-from numbaconc.words import as_json, cases, describe, failures, provenance_lines
+from numbaconc.show.words import as_json, cases, describe, failures, provenance_lines
 
 
 def result(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.experiments import figures, tables
 from numbaconc.experiments.commands import make_parser, wanted
 from numbaconc.experiments.published import published

@@ -13,20 +13,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.arrays import parse_epsilon
+from numbaconc.data.arrays import parse_epsilon
 from numbaconc.certify import certify
-from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.experiments import pictures
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, wanted, write_page
 from numbaconc.experiments.methods import AMONG, BUFFERS, COARSE, METHODS, WORDS, at_least, searches, with_certificate
 from numbaconc.experiments.published import Published, published
 from numbaconc.experiments.tables import SEARCHES
-from numbaconc.files import check_writable
+from numbaconc.data.files import check_writable
 from numbaconc.kernels.threads import using_threads
-from numbaconc.plotting import Bounds, plot_bounds
+from numbaconc.show.plots import Bounds, plot_bounds
 from numbaconc.results import SPLITS, VERIFIED_WORDS, assemble, open_results, provenance, save_results
 from numbaconc.sweep.run import SUBSAMPLE_SEED
-from numbaconc.words import NORM_SIGNS, cases
+from numbaconc.show.words import NORM_SIGNS, cases
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.datasets import Dataset
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}

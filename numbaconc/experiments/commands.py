@@ -6,10 +6,10 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numbaconc.console import Parser, add_data_options, tell
-from numbaconc.datasets import Dataset, load_dataset
+from numbaconc.cli.console import Parser, add_data_options, tell
+from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.errors import InputError, check_choice, check_count
-from numbaconc.files import cache_dir, replacing
+from numbaconc.data.files import cache_dir, replacing
 from numbaconc.sweep.run import run_sweep
 
 if TYPE_CHECKING:

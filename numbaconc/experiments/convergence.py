@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.console import Parser, reporting, say
+from numbaconc.cli.console import Parser, reporting, say
 from numbaconc.errors import check_count
-from numbaconc.files import check_writable
+from numbaconc.data.files import check_writable
 from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, centered_cubes
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.plotting import Estimates, plot_estimates
+from numbaconc.show.plots import Estimates, plot_estimates
 from numbaconc.progress import bar
 from numbaconc.results import LONG_NAMES, assemble, open_results, provenance, save_results
 from numbaconc.search.balls import search_balls
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
     from numbaconc.regions import Region
 
 ALPHA = 0.05

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from numbaconc.arrays import parse_epsilon
-from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.experiments.commands import available, make_parser, seeds, sweep, wanted
 from numbaconc.experiments.published import published
-from numbaconc.files import check_writable
-from numbaconc.plotting import Panel, plot_curves
+from numbaconc.data.files import check_writable
+from numbaconc.show.plots import Panel, plot_curves
 
 if TYPE_CHECKING:
     import argparse
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.datasets import Dataset
 
 # The paper does not print its grids.
 Q = tuple(round(0.3 + 0.05 * i, 2) for i in range(14))

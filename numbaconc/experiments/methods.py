@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbaconc.arrays import count_of
+from numbaconc.data.arrays import count_of
 from numbaconc.certify import certify
-from numbaconc.files import cache_dir
+from numbaconc.data.files import cache_dir
 from numbaconc.search.best import BestSearch, choose, every_search
 from numbaconc.search.rectangles import cover_rectangles, search_rectangles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
     from numbaconc.certify import Certificate
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.datasets import Dataset
     from numbaconc.regions import Region
     from numbaconc.search.best import Search
 

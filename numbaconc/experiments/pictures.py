@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.console import tell
+from numbaconc.cli.console import tell
 from numbaconc.experiments.methods import METHODS
-from numbaconc.files import cache_dir, replacing
+from numbaconc.data.files import cache_dir, replacing
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results import open_results, provenance, save_results
 from numbaconc.search.balls import search_balls
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.datasets import Dataset
 
 COLUMNS = 10  # test images in a row
 N_BOXES = 8  # of the paper's boxes, that are shown

@@ -7,7 +7,7 @@ import dataclasses
 from dataclasses import dataclass
 from importlib import resources
 
-from numbaconc.arrays import parse_epsilon
+from numbaconc.data.arrays import parse_epsilon
 
 QUANTITIES = ("risk", "adversarial_risk")
 

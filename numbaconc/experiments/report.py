@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, side_by_side
-from numbaconc.files import replacing
+from numbaconc.data.files import replacing
 from numbaconc.results import open_results
 
 if TYPE_CHECKING:

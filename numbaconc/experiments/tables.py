@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
-from numbaconc.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.density import knn_radii
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, seeds, sweep, wanted, write_page
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
-from numbaconc.files import cache_dir, check_writable
+from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.measurement import find_regions
 from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, open_results, save_results
 from numbaconc.search.greedy import CHECKPOINT
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Sequence
 
-    from numbaconc.arrays import Sample
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.arrays import Sample
+    from numbaconc.data.datasets import Dataset
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # the methods that are ours to run; the others are trained classifiers
 DELTA = {

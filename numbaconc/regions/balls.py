@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 ROUNDING = 1e-15  # how far, relatively, a squared radius strays on its way to epsilon's scale and back
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, check_count
-from numbaconc.files import replacing
+from numbaconc.data.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 BLOCK = 2048  # points projected at a time
 ROUNDING = 1e-15  # how far, relatively, a whole threshold strays on its way to epsilon's scale and back

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from numbaconc.arrays import GREY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
+from numbaconc.data.arrays import GREY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
 from numbaconc.errors import InputError, as_number
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import SINGLE, Region

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_choice, check_count
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.exchange import Exchange

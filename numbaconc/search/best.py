@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.certify import buffer_for
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction
 from numbaconc.progress import bar

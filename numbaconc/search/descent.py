@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 
-from numbaconc.arrays import count_of
+from numbaconc.data.arrays import count_of
 from numbaconc.errors import InputError, as_number
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 MANY = 32  # columns; BLAS multiplies more of them faster than the kernel
 BLOCK = 1024  # points that BLAS is given at a time

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import SNAP, Sample, as_sample, count_of, parse_epsilon
+from numbaconc.data.arrays import SNAP, Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
 from numbaconc.progress import bar

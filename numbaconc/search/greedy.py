@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numbaconc.errors import InputError
-from numbaconc.files import check_writable, read_npz, replacing
+from numbaconc.data.files import check_writable, read_npz, replacing
 from numbaconc.kernels.balls import TILE, best_balls, bound_balls, count_pairs, count_within, expand_key
 from numbaconc.progress import bar
 from numbaconc.regions.balls import BallUnion
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 FEW = 32  # centers looked at first for every ball; then twice as many, up to a batch
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small

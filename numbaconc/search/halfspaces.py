@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_count
 from numbaconc.progress import bar
 from numbaconc.regions.halfspace import HalfSpace, project

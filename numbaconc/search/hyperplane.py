@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, count_of, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, count_of, parse_epsilon
 from numbaconc.errors import InputError
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.rectangles import check_alpha

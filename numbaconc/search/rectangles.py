@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import Sample, as_sample, check_domain, parse_epsilon
+from numbaconc.data.arrays import Sample, as_sample, check_domain, parse_epsilon
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction

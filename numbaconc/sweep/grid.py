@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.arrays import parse_epsilons
+from numbaconc.data.arrays import parse_epsilons
 from numbaconc.clustering import CENTERS
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
 from numbaconc.measurement import COORDINATES, SEARCHES

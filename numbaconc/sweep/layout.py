@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from numbaconc.datasets import Dataset
+    from numbaconc.data.datasets import Dataset
     from numbaconc.sweep.journal import Outcome
 
 Identity = dict[str, dict[str, Any]]  # what outcomes depend on beside their case

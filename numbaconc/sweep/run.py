@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numbaconc.arrays import as_sample, check_width
-from numbaconc.datasets import Dataset, load_dataset
+from numbaconc.data.arrays import as_sample, check_width
+from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.density import knn_radii
 from numbaconc.errors import InputError, check_count
-from numbaconc.files import check_writable
+from numbaconc.data.files import check_writable
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.progress import bar
 from numbaconc.results import SPLITS, VERIFIED_WORDS, open_results, provenance, save_results
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike, NDArray
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
     from numbaconc.sweep.grid import Case
 
 SUBSAMPLE_SEED = 0  # of the training points that `max_train` leaves

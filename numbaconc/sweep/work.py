@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from numbaconc.arrays import Sample
-from numbaconc.files import replacing
+from numbaconc.data.arrays import Sample
+from numbaconc.data.files import replacing
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.measurement import Found, collection_dimension, find_rectangles, find_region
 from numbaconc.results import SPLITS

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from numbaconc.certify import lower_bound, upper_bound
-from numbaconc.files import replacing
+from numbaconc.data.files import replacing
 from numbaconc.results import TAIL, mean_and_std
-from numbaconc.words import NORM_SIGNS, cases, certificate, kept, select_case
+from numbaconc.show.words import NORM_SIGNS, cases, certificate, kept, select_case
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.arrays import parse_epsilons
-from numbaconc.console import EXIT_BAD_INPUT, EXIT_SOME_FAILED, Parser, add_data_options, reporting, say, tell
+from numbaconc.data.arrays import parse_epsilons
+from numbaconc.cli.console import EXIT_BAD_INPUT, EXIT_SOME_FAILED, Parser, add_data_options, reporting, say, tell
 from numbaconc.errors import InputError, check_count
-from numbaconc.files import cache_dir, check_writable
+from numbaconc.data.files import cache_dir, check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numbaconc.arrays import Sample
+    from numbaconc.data.arrays import Sample
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -110,11 +110,11 @@ def _add_measure(commands: Any) -> None:  # noqa: ANN401
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from numbaconc.datasets import load_dataset
+    from numbaconc.data.datasets import load_dataset
     from numbaconc.measurement import find_regions
-    from numbaconc.plotting import plot_measurement
+    from numbaconc.show.plots import plot_measurement
     from numbaconc.results import VERIFIED_WORDS, save_results
-    from numbaconc.words import as_json, describe
+    from numbaconc.show.words import as_json, describe
 
     epsilons = parse_epsilons(options.epsilon or "0.1")
     outputs = _outputs(options, epsilons)
@@ -223,7 +223,7 @@ def _add_sweep(commands: Any) -> None:  # noqa: ANN401
 def _sweep(options: argparse.Namespace) -> int:
     from numbaconc.sweep.grid import load_grid
     from numbaconc.sweep.run import run_sweep
-    from numbaconc.words import describe, failures
+    from numbaconc.show.words import describe, failures
 
     out = Path(options.out or Path(options.config).with_suffix(".nc").name)
     ds = run_sweep(
@@ -250,7 +250,7 @@ def _add_show(commands: Any) -> None:  # noqa: ANN401
 
 def _show(options: argparse.Namespace) -> int:
     from numbaconc.results import open_results
-    from numbaconc.words import as_json, describe, provenance_lines
+    from numbaconc.show.words import as_json, describe, provenance_lines
 
     ds = open_results(options.file if len(options.file) > 1 else options.file[0])
     if options.json:
@@ -279,8 +279,8 @@ def _add_data(commands: Any) -> None:  # noqa: ANN401
 
 
 def _data_list(options: argparse.Namespace) -> int:
-    from numbaconc.datasets import listing
-    from numbaconc.registry import REGISTRY
+    from numbaconc.data.datasets import listing
+    from numbaconc.data.registry import REGISTRY
 
     for row in listing(options.data_dir):
         where = f" in {row.path}" if row.path else ""
@@ -289,14 +289,14 @@ def _data_list(options: argparse.Namespace) -> int:
 
 
 def _data_fetch(options: argparse.Namespace) -> int:
-    from numbaconc.datasets import fetch
+    from numbaconc.data.datasets import fetch
 
     say(f"{options.name}: {fetch(options.name, data_dir=options.data_dir, progress=not options.quiet)}")
     return 0
 
 
 def _data_check(options: argparse.Namespace) -> int:
-    from numbaconc.datasets import check
+    from numbaconc.data.datasets import check
 
     rows = check(options.name, data_dir=options.data_dir, progress=not options.quiet)
     for row in rows:

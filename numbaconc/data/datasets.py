@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import pooch
 
-from numbaconc import readers
-from numbaconc.arrays import Sample, as_sample, check_width
+from numbaconc.data import readers
+from numbaconc.data.arrays import Sample, as_sample, check_width
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
-from numbaconc.files import cache_dir, check_writable
+from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.progress import bar
-from numbaconc.registry import REGISTRY, Published
+from numbaconc.data.registry import REGISTRY, Published
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.errors import InputError, as_number
-from numbaconc.files import sha256_of_array
+from numbaconc.data.files import sha256_of_array
 
 GREY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
 ON_GRID = 3e-5  # how far, in grey levels, float32 rounding takes a multiple of 1/255

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from numbaconc import readers
+from numbaconc.data import readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,7 @@ class Entry:
     test : str
         The contents that are the test images; all others are training images, in order.
     parse : callable or None
-        Turns contents into images: one of the parsers of `numbaconc.readers`.
+        Turns contents into images: one of the parsers of `numbaconc.data.readers`.
     subfolder : str
         What its archive unpacks to.
     shares_names : bool

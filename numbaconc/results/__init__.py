@@ -17,7 +17,7 @@ import xarray as xr
 
 from numbaconc.certify import lower_bound, upper_bound
 from numbaconc.errors import InputError
-from numbaconc.files import replacing
+from numbaconc.data.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""Users' arrays and files, and the data sets of the registry."""
