@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from numbaconc.errors import check_choice, check_count
+from numbaconc.how import bar
 from numbaconc.kernels import lloyd
-from numbaconc.progress import bar
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

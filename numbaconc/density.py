@@ -9,20 +9,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numbaconc.data.arrays import Sample, as_sample
-from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.data.files import read_npz, replacing
+from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.how import bar
 from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
-from numbaconc.progress import bar
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 METRICS = ("l1", "l2")
+N_NEIGHBORS = 50  # the paper's k, where there are as many points
 
 
 def knn_radii(
     X: ArrayLike | Sample,
-    n_neighbors: int = 50,
+    n_neighbors: int | None = N_NEIGHBORS,
     metric: str = "l1",
     include_self: bool = True,  # noqa: FBT001, FBT002
     *,
@@ -34,8 +35,8 @@ def knn_radii(
     Parameters
     ----------
     X : Sample or array-like, shape (n, d)
-    n_neighbors : int
-        k, at least 1 and less than n.
+    n_neighbors : int or None
+        k, at least 1 and less than n. None takes 50, or all the points there are if they are fewer.
     metric : {"l1", "l2"}
     include_self : bool
         Whether a point counts as its own first neighbor, as in the paper's program, so that
@@ -56,7 +57,7 @@ def knn_radii(
         If k >= n, or an argument is not allowed.
     """
     sample = as_sample(X)
-    k = check_count("n_neighbors", n_neighbors, 1, len(sample) - 1, f"less than the {len(sample)} points")
+    k = neighbors_among(len(sample), n_neighbors, include_self=include_self)
     check_choice("metric", metric, METRICS)
     if cache_dir is None:
         return sample.to_units(_radii(sample, k, metric, include_self, progress))
@@ -70,6 +71,19 @@ def knn_radii(
         except InputError as error:  # the radii are there, only not for the next time
             warnings.warn(f"radii are not kept: {error}", UserWarning, stacklevel=2)
     return sample.to_units(levels)
+
+
+def neighbors_among(n: int, n_neighbors: int | None, *, include_self: bool) -> int:
+    """Return k, how many neighbors are counted among n points.
+
+    Raises
+    ------
+    InputError
+        If a number is given, and not from 1 to n - 1.
+    """
+    if n_neighbors is None:  # a point that is its own first neighbor has n of them
+        return min(N_NEIGHBORS, n if include_self else n - 1)
+    return check_count("n_neighbors", n_neighbors, 1, n - 1, f"less than the {n} points")
 
 
 def dense_first(radii: NDArray[np.float64]) -> NDArray[np.intp]:

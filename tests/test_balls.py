@@ -659,7 +659,7 @@ def test_one_more_than_a_whole_target():
 def test_a_bar_shows_balls_and_counts(monkeypatch):
     shown = io.StringIO()
     monkeypatch.setattr(
-        "numbaconc.progress.tqdm",
+        "numbaconc.how.tqdm",
         lambda *args, **kwargs: tqdm(
             *args, **(kwargs | {"disable": False, "delay": 0, "mininterval": 0, "file": shown})
         ),

@@ -12,8 +12,8 @@ from conftest import needs_jit
 from test_experiments import write_idx
 
 import numbaconc as nc
-from numbaconc.data.arrays import as_sample
 from numbaconc.certify import certify
+from numbaconc.data.arrays import as_sample
 from numbaconc.experiments import bounds, methods, pictures
 from numbaconc.kernels.threads import using_threads
 from numbaconc.search.best import choose

@@ -360,7 +360,7 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize("quiet", [False, True])
 def test_bars_on_a_terminal(own, monkeypatch, quiet):
     """On every stage that can be long; here without their delay, so that they are seen."""
-    monkeypatch.setattr("numbaconc.progress.tqdm", lambda *args, **keywords: tqdm(*args, **keywords | {"delay": 0}))
+    monkeypatch.setattr("numbaconc.how.tqdm", lambda *args, **keywords: tqdm(*args, **keywords | {"delay": 0}))
     monkeypatch.setenv("NUMBACONC_CACHE_DIR", str(Path("cache").absolute()))  # radii are not there yet
     monkeypatch.setattr(sys, "stderr", terminal := Terminal())
     options = ["--n-sets", "3", "--n-neighbors", "5", "--restarts", "2", *["--quiet"] * quiet]

@@ -24,8 +24,8 @@ import sklearn.datasets
 
 from numbaconc.data.arrays import UnitWarning
 from numbaconc.data.datasets import DataNotFoundError, check, data_folders, fetch, listing, load_dataset
-from numbaconc.errors import InputError
 from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.errors import InputError
 
 REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")
 TRAIN, TEST = "train-images-idx3-ubyte", "t10k-images-idx3-ubyte"

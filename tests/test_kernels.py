@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.kernels import faces, neighbors, lloyd, products, rectangles, threads
+from numbaconc.kernels import faces, lloyd, neighbors, products, rectangles, threads
 
 KERNELS = Path(neighbors.__file__).parent
 PACKAGE = KERNELS.parent

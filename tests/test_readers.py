@@ -168,7 +168,7 @@ def test_damaged_files_are_refused_in_one_line(tmp_path, name, contents, says):
 
 @pytest.mark.parametrize(("terminal", "progress"), [(True, True), (True, False), (False, True)])
 def test_progress_shows_on_a_terminal_when_asked_for(tmp_path, capsys, monkeypatch, terminal, progress):
-    monkeypatch.setattr("numbaconc.progress.tqdm", lambda *args, **kwargs: tqdm(*args, **kwargs | {"delay": 0}))
+    monkeypatch.setattr("numbaconc.how.tqdm", lambda *args, **kwargs: tqdm(*args, **kwargs | {"delay": 0}))
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
     (tmp_path / "a.gz").write_bytes(gzip.compress(b"packed"))
     assert list(readers.unpack(tmp_path / "a.gz", ["a"], progress=progress)) == [("a", b"packed")]

@@ -15,14 +15,14 @@ import xarray as xr
 from conftest import blobs
 from hypothesis import given
 from hypothesis import strategies as st
+from numbaconc.sweep.layout import lay_out, outcomes_of
 
 import numbaconc as nc
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results import DIMENSIONS, SCHEMA
+from numbaconc.show.words import describe
 from numbaconc.sweep.grid import Case, load_grid, read_grid
 from numbaconc.sweep.journal import Journal
-from numbaconc.sweep.layout import lay_out, outcomes_of
-from numbaconc.show.words import describe
 
 ONE, TWO = ((X[:50], X[50:]) for X in (blobs(80, 4, 2, spread=40), blobs(80, 3, 3, spread=40)))
 DATA = {"one": ONE, "two": TWO}

@@ -15,7 +15,7 @@ from numbaconc.errors import InputError
 from numbaconc.kernels.threads import announcing_compilation
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2
@@ -23,11 +23,22 @@ EXIT_INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line."""
+    """A parser that says what is wrong in one line.
+
+    Attributes
+    ----------
+    fill : callable or None
+        Adds options when they are needed: what other commands never pay for.
+    """
+
+    fill: Callable[[Parser], None] | None = None
 
     # argparse's stubs give this method overloads by namespace; repeating them here would say nothing new
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
         """Parse; "-8/255" after an option is its value, to be refused for what it is, not an option."""
+        if self.fill is not None:
+            fill, self.fill = self.fill, None
+            fill(self)
         joined: list[str] = []
         for word in sys.argv[1:] if args is None else args:
             if joined and joined[-1].startswith("--") and re.match(r"-[\d.]", word):

@@ -5,17 +5,23 @@ from __future__ import annotations
 import functools
 import math
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.errors import InputError, as_number
 from numbaconc.data.files import sha256_of_array
+from numbaconc.errors import InputError, as_number, check_fraction
 
-GREY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
-ON_GRID = 3e-5  # how far, in grey levels, float32 rounding takes a multiple of 1/255
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+T = TypeVar("T")
+
+GRAY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
+ON_GRID = 3e-5  # how far, in gray levels, float32 rounding takes a multiple of 1/255
 SNAP = 1e-9  # epsilon this near to a whole number of levels is that number
 BLOCK = 4096  # rows looked at together, so that checks need little memory
 
@@ -31,7 +37,7 @@ class Sample:
     Attributes
     ----------
     X : ndarray, shape (n, d), dtype uint8 or float32, C-contiguous
-        One point a row, in levels: grey levels for uint8 images, the data's own units for floats.
+        One point a row, in levels: gray levels for uint8 images, the data's own units for floats.
     unit : float
         What one level is worth on epsilon's scale: 1/255 for uint8 images, 1/16 for the 8x8
         digits, 1 for floats.
@@ -45,6 +51,7 @@ class Sample:
     unit: float = 1.0
     domain: tuple[float, float] | None = None
     note: str = ""
+    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -69,6 +76,22 @@ class Sample:
     def to_units(self, levels: ArrayLike) -> NDArray[np.float64]:
         """Turn levels into lengths on epsilon's scale; correctly rounded, so that 8 is 8/255."""
         return np.asarray(levels, dtype=np.float64) / _levels_per_one(self.unit)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, made once for this key: several searches share what they know of one sample."""
+        if key not in self._known:
+            self._known[key] = make()
+        made: T = self._known[key]
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave in the process what can be made again at little cost; arrays, such as radii, go along."""
+        known = {key: value for key, value in self._known.items() if isinstance(value, np.ndarray)}
+        return self.__dict__ | {"_known": known}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Hold an array that may be written to, as all samples do: for others Numba would compile every kernel again."""
+        self.__dict__.update(state | {"X": np.require(state["X"], requirements=["C", "W"])})
 
     def take(self, rows: NDArray[np.intp]) -> Sample:
         """Return the sample of the given rows."""
@@ -98,6 +121,7 @@ def as_sample(
     unit: float | None = None,
     domain: tuple[float, float] | None = None,
     min_rows: int = 2,
+    integers: bool = True,
 ) -> Sample:
     """Check a user's array once and bring it into the form that every kernel takes.
 
@@ -114,6 +138,8 @@ def as_sample(
         Least and largest possible coordinate on epsilon's scale; (0, 1) for uint8 images.
     min_rows : int
         The fewest points allowed.
+    integers : bool
+        Take integers other than uint8, and booleans, as floats in their own units; if not, refuse them.
 
     Returns
     -------
@@ -123,32 +149,31 @@ def as_sample(
     Raises
     ------
     InputError
-        If the array is ragged, empty, too short, not numeric, of an integer type other than
-        uint8, or holds NaN or infinity.
+        If the array is ragged, empty, too short, not numeric, holds NaN or infinity, or is of a type that is refused.
 
     Warns
     -----
     UnitWarning
-        If floats lie outside [0, 1]: epsilon is then in the data's own units.
+        If numbers other than bytes lie outside [0, 1]: epsilon is then in the data's own units.
     """
     if isinstance(X, Sample):
         sample = X
     else:
-        array = _as_matrix(X, name)
+        array = _as_matrix(X, name, integers=integers)
         if array.dtype == np.uint8:
-            per_level = 1 / GREY_LEVELS if unit is None else unit
+            per_level = 1 / GRAY_LEVELS if unit is None else unit
             image = (0.0, 1.0) if unit is None else None
             # writable too: for read-only arrays Numba would compile every kernel again
             sample = Sample(np.require(array, np.uint8, ["C", "W"]), per_level, domain or image)
         else:
             sample = _float_sample(array, name, unit, domain)
     if len(sample) < min_rows:
-        msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
+        msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)} (n_samples = {len(sample)}); allowed: at least {min_rows}"
         raise InputError(msg)
     return sample
 
 
-def _as_matrix(X: ArrayLike, name: str) -> NDArray[np.generic]:
+def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> NDArray[np.generic]:
     try:
         array = np.asarray(X)
     except ValueError as error:
@@ -160,6 +185,8 @@ def _as_matrix(X: ArrayLike, name: str) -> NDArray[np.generic]:
     if not 2 <= array.ndim <= 4 or 0 in array.shape:
         msg = f"{name} has shape {array.shape}; allowed: (n, d), (n, h, w) or (n, h, w, c), none of them 0"
         raise InputError(msg)
+    if integers and array.dtype != np.uint8 and array.dtype.kind in "iub":
+        array = array.astype(np.float64)  # larger numbers than 1 are warned of, as those of floats are
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         msg = f"{name} has dtype {array.dtype}; allowed: uint8, or floats"
         if array.dtype.kind in "iub":
@@ -180,14 +207,14 @@ def _float_sample(
             raise InputError(msg)
         low, high = min(low, block.min()), max(high, block.max())
         if on_grid:
-            levels = block * GREY_LEVELS
+            levels = block * GRAY_LEVELS
             on_grid = bool(low >= 0 and high <= 1 and (np.abs(levels - np.rint(levels)) <= ON_GRID).all())
     if on_grid:
         levels8 = np.empty(array.shape, np.uint8)
         for start in range(0, len(array), BLOCK):
-            levels8[start : start + BLOCK] = np.rint(array[start : start + BLOCK].astype(np.float64) * GREY_LEVELS)
+            levels8[start : start + BLOCK] = np.rint(array[start : start + BLOCK].astype(np.float64) * GRAY_LEVELS)
         note = f"{name}: the floats are multiples of 1/255, so they are kept as uint8"
-        return Sample(levels8, 1 / GREY_LEVELS, domain or (0.0, 1.0), note)
+        return Sample(levels8, 1 / GRAY_LEVELS, domain or (0.0, 1.0), note)
     if max(-low, high) > np.finfo(np.float32).max / 4:
         msg = f"{name} holds numbers up to {max(-low, high):g}; allowed: what float32 can add and subtract"
         raise InputError(msg)
@@ -227,11 +254,6 @@ def check_domain(sample: Sample) -> tuple[float, float]:
     return sample.domain
 
 
-def count_of(share: float, n: int) -> int:
-    """Return how many of n points make up a share, rounded up; 60000 * .07 is a little more than 4200, and makes 4200."""
-    return math.ceil(share * n * (1 - 1e-12))
-
-
 def parse_epsilon(value: object, name: str = "epsilon") -> float:
     """Return a strength on the unit scale, given as a number or as a fraction such as "8/255".
 
@@ -250,13 +272,21 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
     return epsilon
 
 
-def parse_epsilons(value: object, name: str = "epsilon") -> list[float]:
-    """Return distinct strengths, ascending, from one value, a comma list, or several of either.
+def parse_list(value: object, name: str, parse: Callable[[object, str], float]) -> list[float]:
+    """Return distinct numbers, ascending, from one value, a comma list, or several of either.
+
+    Parameters
+    ----------
+    value : object
+    name : str
+        What messages call it.
+    parse : callable
+        Turns one value and the name into a number, or refuses it.
 
     Raises
     ------
     InputError
-        If one of them cannot be read, or there is none.
+        If one of them is refused, or there is none.
     """
     if isinstance(value, str):
         parts: list[object] = list(value.split(","))
@@ -265,9 +295,19 @@ def parse_epsilons(value: object, name: str = "epsilon") -> list[float]:
     else:
         parts = [value]
     if not parts:
-        msg = f"{name} is {value!r}; allowed: one or more strengths"
+        msg = f"{name} is {value!r}; allowed: one or more"
         raise InputError(msg)
-    return sorted({parse_epsilon(part, name) for part in parts})
+    return sorted({parse(part, name) for part in parts})
+
+
+def parse_epsilons(value: object, name: str = "epsilon") -> list[float]:
+    """Return distinct strengths, ascending; as `parse_list`."""
+    return parse_list(value, name, parse_epsilon)
+
+
+def parse_alphas(value: object, name: str = "alpha") -> list[float]:
+    """Return distinct risk thresholds in (0, 1), ascending; as `parse_list`."""
+    return parse_list(value, name, lambda one, what: check_fraction(what, one, one_allowed=False))
 
 
 def _split(item: object) -> list[object]:

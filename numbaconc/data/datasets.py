@@ -15,10 +15,10 @@ import pooch
 
 from numbaconc.data import readers
 from numbaconc.data.arrays import Sample, as_sample, check_width
-from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.progress import bar
 from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
+from numbaconc.how import bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,9 +191,9 @@ def _load_own(path: Path, test_fraction: float, seed: int) -> Dataset:
         loaded = np.load(file, allow_pickle=False)
         arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else _arrays(loaded, where)
     if "X" in arrays:
-        sample = as_sample(arrays["X"], name="X", min_rows=2 * MIN_ROWS)
+        sample = as_sample(arrays["X"], name="X", min_rows=2 * MIN_ROWS, integers=False)
         return Dataset(path.stem, *_split(sample, test_fraction, seed), verified=None)
-    train, test = (as_sample(arrays[key], name=key) for key in ("X_train", "X_test"))
+    train, test = (as_sample(arrays[key], name=key, integers=False) for key in ("X_train", "X_test"))
     check_width(train, test)
     return Dataset(path.stem, train, test, verified=None)
 

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm.utils import CallbackIOWrapper
 
 from numbaconc.errors import InputError
-from numbaconc.progress import bar
+from numbaconc.how import bar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -13,20 +13,23 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.data.arrays import parse_epsilon
 from numbaconc.certify import certify
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.files import check_writable
 from numbaconc.experiments import pictures
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, wanted, write_page
 from numbaconc.experiments.methods import AMONG, BUFFERS, COARSE, METHODS, WORDS, at_least, searches, with_certificate
 from numbaconc.experiments.published import Published, published
 from numbaconc.experiments.tables import SEARCHES
-from numbaconc.data.files import check_writable
 from numbaconc.kernels.threads import using_threads
+from numbaconc.norms import NORMS
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.layout import assemble
+from numbaconc.results.queries import cases
+from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.show.plots import Bounds, plot_bounds
-from numbaconc.results import SPLITS, VERIFIED_WORDS, assemble, open_results, provenance, save_results
 from numbaconc.sweep.run import SUBSAMPLE_SEED
-from numbaconc.show.words import NORM_SIGNS, cases
 
 if TYPE_CHECKING:
     import argparse
@@ -78,7 +81,8 @@ class Row(NamedTuple):
 
     def n_sets(self, search: str) -> int:
         """T of one of our searches."""
-        return METHODS[self.norm][search] or self.sets[0] or 1
+        one = searches(self.norm, *self.sets)[search]
+        return int(one.coordinates.get("T", 1))
 
 
 def rows() -> list[Row]:
@@ -174,7 +178,7 @@ def measure(
         if key in entries:
             continue
         if not options.quiet:
-            sign = NORM_SIGNS[row.norm]
+            sign = NORMS[row.norm].sign
             tell(f"{number}/{len(asked_for)}: {row.dataset}, {sign} {row.epsilon_text}, {WORDS.get(name, name)} ...")
         with using_threads(options.threads):
             entries[key] = _find(sets[row.dataset], row, name)
@@ -186,15 +190,13 @@ def measure(
 
 def _find(data: Dataset, row: Row, name: str) -> Entry:
     started = time.perf_counter()
-    every = searches(row.norm, row.epsilon, *row.sets)
     if name == CERTIFIED:
-        found, proven = with_certificate(row.norm, every, data, row.epsilon, row.alpha)
-        region, buffer = found.region, found.buffer
-        settings = {"chosen": found.search, "n_sets": row.n_sets(found.search)}
+        found, proven = with_certificate(row.norm, data, row.epsilon, row.alpha)
+        region, buffer, chosen = found.region, float(found.goal.margin), str(found.attributes["search"])
     else:
-        region, buffer = at_least(name, every[name], data, row.alpha)
-        proven = certify(region, data.test, row.epsilon)
-        settings = {"chosen": name, "n_sets": row.n_sets(name)}
+        region, buffer = at_least(searches(row.norm, *row.sets)[name], data, row.epsilon, row.alpha)
+        proven, chosen = certify(region, data.test, row.epsilon), name
+    settings = {"chosen": chosen, "n_sets": row.n_sets(chosen)}
     at = {"search": name} | row.at
     seconds = round(time.perf_counter() - started, 3)
     bounds = dict(zip(PROVEN, (proven.L, proven.U), strict=True))
@@ -240,7 +242,7 @@ def table(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> str:
     for search in METHODS[norm]:
         header += [f"{WORDS[search]}: risk", "adv. risk", *([] if search == "rectangles" else ["buffer"])]
     header += ["certified", "risk", "adv. risk", "L", "U", "L ≥ α"]
-    lines = [f"## {NORM_SIGNS[norm]}", "", _line(header), _line(["---"] * len(header))]
+    lines = [f"## {NORMS[norm].sign}", "", _line(header), _line(["---"] * len(header))]
     for row in here:
         printed = [row.paper.values[name, "test"][0] for name in RISKS]
         cells = [row.dataset, f"{row.alpha:g}", row.epsilon_text, row.paper.method, *(f"{one:.2f}" for one in printed)]
@@ -301,7 +303,7 @@ def _panels(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> Iterator
         mine = [row for row in here if row.dataset == name]
         printed = {(row.alpha, row.epsilon): row.paper.values["adversarial_risk", "test"][0] / 100 for row in mine}
         labels = {search: WORDS[search] for search in METHODS[mine[0].norm]}
-        title = f"{name}, {NORM_SIGNS[mine[0].norm]}"
+        title = f"{name}, {NORMS[mine[0].norm].sign}"
         yield Bounds(ds.sel(dataset=name), proven.sel(dataset=name, search=CERTIFIED), printed, labels, title)
 
 

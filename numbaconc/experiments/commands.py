@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.cli.console import Parser, add_data_options, tell
 from numbaconc.data.datasets import Dataset, load_dataset
-from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.data.files import cache_dir, replacing
+from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.sweep.run import run_sweep
 
 if TYPE_CHECKING:

@@ -17,25 +17,23 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.cli.console import Parser, reporting, say
-from numbaconc.errors import check_count
 from numbaconc.data.files import check_writable
+from numbaconc.errors import check_count
 from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, centered_cubes
+from numbaconc.how import bar
 from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.layout import assemble
+from numbaconc.results.schema import LONG_NAMES, provenance
+from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch
 from numbaconc.show.plots import Estimates, plot_estimates
-from numbaconc.progress import bar
-from numbaconc.results import LONG_NAMES, assemble, open_results, provenance, save_results
-from numbaconc.search.balls import search_balls
-from numbaconc.search.faces import search_faces
-from numbaconc.search.halfspaces import search_halfspaces
-from numbaconc.search.hyperplane import search_hyperplane
-from numbaconc.search.rectangles import search_rectangles
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterator, Sequence
 
     from numbaconc.data.arrays import Sample
-    from numbaconc.regions import Region
+    from numbaconc.search import Search
 
 ALPHA = 0.05
 SIZES, QUICK_SIZES = (256, 1024, 4096, 16_384, 65_536), (128, 512)
@@ -101,13 +99,13 @@ def cases() -> tuple[Case, ...]:
     )
 
 
-# (training points, ε, T, seed) -> region. Another search is one line here, and its name in `cases`.
-SEARCHES: dict[str, Callable[[Sample, float, int, int], Region]] = {
-    "rectangles": lambda sample, epsilon, n_sets, seed: search_rectangles(sample, epsilon, ALPHA, n_sets, seed).region,
-    "balls": lambda sample, epsilon, n_sets, _: search_balls(sample, epsilon, ALPHA, n_sets).region,
-    "hyperplane": lambda sample, epsilon, *_: search_hyperplane(sample, epsilon, ALPHA).region,
-    "faces": lambda sample, epsilon, *_: search_faces(sample, epsilon, ALPHA, 1).region,  # a member of CR(1)
-    "half spaces": lambda sample, epsilon, *_: search_halfspaces(sample, epsilon, ALPHA, 1.0).region,
+# (T, seed) -> search. Another search is one line here, and its name in `cases`.
+SEARCHES: dict[str, Callable[[int, int], Search]] = {
+    "rectangles": lambda n_sets, seed: RectangleSearch(n_sets=n_sets, seed=seed),
+    "balls": lambda n_sets, _: BallSearch(n_sets=n_sets),
+    "hyperplane": lambda *_: HyperplaneSearch(),
+    "faces": lambda *_: FaceSearch(n_sets=1),  # a member of CR(1)
+    "half spaces": lambda *_: HalfSpaceSearch(norm="l1"),
 }
 MANY_SETS = ("rectangles", "balls")  # those that T matters to; their time grows as n²
 
@@ -207,7 +205,7 @@ def _rows(case: Case, n: int, n_sets: int, seed: int, test: Sample) -> Iterator[
     for search in case.searches:
         if n > LARGEST if search in MANY_SETS else n_sets > 1:
             continue
-        region = SEARCHES[search](train, case.epsilon, n_sets, seed)
+        region = SEARCHES[search](n_sets, seed).set_params(epsilon=case.epsilon, alpha=ALPHA).fit(train).region_
         at = {"search": search, "dataset": case.name, "epsilon": case.epsilon, "T": n_sets, "seed": seed}
         for split, sample in (("train", train), ("test", test)):
             measured = region.measure(sample, case.epsilon)

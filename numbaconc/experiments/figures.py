@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from numbaconc.data.arrays import parse_epsilon
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.files import check_writable
 from numbaconc.experiments.commands import available, make_parser, seeds, sweep, wanted
 from numbaconc.experiments.published import published
-from numbaconc.data.files import check_writable
 from numbaconc.show.plots import Panel, plot_curves
 
 if TYPE_CHECKING:

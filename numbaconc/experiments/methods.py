@@ -2,88 +2,79 @@
 
 from __future__ import annotations
 
-import functools
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from numbaconc.data.arrays import count_of
 from numbaconc.certify import certify
 from numbaconc.data.files import cache_dir
-from numbaconc.search.best import BestSearch, choose, every_search
-from numbaconc.search.rectangles import cover_rectangles, search_rectangles
+from numbaconc.goal import AUTO, Goal, count_of
+from numbaconc.how import How
+from numbaconc.search import BestSearch, FaceSearch, FreeBallSearch, HalfSpaceSearch, RectangleSearch
+from numbaconc.search.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numbaconc.data.arrays import Sample
     from numbaconc.certify import Certificate
+    from numbaconc.data.arrays import Sample
     from numbaconc.data.datasets import Dataset
     from numbaconc.regions import Region
-    from numbaconc.search.best import Search
+    from numbaconc.search import Found, Search
 
-METHODS: dict[
-    str, dict[str, int | None]
-] = {  # by norm, with T; None: as in the paper's row. The paper's own methods are measured in its tables
-    "linf": {"rectangles": None, "faces": 10, "halfspaces": 1},
-    "l2": {"free_balls": 1, "halfspaces": 1},
-}
-AMONG = {"linf": ("faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}  # what is certified is chosen among
 WORDS = {
     "rectangles": "rectangles, extended",
     "faces": "faces",
     "halfspaces": "half spaces",
     "free_balls": "free ball",
 }
-BUFFERS = np.arange(301) / 10_000  # that may be added to α on the training points
+METHODS = {"linf": ("rectangles", "faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}
+AMONG = {"linf": ("faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}  # what is certified is chosen among
+N_FACES = 10
+BUFFERS = np.arange(301) / 10_000  # margins beyond α on the training points
 COARSE = 10  # where a region is found again for each, every tenth of them
 
 
-def searches(norm: str, epsilon: float, n_sets: int | None, q: float | None) -> dict[str, Search]:
-    """Return the searches of a norm.
+def searches(norm: str, n_sets: int | None = None, q: float | None = None) -> dict[str, Search]:
+    """Return the searches of a norm, by name. The paper's own methods are measured in its tables.
 
     Parameters
     ----------
     norm : {"linf", "l2"}
-    epsilon : float
-        Strength on the unit scale.
     n_sets, q : int and float, optional
         T and q of the paper's rectangles; q is searched if it is not known.
-
-    Returns
-    -------
-    dict
-        Functions of a sample and a share, that return a region which holds that share of the sample.
     """
-
-    def rectangles(sample: Sample, share: float) -> Region:
-        settings: dict[str, Any] = {"n_sets": n_sets or 1, "cache_dir": cache_dir(), "extend": True}
-        if q is None:
-            return search_rectangles(sample, epsilon, share, **settings).region
-        return cover_rectangles(sample, q, epsilon, **settings)  # the paper's q says what is asked for
-
-    known = every_search(epsilon, norm, METHODS["linf"]["faces"] or 1) | {"rectangles": rectangles}
-    return {name: known[name] for name in METHODS[norm]}
+    known: tuple[Search, ...] = (
+        RectangleSearch(n_sets=n_sets or 1, q=q, extend=True),
+        FaceSearch(n_sets=N_FACES),
+        HalfSpaceSearch(norm=norm),
+        FreeBallSearch(n_sets=1),
+    )
+    return {one.name: one for one in known if one.name in METHODS[norm]}
 
 
-def at_least(name: str, search: Search, data: Dataset, alpha: float) -> tuple[Region, float]:
+def at_least(search: Search, data: Dataset, epsilon: float, alpha: float) -> tuple[Region, float]:
     """Return a region with a test risk of at least α, and the least of `BUFFERS` that it takes.
 
     The risk of test points chooses the buffer, their adversarial risk has no part in it. Faces are
     found again for every buffer. The border of balls and half spaces is moved, and the rest of them
     stays. Rectangles are what the paper's q makes of them, or the search for one, and their buffer is NaN.
     """
-    found = functools.cache(lambda: search(data.train, alpha))
-    if name == "rectangles":
-        return found(), math.nan
+    run = Run(search.checked(), data.train, How(cache_dir=cache_dir()))
+    goal = Goal.of(epsilon, alpha)
+    found = run.find(goal)[0].region
+    if search.name == "rectangles":
+        return found, math.nan
 
     def asked(share: float) -> Region:
-        if name == "faces":
-            return search(data.train, share)
-        return found() if share == alpha else found().holding(data.train, count_of(share, len(data.train)))
+        if share == alpha:
+            return found
+        if search.one_border:
+            return found.holding(data.train, count_of(share, len(data.train)))
+        return run.find(goal.with_margin(share - alpha))[0].region
 
-    buffers = BUFFERS[:: COARSE if name == "faces" else 1]
+    buffers = BUFFERS[:: 1 if search.one_border else COARSE]
     region, share = ask_more(asked, [alpha + one for one in buffers], data.test, count_of(alpha, len(data.test)))
     return region, share - alpha
 
@@ -122,10 +113,9 @@ def ask_more(
         at = next(later, len(shares) - 1)
 
 
-def with_certificate(
-    norm: str, every: dict[str, Search], data: Dataset, epsilon: float, alpha: float
-) -> tuple[BestSearch, Certificate]:
+def with_certificate(norm: str, data: Dataset, epsilon: float, alpha: float) -> tuple[Found, Certificate]:
     """Return the best region of those that will be certified at α, chosen before a test point counts, and its certificate."""
-    some = {name: every[name] for name in AMONG[norm]}
-    found = choose(some, data.train, epsilon, alpha, buffer="auto", n_test=len(data.test))
+    every = searches(norm)
+    search = BestSearch(searches=[every[name] for name in AMONG[norm]], norm=norm, margin=AUTO).checked()
+    found = Run(search, data.train, How()).find(Goal.of(epsilon, alpha, AUTO, len(data.test)))[0]
     return found, certify(found.region, data.test, epsilon, n_train=len(data.train))

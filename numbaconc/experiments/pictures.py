@@ -10,13 +10,13 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.cli.console import tell
-from numbaconc.experiments.methods import METHODS
-from numbaconc.data.files import cache_dir, replacing
+from numbaconc.data.files import replacing
+from numbaconc.experiments.methods import N_FACES
 from numbaconc.kernels.threads import using_threads
-from numbaconc.results import open_results, provenance, save_results
-from numbaconc.search.balls import search_balls
-from numbaconc.search.faces import search_faces
-from numbaconc.search.rectangles import cover_rectangles
+from numbaconc.regions import BallUnion, RectangleComplement
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.schema import provenance
+from numbaconc.search import FaceSearch, FreeBallSearch, RectangleSearch
 
 if TYPE_CHECKING:
     import argparse
@@ -86,10 +86,13 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
         `inside`, `expanded` and `outside`, on height, width and channel.
     """
     train, test = data.train, data.test
-    n_faces, n_boxes = METHODS["linf"]["faces"] or 1, min(shown.n_sets, int(shown.q * len(train)))
-    region = search_faces(train, shown.epsilon_text, shown.alpha, n_faces, buffer=shown.buffer).region
-    boxes = cover_rectangles(train, shown.q, shown.epsilon_text, n_boxes, cache_dir=cache_dir())
-    ball = search_balls(train, shown.epsilon_l2, shown.alpha_l2, 1, centers="neighbours").region
+    n_boxes = min(shown.n_sets, int(shown.q * len(train)))
+    faces = FaceSearch(n_sets=N_FACES, epsilon=shown.epsilon_text, alpha=shown.alpha, margin=shown.buffer)
+    boxes_at_q = RectangleSearch(n_sets=n_boxes, q=shown.q, epsilon=shown.epsilon_text, alpha=shown.alpha)
+    balls = FreeBallSearch(n_sets=1, epsilon=shown.epsilon_l2, alpha=shown.alpha_l2)
+    region, boxes, ball = (search.fit(train).region_ for search in (faces, boxes_at_q, balls))
+    assert isinstance(region, RectangleComplement) and isinstance(boxes, RectangleComplement)  # noqa: S101, PT018
+    assert isinstance(ball, BallUnion)  # of these searches  # noqa: S101
     gaps = region.gap(test)
     at = region.epsilon
     of = {"inside": gaps < 0, "expanded": (gaps >= 0) & (gaps < at), "outside": gaps >= at}

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from markdown_it import MarkdownIt
 
+from numbaconc.data.files import replacing
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, side_by_side
-from numbaconc.data.files import replacing
-from numbaconc.results import open_results
+from numbaconc.results.files import open_results
 
 if TYPE_CHECKING:
     import xarray as xr

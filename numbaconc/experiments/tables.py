@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
-from numbaconc.density import knn_radii
+from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, seeds, sweep, wanted, write_page
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
-from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.measurement import find_regions
-from numbaconc.results import SPLITS, VERIFIED_WORDS, join_results, mean_and_std, open_results, save_results
+from numbaconc.how import How
+from numbaconc.measurement import measure
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.join import join_results
+from numbaconc.results.queries import mean_and_std
+from numbaconc.results.schema import SPLITS, VERIFIED_WORDS
+from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts
 from numbaconc.search.greedy import CHECKPOINT
-from numbaconc.search.rectangles import search_rectangles
 from numbaconc.sweep.run import SUBSAMPLE_SEED
 
 if TYPE_CHECKING:
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from numbaconc.data.arrays import Sample
     from numbaconc.data.datasets import Dataset
+    from numbaconc.search import Search
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # the methods that are ours to run; the others are trained classifiers
 DELTA = {
@@ -108,39 +113,29 @@ def _measure(
     data: Dataset, train: Sample, rows: Sequence[Published], numbers: list[int], options: argparse.Namespace
 ) -> Iterator[xr.Dataset]:
     """Measure rows of a table that differ in epsilon alone."""
-    row, quiet = rows[0], options.quiet
-    epsilons: list[Any] = [[row.epsilon for row in rows]]
-    settings: dict[str, Any] = {"alpha": row.alpha}
-    if row.method != "hyperplane":
-        settings["n_sets"] = row.n_sets
-    if row.method == "balls":
+    row = rows[0]
+    how = How(not options.quiet, options.threads, cache_dir())
+
+    def measured(search: Search, epsilon: float | list[float], checkpoint: Path | None = None) -> xr.Dataset:
+        kept = replace(how, checkpoint=checkpoint)
+        ds = measure(search, train, data.test, epsilon=epsilon, alpha=row.alpha, name=data.name, how=kept)
+        return ds.assign_attrs(data_verified=f"{data.name}: {VERIFIED_WORDS[data.verified]}")
+
+    every, n_sets = [one.epsilon for one in rows], row.n_sets or 1
+    if row.method == "hyperplane":
+        yield measured(HyperplaneSearch(), every)
+    elif row.method == "balls":
         # kept, as radii are: an interrupted search goes on, and a row that two tables share is found once
         names = [f"v{CHECKPOINT}", train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{DELTA[data.name]:g}"]
-        kept = cache_dir() / "balls" / ("-".join([*names, *(row.epsilon_text for row in rows)]) + ".npz")
-        settings |= {"delta": DELTA[data.name], "checkpoint": kept}
-    if row.method == "rectangles":
-        radii = knn_radii(train, cache_dir=cache_dir(), progress=not quiet)
-        settings |= {"seed": numbers[0], "radii": radii}
-        epsilons = [row.epsilon for row in rows]
-    for epsilon in epsilons:
-        at: dict[str, Any] = {}
-        if row.method == "rectangles":
-            # where the paper prints no q it is searched once, and the restarts are at that q, as the others are
-            q = row.q or search_rectangles(train, epsilon, **settings, progress=not quiet).q
-            at = {"q": q, "restarts": len(numbers)}
-        yield find_regions(
-            train,
-            data.test,
-            row.norm,
-            search=row.method,
-            epsilon=epsilon,
-            **settings,
-            **at,
-            threads=options.threads,
-            name=data.name,
-            provided={"data_verified": f"{data.name}: {VERIFIED_WORDS[data.verified]}"},
-            progress=not quiet,
-        ).dataset
+        kept = cache_dir() / "balls" / ("-".join([*names, *(one.epsilon_text for one in rows)]) + ".npz")
+        yield measured(BallSearch(n_sets=n_sets, delta=DELTA[data.name]), every, checkpoint=kept)
+    else:
+        for epsilon in every:
+            q = row.q
+            if q is None:  # it is searched once, and the restarts are at that q, as those of the other rows are
+                once = measured(RectangleSearch(n_sets=n_sets, seed=numbers[0]), epsilon)
+                q = once["q_found"].item()
+            yield measured(Restarts(RectangleSearch(n_sets=n_sets, q=q, seed=numbers[0]), len(numbers)), epsilon)
 
 
 def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError, check_count
 from numbaconc.data.files import replacing
+from numbaconc.errors import InputError, check_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,6 +104,17 @@ class Region(abc.ABC):
         signed, shift = self._signed(sample)
         return sample.to_units(signed.astype(np.float64) + shift)
 
+    def contains(self, X: ArrayLike | Sample) -> NDArray[np.bool_]:
+        """Whether each point lies in the region, shape (n,); exact, as `measure` counts.
+
+        Raises
+        ------
+        InputError
+            If the array is not welcome or has another width than the region.
+        """
+        sample = self._sample(X)
+        return self._within(sample)(0.0)
+
     def measure(self, X: ArrayLike | Sample, epsilon: float | str | ArrayLike) -> Measurement:
         """Fraction of the points in the region, and in its expansion (Definition 2.3, empirical).
 
@@ -111,7 +122,7 @@ class Region(abc.ABC):
         ----------
         X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
         epsilon : float, str, or a sequence of them
-            Strength, on the unit scale; "8/255" is exactly eight grey levels.
+            Strength, on the unit scale; "8/255" is exactly eight gray levels.
 
         Returns
         -------

@@ -7,7 +7,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from numbaconc.data.arrays import GREY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
+from numbaconc.data.arrays import GRAY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
 from numbaconc.errors import InputError, as_number
 from numbaconc.kernels.rectangles import outside_float32, outside_uint8
 from numbaconc.regions.base import SINGLE, Region
@@ -80,9 +80,9 @@ class RectangleComplement(Region):
         lower, upper = (_as_data(face, sample) for face in (self.lower, self.upper))
         gaps: NDArray[np.floating[Any]]
         grey = sample.X.dtype == np.uint8
-        if grey and (lower <= GREY_LEVELS).all() and (upper >= 0).all():  # as are boxes made from such points
+        if grey and (lower <= GRAY_LEVELS).all() and (upper >= 0).all():  # as are boxes made from such points
             rounded = np.ceil(lower), np.floor(upper)
-            gaps = outside_uint8(sample.X, lower, upper, *(f.clip(0, GREY_LEVELS).astype(np.uint8) for f in rounded))
+            gaps = outside_uint8(sample.X, lower, upper, *(f.clip(0, GRAY_LEVELS).astype(np.uint8) for f in rounded))
             return gaps
         X = sample.X.astype(np.float32, copy=False)
         gaps = outside_float32(X, lower.astype(np.float64), upper.astype(np.float64))

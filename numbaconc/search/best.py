@@ -1,240 +1,167 @@
-"""Every search that applies, and the region that does best on training points that were held back."""
+"""The best of several searches, by training points that are held back."""
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from numbaconc.data.arrays import Sample, as_sample, count_of, parse_epsilon
-from numbaconc.certify import buffer_for
-from numbaconc.errors import InputError, check_choice, check_count, check_fraction
-from numbaconc.progress import bar
-from numbaconc.search.balls import check_delta, search_balls
-from numbaconc.search.faces import search_faces
-from numbaconc.search.halfspaces import search_halfspaces
-from numbaconc.search.hyperplane import search_hyperplane
-from numbaconc.search.rectangles import check_alpha, search_rectangles
+from numbaconc.errors import InputError
+from numbaconc.norms import NORMS
+from numbaconc.search.base import Found, Search, known_searches, search_named
+from numbaconc.search.held_back import VALIDATION, HeldBack
+from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Sequence
 
-    from numpy.typing import ArrayLike
+    from numbaconc.data.arrays import Sample
+    from numbaconc.goal import Goal
+    from numbaconc.how import How
 
-    from numbaconc.regions import Region
-
-    Search = Callable[[Sample, float], Region]  # of the points, and of the share of them that the region must hold
-
-ROUND = ("balls", "free_balls", "halfspaces", "hyperplane")  # regions of one border, that can be moved far
-FACTORS = (1.0, 1.4)  # of the share that others are found for: unions of rare faces are rarer on other points
+GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are given, where they have them
 
 
-class Candidate(NamedTuple):
-    """One search of several: what it found on the points for searching, measured on those held back.
+class BestSearch(Search):
+    """Run several searches, and keep the one whose region does best on training points held back.
 
-    Attributes
-    ----------
-    search : str
-    risk, adversarial_risk : float
-        On the points held back; NaN if the search failed.
-    seconds : float
-    error : str
-        Why it failed, empty if it did not.
-    """
-
-    search: str
-    risk: float
-    adversarial_risk: float
-    seconds: float
-    error: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class BestSearch:
-    """What the searches found.
+    Chosen is the least adversarial risk among those of risk >= α on the points held back. Then that search searches
+    all training points. Test points have no part in it.
 
     Attributes
     ----------
-    region : Region
-        The chosen search's: found again on all training points, unless the buffer was "auto".
-    search : str
-        Which search that is.
-    risk, adversarial_risk : float
-        On the training sample.
-    table : tuple of Candidate
+    region_ : Region
+        Of the chosen search.
+    search_ : str
+        Its label in the table.
+    table_, trace_ : tuple of Candidate
         All searches, in order.
-    buffer : float
-        What was asked for beyond α.
+    risk_, adversarial_risk_ : float
+        On the training sample.
+    n_features_in_ : int
     """
 
-    region: Region
-    search: str
-    risk: float
-    adversarial_risk: float
-    table: tuple[Candidate, ...]
-    buffer: float
+    name = "best"
+    norms = tuple(NORMS)
+    holds_back = True
 
-
-def search_best(
-    X: ArrayLike | Sample,
-    epsilon: float | str,
-    alpha: float,
-    norm: str = "linf",
-    n_sets: int = 10,
-    *,
-    buffer: float | str = 0.0,
-    n_test: int | None = None,
-    validation: float = 0.3,
-    seed: int = 0,
-    progress: bool = False,
-) -> BestSearch:
-    """Run all searches of a norm, and keep the one whose region does best on points held back.
-
-    Chosen is the least adversarial risk among those of risk >= α on the points held back, which are
-    training points: the test sample has no part in it.
-
-    Parameters
-    ----------
-    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        The training points.
-    epsilon : float or str
-        Strength on the unit scale.
-    alpha : float
-        Risk threshold, in (0, 1).
-    norm : {"linf", "l2"}
-        linf: rectangles (with faces at the domain's edge pushed to infinity, where it is known), faces,
-        half spaces. l2: balls (after a local search), one free ball, half spaces, hyperplane.
-    n_sets : int
-        T, where a search has it.
-    buffer : float or "auto"
-        Added to α on the points that are searched, so that the risk holds on others. "auto" adds
-        `buffer_for` on the points held back: borders are moved until a region holds so many of them. Such
-        a region is kept as it is, and `certify` finds L >= α on n_test points with probability at least
-        0.99.
-    n_test : int, optional
-        Points that the region will be certified on; only "auto" needs it.
-    validation : float
-        Share of the points held back, in (0, 1).
-    seed : int
-        Of the split, and of the rectangles.
-    progress : bool
-        Show progress bars on a terminal.
-
-    Returns
-    -------
-    BestSearch
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed, or every search fails.
-    """
-    sample = as_sample(X, min_rows=4)
-    strength = parse_epsilon(epsilon)
-    searches = every_search(strength, norm, n_sets, check_count("seed", seed, 0), progress=progress)
-    return choose(
-        searches,
-        sample,
-        strength,
-        alpha,
-        buffer=buffer,
-        n_test=n_test,
-        validation=validation,
-        seed=seed,
-        progress=progress,
+    searches: Sequence[Search | str] | None = setting(
+        default=None,
+        check=Unchecked("searches or names of them"),
+        help="what is compared; every search of the norm, with its defaults, if not given",
+    )
+    norm: str = setting(default="linf", check=NormName(), help="what epsilon is measured in")
+    n_sets: int | None = setting(
+        default=None,
+        check=Count(),
+        help="T of the searches that have it; their own if not given",
+        coordinate="T",
+    )
+    validation: float = setting(
+        default=VALIDATION, check=Fraction(), help="share of the training points that is held back"
+    )
+    seed: int = setting(
+        default=0, check=Count(0), help="of the split, and of the searches that draw", coordinate="seed"
     )
 
+    def members(self) -> dict[str, Search]:
+        """Return what is compared, by label: a search's name, numbered where several have it.
 
-def choose(
-    searches: Mapping[str, Search],
-    sample: Sample,
-    epsilon: float,
-    alpha: float,
-    *,
-    buffer: float | str,
-    n_test: int | None = None,
-    validation: float = 0.3,
-    seed: int = 0,
-    progress: bool = False,
-) -> BestSearch:
-    """Do what `search_best` does, with these searches."""
-    alpha = check_alpha(alpha, len(sample))
-    held = round(len(sample) * check_fraction("validation", validation, one_allowed=False))
-    held = min(max(held, 1), len(sample) - 2)
-    order = np.random.default_rng(seed).permutation(len(sample))
-    rest, apart = sample.take(np.sort(order[held:])), sample.take(np.sort(order[:held]))
-    if automatic := buffer == "auto":
-        n_chains = sum(len(_factors(name)) for name in searches)
-        buffer = buffer_for(len(apart), check_count("n_test", n_test), alpha, n_chains=n_chains)
-    share = alpha + (buffer := check_delta(buffer, "buffer", ", or 'auto'"))
-    if share >= 1:
-        msg = f"buffer is {buffer!r}; allowed: less than 1 - alpha = {1 - alpha:g}"
-        raise InputError(msg)
-    needed = count_of(share if automatic else alpha, len(apart))
+        Raises
+        ------
+        InputError
+            If one of them is none, or of another norm.
+        """
+        known = known_searches()
+        given = self.searches
+        if given is None:
+            given = [name for name, cls in known.items() if self.norm in cls.norms and not cls.holds_back]
+        elif isinstance(given, str):
+            given = given.split(",")
+        members: dict[str, Search] = {}
+        for one in given:
+            search = self._member(one)
+            label, number = search.name, 1
+            while label in members:
+                number += 1
+                label = f"{search.name}_{number}"
+            members[label] = search
+        if not members:
+            msg = f"searches is {self.searches!r}; allowed: one or more"
+            raise InputError(msg)
+        return members
 
-    def find(name: str) -> Region:
-        if not automatic:
-            return searches[name](rest, share)
-        factors = [factor for factor in _factors(name) if factor * share < 1]
-        found = [searches[name](rest, factor * share).holding(apart, needed) for factor in factors]
-        return min(found, key=lambda region: float(region.measure(apart, epsilon).adversarial_risk))
+    def _member(self, given: object) -> Search:
+        """Return a search that is given as it is, or by name: then it has this search's norm, T and seed."""
+        if isinstance(given, Search):
+            if given.norm_name != self.norm or given.holds_back:
+                msg = f"searches holds {given!r}; allowed: searches in norm {self.norm!r}, none of which is a best of others"
+                raise InputError(" ".join(msg.split()))
+            return given.checked()
+        cls = search_named(given.strip() if isinstance(given, str) else given, self.norm)
+        settings: dict[str, Any] = {name: getattr(self, name) for name in GIVEN if name in cls.settings()}
+        return cls(**{name: value for name, value in settings.items() if value is not None}).checked()
 
-    regions: dict[str, Region] = {}
-    table = []
-    for name in bar(searches, what="searches", shown=progress):
-        started = time.perf_counter()
-        try:
-            regions[name] = find(name)
-        except InputError as error:  # one that cannot do it leaves it to the others
-            table.append(Candidate(name, np.nan, np.nan, time.perf_counter() - started, str(error)))
-            continue
-        found = regions[name].measure(apart, epsilon)
-        seconds = time.perf_counter() - started
-        table.append(Candidate(name, float(found.risk), float(found.adversarial_risk), seconds))
-    done = [one for one in table if not one.error]
-    if not done:
-        msg = (
-            f"no search found a region at epsilon {epsilon:g} and alpha {alpha:g}: {table[0].search}: {table[0].error}"
-        )
-        raise InputError(msg)
-    enough = [one for one in done if round(one.risk * len(apart)) >= needed]
-    chosen = min(enough, key=lambda one: one.adversarial_risk) if enough else max(done, key=lambda one: one.risk)
-    region = regions[chosen.search] if automatic else searches[chosen.search](sample, share)
-    on_train = region.measure(sample, epsilon)
-    return BestSearch(
-        region, chosen.search, float(on_train.risk), float(on_train.adversarial_risk), tuple(table), buffer
-    )
+    def check_together(self) -> None:
+        """Refuse a number of sets that no search takes."""
+        members = self.members()
+        if self.n_sets is not None and not any("n_sets" in one.settings() for one in members.values()):
+            msg = f"n_sets is {self.n_sets} with searches {', '.join(members)}; allowed: with one that has it"
+            raise InputError(msg)
+
+    def vc_dimension(self, n_features: int) -> int | None:
+        """Bound that of the members' collections together: V + V' + 1 for two of them."""
+        each = [one.vc_dimension(n_features) for one in self.members().values()]
+        known = [one for one in each if one is not None]
+        return sum(known) + len(known) - 1 if len(known) == len(each) else None
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings as plain values, those of the members after their labels."""
+        plain = super().described() | {"searches": ", ".join(self.members())}
+        for label, one in self.members().items():
+            own = {name: value for name, value in one.described().items() if name not in ("margin", "norm")}
+            plain |= {f"{label}_{name}": value for name, value in own.items()}
+        return plain
+
+    def share(self, sample: Sample, how: How) -> None:
+        """Do nothing: the points that are not held back are another sample."""
+
+    def prepare(self, sample: Sample, how: How) -> HeldBack:
+        """Hold points back."""
+        return HeldBack(self.members(), sample, how, self.validation, self.seed)
+
+    def find(self, prepared: HeldBack, goal: Goal, how: How) -> Found:  # noqa: ARG002
+        """Let every search find a region, and keep one."""
+        label, found, table = prepared.choose(goal)
+        told = {"search": label, "table": tuple(table)}
+        compared = f"{label} of {', '.join(map(str, table))}"
+        return replace(found, search=self, trace=tuple(table), attributes=told, stored={"compared": compared})
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
+        """Return the settings; if `deep`, those of the searches that are given too, as label__setting."""
+        params: dict[str, Any] = super().get_params(deep=False)
+        for label, one in _labeled(self.searches) if deep else ():
+            params |= {f"{label}__{name}": value for name, value in one.get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> BestSearch:  # noqa: ANN401
+        """Set settings; label__setting sets that of a search that is given."""
+        own = {name: value for name, value in params.items() if "__" not in name}
+        super().set_params(**own)
+        labeled = dict(_labeled(self.searches))
+        for name in params.keys() - own.keys():
+            label, _, setting_name = name.partition("__")
+            if label not in labeled:
+                msg = f"{name} is no setting; allowed: {', '.join(self.get_params())}"
+                raise InputError(msg)
+            labeled[label].set_params(**{setting_name: params[name]})
+        return self
 
 
-def _factors(name: str) -> tuple[float, ...]:
-    return FACTORS[:1] if name in ROUND else FACTORS
-
-
-def every_search(epsilon: float, norm: str, n_sets: int, seed: int = 0, *, progress: bool = False) -> dict[str, Search]:
-    """Return every search of a norm, by name; arguments as in `search_best`."""
-    by_norm: dict[str, dict[str, Search]] = {
-        "linf": {
-            "rectangles": lambda sample, share: (
-                search_rectangles(
-                    sample, epsilon, share, n_sets, seed, extend=sample.domain is not None, progress=progress
-                ).region
-            ),
-            "faces": lambda sample, share: search_faces(sample, epsilon, share, n_sets, progress=progress).region,
-            "halfspaces": lambda sample, share: (
-                search_halfspaces(sample, epsilon, share, np.inf, progress=progress).region
-            ),
-        },
-        "l2": {
-            "balls": lambda sample, share: (
-                search_balls(sample, epsilon, share, n_sets, local_search=True, progress=progress).region
-            ),
-            "free_balls": lambda sample, share: (
-                search_balls(sample, epsilon, share, 1, centers="neighbours", progress=progress).region
-            ),
-            "halfspaces": lambda sample, share: search_halfspaces(sample, epsilon, share, 2, progress=progress).region,
-            "hyperplane": lambda sample, share: search_hyperplane(sample, epsilon, share).region,
-        },
-    }
-    return by_norm[check_choice("norm", norm, tuple(by_norm))]
+def _labeled(searches: object) -> list[tuple[str, Search]]:
+    """Return the searches that are given as objects, by label."""
+    objects = [one for one in searches if isinstance(one, Search)] if isinstance(searches, list | tuple) else []
+    return [
+        (one.name if not before else f"{one.name}_{before + 1}", one)
+        for i, one in enumerate(objects)
+        for before in [sum(other.name == one.name for other in objects[:i])]
+    ]

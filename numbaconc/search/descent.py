@@ -8,15 +8,12 @@ that number falls. The direction of a step comes from the same counts with blurr
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from numbaconc.data.arrays import count_of
-from numbaconc.errors import InputError, as_number
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
-from numbaconc.search.rectangles import check_alpha
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -58,6 +55,13 @@ class Shape(Protocol):
 
     def go(self, length: float) -> None:
         """Take a step in the direction last chosen."""
+
+
+class Moved(NamedTuple):
+    """Training adversarial risks of a search that moves shapes: of its best candidate, and of what it found."""
+
+    candidate: float
+    moved: float
 
 
 class Points:
@@ -115,27 +119,6 @@ def few(sample: Sample) -> Sample:
     """Return evenly spaced points of a sample, all of them if there are not many."""
     n = len(sample)
     return sample if n <= FEW else sample.take(np.linspace(0, n - 1, FEW).astype(np.intp))
-
-
-def count_inside(alpha: float, buffer: float, n: int) -> int:
-    """⌈(α + buffer) n⌉, where a product within rounding of a whole number is that number.
-
-    Raises
-    ------
-    InputError
-        If α is outside (0, 1), or the buffer negative, or no point would be outside.
-    """
-    alpha, number = check_alpha(alpha, n), as_number(buffer)
-    if not 0 <= number < 1 - alpha:
-        msg = f"buffer is {buffer!r}; allowed: a number of at least 0, and less than 1 - alpha = {1 - alpha:g}"
-        raise InputError(msg)
-    inside = count_of(alpha + number, n)
-    if inside >= n:
-        msg = (
-            f"alpha is {alpha:g} and buffer {number:g}, to hold {inside} points; allowed: fewer than the {n} there are"
-        )
-        raise InputError(msg)
-    return inside
 
 
 def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tuple[int, float]:

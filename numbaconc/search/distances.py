@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +11,8 @@ from numbaconc.kernels.balls import as_words, fill_keys
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from numbaconc.data.arrays import Sample
 
 BATCH = 256  # rows whose keys to all points are held at once
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
@@ -38,6 +41,36 @@ class Keys:
         else:
             fill_keys(points[rows].astype(np.float64), None, points[columns], None, keys)
         return keys
+
+
+class Distances:
+    """What searches for balls around the points of one sample share, whatever they are asked for.
+
+    Attributes
+    ----------
+    sample : Sample
+    keys : Keys
+    histogram : Histogram or None
+        The distances that were counted last.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample, self.keys = sample, Keys(sample.X)
+        self.histogram: Histogram | None = None
+
+
+class Histogram(NamedTuple):
+    """All distances, counted once: how many of each point's are in each bucket, and the buckets of one level.
+
+    The last bucket has what lies beyond.
+    """
+
+    counts: NDArray[np.int32]
+    scale: float
+
+    def serves(self, scale: float, farthest: float) -> bool:
+        """Whether it is as good as one of so many buckets a level, or half as good, and reaches as far."""
+        return 2 * self.scale >= scale and self.counts.shape[1] > math.ceil(farthest * self.scale)
 
 
 def rounds(n_tiles: int) -> list[NDArray[np.int64]]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from numbaconc.how import bar
 from numbaconc.kernels.balls import best_balls, bound_expansions, count_within, expand_key
-from numbaconc.progress import bar
 from numbaconc.search.distances import BATCH
 from numbaconc.search.greedy import FEW, lowest
 

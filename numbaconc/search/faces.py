@@ -13,20 +13,21 @@ allowed; then each face is dropped and chosen again until nothing improves.
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.data.arrays import SNAP, Sample, as_sample, count_of, parse_epsilon
-from numbaconc.errors import InputError, as_number, check_count
+from numbaconc.data.arrays import SNAP, Sample
+from numbaconc.how import How, bar
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
-from numbaconc.progress import bar
 from numbaconc.regions.rectangles import RectangleComplement
-from numbaconc.search.rectangles import check_alpha
+from numbaconc.search.base import Found, Search
+from numbaconc.search.settings import Count, setting
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
+
+    from numbaconc.goal import Goal
 
 FINE = 192  # of the 255 candidates among floats, those that lie evenly up to twice the target
 MOST = 2  # faces that may take the place of one
@@ -42,95 +43,96 @@ class Start(NamedTuple):
     adversarial_risk: float
 
 
-@dataclass(frozen=True, eq=False)
-class FaceSearch:
-    """What a search found.
+class FaceSearch(Search):
+    """Search for a region beyond at most T faces of one box (ℓ∞).
+
+    For bytes every face is a candidate; for floats up to 255 for each side of each coordinate, at data points.
+    Deterministic: ties go to upper faces, then to the lowest coordinate, then to the face farthest out.
 
     Attributes
     ----------
-    region : RectangleComplement
-        Of one box, all of whose faces are infinite but those chosen.
-    n_faces : int
+    region_ : RectangleComplement
+        Of one box, all of whose faces are infinite but those chosen. It is everything, with risks 1, where ε is so
+        large that no face does better.
+    n_faces_ : int
         How many were chosen, at most T.
-    risk, adversarial_risk : float
+    risk_, adversarial_risk_ : float
         On the training sample.
-    trace : tuple of Start
+    trace_ : tuple of Start
         Every start, in order; the region is the best that one of them led to.
+    n_features_in_ : int
     """
 
-    region: RectangleComplement
-    n_faces: int
-    risk: float
-    adversarial_risk: float
-    trace: tuple[Start, ...]
+    name = "faces"
+    norms = ("linf",)
+
+    n_sets: int = setting(
+        default=5,
+        check=Count(),
+        help="T, the most faces; fewer where they do better, and the time grows with the square",
+        coordinate="T",
+    )
+
+    def vc_dimension(self, n_features: int) -> int:
+        """Return that of complements of one box, which all faces are of."""
+        return 2 * n_features
+
+    def prepare(self, sample: Sample, how: How) -> _Prepared:  # noqa: ARG002
+        """Return where each point lies among the candidates, as far as that does not depend on the goal."""
+        return _Prepared(sample)
+
+    def find(self, prepared: _Prepared, goal: Goal, how: How) -> Found:
+        """Choose faces greedily for each number of them, and exchange faces until nothing improves."""
+        sample = prepared.sample
+        n = len(sample)
+        target = goal.n_inside(n)
+        best = nothing = prepared.nothing(goal.epsilon, target)
+        trace: list[Start] = []
+        with bar(what="starts", shown=how.progress, total=self.n_sets) as shown:
+            for number in range(1, self.n_sets + 1):
+                start = _fill(nothing, target, number)
+                end = _refine(start, target, self.n_sets)
+                best = end if best is nothing or end.rank() < best.rank() else best
+                counts = start.covered, start.expanded, end.covered, end.expanded
+                trace.append(Start(number, *(count / n for count in counts)))
+                shown.update()
+        return self.found(best.region(sample, goal.epsilon), sample, goal, trace, n_faces=len(best.chosen))
 
 
-def search_faces(
-    X: ArrayLike | Sample,
-    epsilon: float | str,
-    alpha: float,
-    n_sets: int = 10,
-    *,
-    buffer: float = 0.0,
-    progress: bool = False,
-) -> FaceSearch:
-    """Search for a region beyond at most T faces of a box, with risk >= α + buffer and little adversarial risk.
+class _Prepared:
+    """Where the points of a sample lie among the candidates, for the goals that have been asked for."""
 
-    Deterministic: ties go to upper faces, then to the lowest coordinate, then to the face farthest out.
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+        self._sorted: NDArray[np.float32] | None = None
+        self._nothing: dict[tuple[float, int], _Faces] = {}
 
-    Parameters
-    ----------
-    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        The training points. For uint8 data every face is a candidate; for floats up to 255 for each
-        side of each coordinate, at data points.
-    epsilon : float or str
-        Strength in ℓ∞ on the unit scale, as a number or a fraction such as "8/255".
-    alpha : float
-        Risk threshold, in (0, 1), with α n >= 1.
-    n_sets : int
-        T, the most faces. Where fewer do better, fewer are used. The time grows with the square.
-    buffer : float
-        Share of the points covered beyond α, so that the risk is at least α on other data too: rare faces
-        are rarer there, and .004 is what MNIST needs. At least 0, with α + buffer < 1.
-    progress : bool
-        Show a progress bar on a terminal.
+    def nothing(self, epsilon: float, target: int) -> _Faces:
+        """Return no faces yet, and how many points each candidate would hold and cover."""
+        strength = float(self.sample.to_levels(epsilon))
+        if self.sample.X.dtype == np.uint8:  # the codes are the levels, whatever is asked for
+            codes = _code_bytes(self.sample, strength)
+            key = (0.0, 0)
+        else:
+            key = (strength, self._matters(target))
+            codes = (
+                self._nothing[key].codes if key in self._nothing else _code_floats(self.sample, self._columns(), *key)
+            )
+        if key not in self._nothing:
+            self._nothing[key] = _Faces(codes)
+        return self._nothing[key].with_codes(codes)
 
-    Returns
-    -------
-    FaceSearch
-        Of a region that is everything, with risks 1, where ε is so large that no face does better.
+    def _columns(self) -> NDArray[np.float32]:
+        """Return the columns, shape (d, n), each sorted."""
+        if self._sorted is None:
+            self._sorted = np.sort(np.ascontiguousarray(self.sample.X.T), axis=1)
+        return self._sorted
 
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
-    """
-    sample = as_sample(X)
-    n = len(sample)
-    epsilon, alpha = parse_epsilon(epsilon), check_alpha(alpha, n)
-    n_sets, buffer = check_count("n_sets", n_sets), _check_buffer(buffer, alpha)
-    target = count_of(alpha + buffer, n)
-    best = nothing = _Faces(_code(sample, float(sample.to_levels(epsilon)), target))
-    trace: list[Start] = []
-    with bar(what="starts", shown=progress, total=n_sets) as shown:
-        for number in range(1, n_sets + 1):
-            start = _fill(nothing, target, number)
-            end = _refine(start, target, n_sets)
-            best = end if best is nothing or end.rank() < best.rank() else best
-            counts = start.covered, start.expanded, end.covered, end.expanded
-            trace.append(Start(number, *(count / n for count in counts)))
-            shown.update()
-    region = best.region(sample, epsilon)
-    measured = region.measure(sample, epsilon)
-    return FaceSearch(region, len(best.chosen), float(measured.risk), float(measured.adversarial_risk), tuple(trace))
-
-
-def _check_buffer(buffer: object, alpha: float) -> float:
-    number = as_number(buffer)
-    if not 0 <= number < 1 - alpha:
-        msg = f"buffer is {buffer!r}; allowed: a number of at least 0 and less than 1 - alpha = {1 - alpha:g}"
-        raise InputError(msg)
-    return number
+    def _matters(self, target: int) -> int:
+        """Return the target if candidates depend on it; 0 where every value of every column is one."""
+        columns = self._columns()
+        n_distinct = 1 + np.count_nonzero(columns[:, 1:] != columns[:, :-1], axis=1)
+        return target if (n_distinct >= CODES).any() else 0
 
 
 class _Codes(NamedTuple):
@@ -157,17 +159,19 @@ class _Codes(NamedTuple):
     levels: NDArray[np.float64]
 
 
-def _code(sample: Sample, strength: float, target: int) -> _Codes:
+def _code_bytes(sample: Sample, strength: float) -> _Codes:
+    """Beyond a face at i - 1 lie levels from i, and more than ε beyond it those from i + ⌊ε⌋."""
+    upper = np.arange(CODES) - 1.0
+    levels = np.repeat([upper, upper - (CODES - 1)], sample.n_features, axis=0)
+    levels[:, 0] = -np.inf
+    return _Codes(sample.X, sample.X, int(min(strength, CODES)), mirrored=True, levels=levels)
+
+
+def _code_floats(sample: Sample, columns: NDArray[np.float32], strength: float, target: int) -> _Codes:
     d = sample.n_features
-    if sample.X.dtype == np.uint8:  # beyond a face at i - 1 lie levels from i, and ε beyond it those from i + ⌊ε⌋
-        upper = np.arange(CODES) - 1.0
-        levels = np.repeat([upper, upper - (CODES - 1)], d, axis=0)
-        levels[:, 0] = -np.inf
-        return _Codes(sample.X, sample.X, int(min(strength, CODES)), mirrored=True, levels=levels)
     levels = np.full((2 * d, CODES), np.inf)
     levels[:, 0] = -np.inf
-    for c in range(d):
-        column = np.sort(sample.X[:, c].astype(np.float32, copy=False))
+    for c, column in enumerate(columns):
         for row, ascending in ((c, column), (d + c, -column[::-1])):
             faces = _faces_below(_candidates(ascending, target), strength, sample)
             levels[row, 1 : len(faces) + 1] = faces
@@ -205,6 +209,7 @@ class _Faces:
 
     Attributes
     ----------
+    codes : _Codes
     chosen : list of tuple of int
         Row and index of each.
     covered, expanded : int
@@ -222,6 +227,13 @@ class _Faces:
             np.zeros((m, CODES), np.int32),
         )  # other points by code
         self._due = [(1, np.arange(n), np.arange(n))]  # what these counts lack: a step, and points to count for each
+
+    def with_codes(self, codes: _Codes) -> _Faces:
+        """Return no faces of the same points with the same codes, at another shift; what was counted stays counted."""
+        self._count()
+        other = copy.copy(self)
+        other.codes = codes
+        return other
 
     def rank(self) -> tuple[int, int, int]:
         """Return what is to be least: points expanded, then points not covered, then faces."""
@@ -276,7 +288,7 @@ def _take(
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
     """Take the points whose code is at least `least`, or give them back.
 
-    Returns how many times each point is taken now, and those that were free or that are free now.
+    Returns how many times each point is taken now, and those that no other face takes.
     """
     m = codes.shape[1]
     column = codes[:, row] if row < m else CODES - 1 - codes[:, row - m]

@@ -14,20 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.errors import InputError
 from numbaconc.data.files import check_writable, read_npz, replacing
+from numbaconc.errors import InputError
+from numbaconc.how import bar
 from numbaconc.kernels.balls import TILE, best_balls, bound_balls, count_pairs, count_within, expand_key
-from numbaconc.progress import bar
 from numbaconc.regions.balls import BallUnion
-from numbaconc.search.distances import BATCH, Keys, rounds
+from numbaconc.search.distances import BATCH, Distances, Histogram, rounds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
 
 FEW = 32  # centers looked at first for every ball; then twice as many, up to a batch
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small
@@ -36,12 +34,11 @@ COUNTS = 1 << 27  # of all points in all buckets, at most
 TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
 SPACING = 0.9  # ratio of successive floors: ranks from which least objectives are kept
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
-CHECKPOINT = 2  # version of what a checkpoint holds
+CHECKPOINT = 3  # version of what a checkpoint holds
 STATE = (  # what a checkpoint holds
     *("centers", "radii", "objective", "covered", "expanded", "free", "fresh", "order"),
     *("floors", "least", "reach", "counted", "counts", "swept"),
 )
-ADDED = {"buffer": 0.0}  # settings that older checkpoints do not name, and what theirs were
 
 
 class Tally(NamedTuple):
@@ -70,7 +67,8 @@ class Greedy:
 
     Parameters
     ----------
-    sample : Sample
+    distances : Distances
+        Between the training points.
     epsilon : float
     target : int
         Points to cover, N.
@@ -78,11 +76,11 @@ class Greedy:
         The most balls, T.
     """
 
-    def __init__(self, sample: Sample, epsilon: float, target: int, n_sets: int) -> None:
-        n = len(sample)
-        self.sample, self.epsilon, self.target, self.n_sets = sample, epsilon, target, n_sets
-        self.strength = float(sample.to_levels(epsilon))
-        self.keys = Keys(sample.X)
+    def __init__(self, distances: Distances, epsilon: float, target: int, n_sets: int) -> None:
+        self.distances, self.sample, self.keys = distances, distances.sample, distances.keys
+        n = len(self.sample)
+        self.epsilon, self.target, self.n_sets = epsilon, target, n_sets
+        self.strength = float(self.sample.to_levels(epsilon))
         self.path: Path | None = None
         self.settings: dict[str, Any] = {}
         # the balls so far: center, key of the radius, worth, points in them and in their expansions
@@ -117,7 +115,7 @@ class Greedy:
     def tallied(self, *, progress: bool) -> Tally:
         """Return all distances, counted; once more if that was before a checkpoint."""
         if self.tally is None:
-            again = Greedy(self.sample, self.epsilon, self.target, self.n_sets)
+            again = Greedy(self.distances, self.epsilon, self.target, self.n_sets)
             again.sweep(progress=progress)
             self.tally = again.tally
         assert self.tally is not None  # a sweep makes it  # noqa: S101
@@ -150,6 +148,9 @@ class Greedy:
         farthest = max(TINY, self.strength, 1.25 * (math.sqrt(farthest) if self.keys.squared else farthest))
         most = max(1, min(BUCKETS, COUNTS // n))
         scale = min((STEPS + 1.01) / max(TINY, self.strength), most / farthest)
+        known = self.distances.histogram
+        if self.path is None and known is not None and known.serves(scale, farthest):
+            self.counts, scale, self.swept = *known, len(turns)
         if not self.swept:
             self.counts = np.zeros((n, min(most, math.ceil(farthest * scale)) + 1), np.int32)
         saved = time.monotonic()
@@ -167,6 +168,7 @@ class Greedy:
         reach = (last + 1.001) / scale + self.strength
         self.reach = np.where(last == self.counts.shape[1] - 1, np.inf, reach**2 if self.keys.squared else reach)
         self.tally = Tally(self.counts, scale, max(-1, steps), self.reach.copy())
+        self.distances.histogram = Histogram(self.counts, scale)
         self.counts = np.empty((0, 0), np.int32)
 
     def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
@@ -259,7 +261,7 @@ class Greedy:
         if state is None or not {"settings", *STATE} <= state.keys():
             msg = f"checkpoint {str(path)!r} cannot be read; allowed: a file that a search of balls wrote, or a new one"
             raise InputError(msg)
-        theirs = ADDED | json.loads(str(state.pop("settings")))
+        theirs = json.loads(str(state.pop("settings")))
         for name, value in settings.items():
             if theirs.get(name) != value:
                 msg = (

@@ -3,87 +3,71 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.data.arrays import Sample, as_sample, count_of, parse_epsilon
-from numbaconc.errors import InputError
 from numbaconc.regions.halfspace import HalfSpace, project
-from numbaconc.search.rectangles import check_alpha
+from numbaconc.search.base import Found, Search
+from numbaconc.search.components import principal_components
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
+
+    from numbaconc.data.arrays import Sample
+    from numbaconc.goal import Goal
+    from numbaconc.how import How
 
 
-@dataclass(frozen=True, eq=False)
-class HyperplaneSearch:
-    """What a search found.
+class Side(NamedTuple):
+    """One direction of the component: its sign, and risks on the training sample."""
 
-    Attributes
-    ----------
-    region : HalfSpace
-        Above the threshold that leaves ⌈n α⌉ training points, on the better side.
-    risk, adversarial_risk : float
-        On the training sample. Where several points tie at the threshold the risk can be below α.
-    """
-
-    region: HalfSpace
+    sign: int
     risk: float
     adversarial_risk: float
 
 
-def search_hyperplane(X: ArrayLike | Sample, epsilon: float | str, alpha: float) -> HyperplaneSearch:
-    """Cut off the α share of the points that lies farthest along the first principal component.
+class HyperplaneSearch(Search):
+    """Cut off the share of the points that lies farthest along the first principal component (Gilmer et al., ℓ2).
 
     Of the component's two directions the one with the smaller training adversarial risk is taken.
 
-    Parameters
+    Attributes
     ----------
-    X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        The training points.
-    epsilon : float or str
-        Strength in ℓ2 on the unit scale.
-    alpha : float
-        Risk threshold, in (0, 1), with 1 <= α n and ⌈α n⌉ < n.
-
-    Returns
-    -------
-    HyperplaneSearch
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed, or all points are identical.
+    region_ : HalfSpace
+        Above the threshold that leaves ⌈n (α + margin)⌉ training points.
+    risk_, adversarial_risk_ : float
+        On the training sample. Where several points tie at the threshold the risk can be below α.
+    trace_ : tuple of Side
+        Both directions.
+    n_features_in_ : int
     """
-    sample = as_sample(X)
-    n = len(sample)
-    epsilon, alpha = parse_epsilon(epsilon), check_alpha(alpha, n)
-    n_above = count_of(alpha, n)
-    if n_above >= n:
-        msg = f"alpha is {alpha:g}, to cut off {n_above} points; allowed: to cut off fewer than the {n} there are"
-        raise InputError(msg)
-    w = _first_component(sample)
-    found = []
-    for direction in (w, -w):
-        region = _cut(sample, direction, n_above)
-        measured = region.measure(sample, epsilon)
-        found.append(HyperplaneSearch(region, float(measured.risk), float(measured.adversarial_risk)))
-    return min(found, key=lambda one: one.adversarial_risk)
+
+    name = "hyperplane"
+    norms = ("l2",)
+    one_border = True
+
+    def vc_dimension(self, n_features: int) -> int:
+        """Return that of half spaces."""
+        return n_features + 1
+
+    def prepare(self, sample: Sample, how: How) -> tuple[Sample, NDArray[np.float64]]:  # noqa: ARG002
+        """Return the sample and its first principal component."""
+        return sample, _first_component(sample)
+
+    def find(self, prepared: tuple[Sample, NDArray[np.float64]], goal: Goal, how: How) -> Found:  # noqa: ARG002
+        """Cut both ends off, and keep the better cut."""
+        sample, w = prepared
+        n_above = goal.n_inside(len(sample))
+        both = {sign: self.found(_cut(sample, sign * w, n_above), sample, goal) for sign in (1, -1)}
+        best = min(both.values(), key=lambda one: one.adversarial_risk)
+        trace = [Side(sign, one.risk, one.adversarial_risk) for sign, one in both.items()]
+        return self.found(best.region, sample, goal, trace)
 
 
 def _first_component(sample: Sample) -> NDArray[np.float64]:
-    from sklearn.decomposition import PCA
-    from threadpoolctl import threadpool_limits
-
-    X = sample.X
-    if not (X[1:] != X[:-1]).any():
-        msg = f"X holds {len(X)} identical points; allowed: points that differ, so that there is a principal component"
-        raise InputError(msg)
-    solver = "covariance_eigh" if X.shape[1] <= len(X) else "full"  # neither draws random numbers
-    with threadpool_limits(1, "blas"):  # or the last bits depend on the number of threads
-        component: NDArray[np.float64] = PCA(1, svd_solver=solver).fit(X.astype(np.float64)).components_[0]
+    solver = "covariance_eigh" if sample.n_features <= len(sample) else "full"  # neither draws random numbers
+    component: NDArray[np.float64] = principal_components(sample.X.astype(np.float64), 1, solver)[0]
     return component
 
 

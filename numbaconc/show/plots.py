@@ -9,11 +9,11 @@ import numpy as np
 
 from numbaconc.certify import lower_bound, upper_bound
 from numbaconc.data.files import replacing
-from numbaconc.results import TAIL, mean_and_std
-from numbaconc.show.words import NORM_SIGNS, cases, certificate, kept, select_case
+from numbaconc.norms import sign_of
+from numbaconc.results.queries import TAIL, cases, certificate, kept, mean_and_std, select_case
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import xarray as xr
@@ -58,13 +58,13 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     figure = Figure(figsize=SIZE, layout="constrained")
     axes = figure.subplots()
     for number, case in enumerate(cases(ds)):
-        _plot_case(axes, select_case(ds, case), case["epsilon"], f"C{number}")
-    alpha = float(ds["alpha"].max())
-    axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
+        _plot_case(axes, select_case(ds, case), case, f"C{number}")
+    for alpha in np.unique(ds["alpha"]):
+        axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
     axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axes.set_xlabel(f"strength of the expansion, {NORM_SIGNS.get(ds.attrs.get('norm', ''), '')} distance")
+    axes.set_xlabel(f"strength of the expansion, {sign_of(ds.attrs.get('norm'))} distance")
     axes.set_ylabel("adversarial risk of the region found")
     names = ", ".join(str(name) for name in ds["dataset"].values)
     axes.set_title(f"{names}: how fast the least-growing set found grows", fontsize="medium")
@@ -73,13 +73,15 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
         figure.savefig(part, dpi=DOTS_PER_INCH)
 
 
-def _plot_case(axes: Any, here: xr.Dataset, epsilon: float, color: str) -> None:  # noqa: ANN401
+def _plot_case(axes: Any, here: xr.Dataset, case: Mapping[str, Any], color: str) -> None:  # noqa: ANN401
+    epsilon = case["epsilon"]
+    name = f"epsilon {epsilon:g}" + (f", alpha {case['alpha']:g}" if "alpha" in case else "")
     mean, std = mean_and_std(here, "adversarial_risk")
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
         curve = at_split["adversarial_risk_at"].sel(strength=slice(None, epsilon))
         strengths = [0.0, *curve["strength"].values]
-        label = f"found for epsilon {epsilon:g}, {split}"
+        label = f"found for {name}, {split}"
         axes.plot(strengths, [float(at_split["risk"]), *curve.values], style, color=color, linewidth=1.5, label=label)
         if split == "test" and "n_points" in at_split:
             n = int(at_split["n_points"])

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbaconc.certify import Certificate, certify_counts
-from numbaconc.results import kept_seeds, mean_and_std
+from numbaconc.norms import sign_of
+from numbaconc.results.queries import cases, certificate, kept, mean_and_std, select_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import xarray as xr
 
-NORM_SIGNS = {"linf": "ℓ∞", "l2": "ℓ2"}
 MANY = 12  # cases that are described each; more are listed
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
 
@@ -29,23 +26,9 @@ def spread(mean: float, std: float | None) -> str:
     return percent(mean) if std is None else f"{100 * mean:.2f} ± {100 * std:.2f}%"
 
 
-def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
-    """Yield the coordinates (dataset, epsilon, T, q) of each case that was measured."""
-    has_value = ds["risk"].notnull()
-    has_value = has_value.any([dim for dim in has_value.dims if dim in {"seed", "split"}])
-    for at in np.argwhere(has_value.values):
-        yield {str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)}
-
-
-def select_case(ds: xr.Dataset, case: dict[str, Any]) -> xr.Dataset:
-    """Return what a result has for one case, without the seeds that it was not measured with."""
-    here = ds.sel(case)
-    return here.isel(seed=np.flatnonzero(here["risk"].notnull().any("split"))) if "seed" in here.dims else here
-
-
 def describe(ds: xr.Dataset) -> str:
     """Say what a result holds: a table of risks, and for each case what it bounds."""
-    norm = NORM_SIGNS.get(ds.attrs.get("norm", ""), "")
+    norm = sign_of(ds.attrs.get("norm"))
     lines = [_head(ds)]
     found = list(cases(ds))
     if "error" in ds and (n_failed := int((ds["error"] != "").sum())):
@@ -73,9 +56,9 @@ def describe(ds: xr.Dataset) -> str:
             sentences.append(f"Certified: {proven.sentence_at(alpha)}.")
             if proven.uniform is not None:
                 uniform.append(f"Beside it, {proven.uniform_sentence}.")
+        if "compared" in here and (compared := str(kept(here)["compared"].item())):
+            sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {compared}.")
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
-    if "compared" in ds.attrs:
-        sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {ds.attrs['compared']}.")
     return "\n".join([*lines, "", *sentences])
 
 
@@ -92,9 +75,13 @@ def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
         here = select_case(ds, case)
         means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
         values = [percent(float(mean.sel(split=split))) for mean in means for split in ("train", "test")]
-        lines.append([*(value if isinstance(value, str) else f"{value:g}" for value in case.values()), *values])
+        lines.append([*map(_plain, case.values()), *values])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 def _head(ds: xr.Dataset) -> str:
@@ -111,20 +98,14 @@ def _head(ds: xr.Dataset) -> str:
 def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
     text = "".join(f"{case[dim]}, " for dim in ("search",) if dim in case)
     text += f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
-    text += "".join(f", {dim} = {case[dim]:g}" for dim in ("T", "q") if dim in case)
+    further = (dim for dim in case if dim not in ("search", "alpha", "dataset", "epsilon"))
+    text += "".join(f", {dim} = {_plain(case[dim])}" for dim in further)
     if "q_found" in here:
         found = np.unique(here["q_found"].values)
         text += ", q found " + (f"{found[0]:.3f}" if len(found) == 1 else f"{found[0]:.3f} to {found[-1]:.3f}")
     if here.sizes.get("seed", 1) > 1:
         text += f", {here.sizes['seed']} restarts"
     return text
-
-
-def kept(here: xr.Dataset) -> xr.Dataset:
-    """Return the restart whose region is kept, of one case: chosen on train, as `measurement.best_found` does."""
-    if "seed" not in here.dims:
-        return here
-    return here.sel(seed=int(here["kept_seed"] if "kept_seed" in here else kept_seeds(here)))
 
 
 def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) -> str:
@@ -141,17 +122,6 @@ def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) ->
     if float(kept(here)["risk"].sel(split="train")) < alpha:
         text += " No region with a training risk of alpha was found here."
     return text
-
-
-def certificate(here: xr.Dataset, epsilon: float) -> Certificate:
-    """Return what the test points prove about the kept region of one case, which was chosen on train."""
-    test = kept(here).sel(split="test")
-    n = int(test["n_points"])
-    n_in, n_expanded = (round(float(test[name]) * n) for name in ("risk", "adversarial_risk"))
-    known = "vc_dimension" in here and bool(here["vc_dimension"].notnull())
-    dimension = int(here["vc_dimension"]) if known else None
-    n_train = int(here["n_points"].sel(split="train"))
-    return certify_counts(n_in, n_expanded, n, epsilon, vc_dimension=dimension, n_train=n_train)
 
 
 def _below(risk: float, alpha: float) -> str:
@@ -171,8 +141,9 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
             for split in ("train", "test"):
                 entry[f"{name}_{split}"] = float(mean.sel(split=split))
                 entry[f"{name}_{split}_std"] = float(std.sel(split=split))
-        if "q_found" in here:
-            entry["q_found"] = np.ravel(here["q_found"].values).tolist()
+        for name in ("q_found", "margin", "compared"):
+            if name in here:
+                entry[name] = np.ravel(here[name].values).tolist()
         if "kept_seed" in here:
             chosen = kept(here).sel(split="test")
             entry["kept_seed"] = int(here["kept_seed"])

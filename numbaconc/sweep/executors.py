@@ -11,15 +11,13 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError, check_count
-from numbaconc.sweep.work import Loaded, Parcel, measure_job
+from numbaconc.sweep.work import Loaded, Parcel, measure_cases, measure_job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from numbaconc.sweep.grid import Case
-    from numbaconc.sweep.journal import Outcome
-    from numbaconc.sweep.work import Job, Settings
+    from numbaconc.sweep.work import Done, Job, Settings
 
 Executor = concurrent.futures.Executor
 
@@ -88,10 +86,8 @@ def ship(executor: Executor | None, loaded: Loaded, path: Path) -> Any:  # noqa:
     return Parcel(loaded, path) if client is None else client.scatter(loaded, hash=False)
 
 
-def run(
-    executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: Settings
-) -> Iterator[tuple[dict[Case, Outcome], float]]:
-    """Yield what `measure_job` returns for every task, as they finish.
+def run(executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: Settings) -> Iterator[list[Done]]:
+    """Yield the finished cases: one at a time here, those of a job elsewhere, as they finish.
 
     Raises
     ------
@@ -100,7 +96,7 @@ def run(
     """
     if executor is None:
         for data, job in tasks:
-            yield measure_job(data, job, settings)
+            yield from ([done] for done in measure_cases(data, job, settings))
         return
     futures = [executor.submit(measure_job, data, job, settings) for data, job in tasks]
     try:

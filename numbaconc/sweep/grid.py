@@ -1,4 +1,4 @@
-"""What a sweep measures: products of coordinates, checked, as a list of cases."""
+"""What a sweep measures: products of coordinates, checked, as a list of cases with the search of each."""
 
 from __future__ import annotations
 
@@ -7,53 +7,37 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from numbaconc.data.arrays import parse_epsilons
-from numbaconc.clustering import CENTERS
-from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
-from numbaconc.measurement import COORDINATES, SEARCHES
-from numbaconc.search.balls import check_delta
+from numbaconc.data.arrays import parse_alphas, parse_epsilons
+from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean
+from numbaconc.norms import NORMS, check_norm
+from numbaconc.results.layout import Case, check_alike
+from numbaconc.search.base import GOAL, Search, no_such_setting, search_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
-AXES = ("dataset", "epsilon", "T", "q", "seed", "alpha", "search")  # each may have several values
-SETTINGS = {  # of the whole sweep, with their defaults
-    "norm": "linf",
-    "n_neighbors": 50,
-    "include_self": True,
-    "centers": "mean",
-    "extend": False,
-    "delta": 0.0,
-    "buffer": 0.0,
-    "local_search": False,
-    "max_train": None,
-    "test_fraction": 0.2,
-}
-SEARCH_SETTINGS = ("norm", "n_neighbors", "include_self", "centers", "extend", "delta", "buffer", "local_search")
+AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
+ALPHA = 0.05  # where none is given
 BLOCKS = "grid"
-
-
-class Case(NamedTuple):
-    """One measurement of a sweep; coordinates that its search does not have are None."""
-
-    search: str
-    alpha: float
-    dataset: str
-    epsilon: float
-    T: int | None
-    q: float | None  # None for rectangles: searched
-    seed: int | None
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cases of a sweep, in order, and the settings that they share."""
+    """The cases of a sweep, in order, each with its search, and the settings that all share.
 
-    cases: tuple[Case, ...]
+    Attributes
+    ----------
+    cases : dict of Case to Search
+        The searches' settings are checked; they have no goal.
+    settings : dict
+        Plain values, as they stand in the file.
+    """
+
+    cases: dict[Case, Search]
     settings: dict[str, Any]
 
     @property
@@ -103,93 +87,121 @@ def read_grid(grid: object) -> Grid:
         msg = f"grid is {grid!r}; allowed: a mapping (numbaconc.sweep.grid.load_grid reads one from a TOML file)"
         raise InputError(msg)
     blocks = grid.get(BLOCKS, [{}])
-    shared = {key: value for key, value in grid.items() if key != BLOCKS}
-    _check_keys(shared, (*AXES, *SETTINGS, BLOCKS))
-    if not isinstance(blocks, list | tuple) or not blocks:
+    if not isinstance(blocks, list | tuple) or not blocks or not all(isinstance(block, Mapping) for block in blocks):
         msg = f"{BLOCKS} is {blocks!r}; allowed: one or more tables, [[{BLOCKS}]]"
         raise InputError(msg)
-    settings = _check_settings({name: shared.get(name, default) for name, default in SETTINGS.items()})
-    cases: list[Case] = []
-    for block in blocks:
-        _check_keys(block, AXES)
-        cases += _product({key: value for key, value in shared.items() if key in AXES} | block, settings["norm"])
-    check_q(cases, f"missing in some of the [[{BLOCKS}]] tables")
-    return Grid(tuple(dict.fromkeys(cases)), settings)
-
-
-def check_q(cases: Iterable[Case], mixed: str) -> None:
-    """Refuse cases with a fixed q beside others where it is searched: one file has q as a dimension or not.
-
-    Raises
-    ------
-    InputError
-        If there are both; `mixed` says where the others are.
-    """
-    if len({case.q is None for case in cases if "q" in COORDINATES[case.search]}) > 1:
-        msg = f"q is given in some cases and {mixed}; allowed: in all cases of a file, or in none (it is searched)"
-        raise InputError(msg)
-
-
-def _check_keys(table: object, allowed: Iterable[str]) -> None:
-    if not isinstance(table, Mapping):
-        msg = f"{BLOCKS} holds {table!r}; allowed: tables, [[{BLOCKS}]]"
-        raise InputError(msg)
-    for key in table:
-        if key not in tuple(allowed):
-            msg = f"grid has {key!r}; allowed: {', '.join(allowed)}{did_you_mean(str(key), tuple(allowed))}"
-            raise InputError(msg)
-
-
-def _check_settings(given: dict[str, Any]) -> dict[str, Any]:
-    for name in ("include_self", "extend", "local_search"):
-        if not isinstance(given[name], bool):
-            msg = f"{name} is {given[name]!r}; allowed: true or false"
-            raise InputError(msg)
-    return {
-        "norm": check_choice("norm", given["norm"], tuple(SEARCHES)),
-        "n_neighbors": check_count("n_neighbors", given["n_neighbors"], 1),
-        "include_self": given["include_self"],
-        "centers": check_choice("centers", given["centers"], CENTERS),
-        "extend": given["extend"],
-        "delta": check_delta(given["delta"]),
-        "buffer": given["buffer"]
-        if given["buffer"] == "auto"
-        else check_delta(given["buffer"], "buffer", ", or 'auto'"),
-        "local_search": given["local_search"],
-        "max_train": None if given["max_train"] is None else check_count("max_train", given["max_train"], 2),
-        "test_fraction": check_fraction("test_fraction", given["test_fraction"], one_allowed=False),
+    shared = {key: value for key, value in grid.items() if key not in (BLOCKS, "max_train", "test_fraction")}
+    max_train = grid.get("max_train")
+    settings: dict[str, Any] = {
+        "max_train": None if max_train is None else check_count("max_train", max_train, 2),
+        "test_fraction": check_fraction("test_fraction", grid.get("test_fraction", 0.2), one_allowed=False),
     }
+    reader = _Reader(shared, blocks)
+    cases: dict[Case, Search] = {}
+    for block in blocks:
+        for case, search in reader.product({**reader.axes, **block}):
+            cases.setdefault(case, search)
+    check_alike(cases, f"missing in some of the [[{BLOCKS}]] tables")
+    searches = {case.search: search for case, search in cases.items()}
+    for search in searches.values():
+        settings |= search.described()
+    return Grid(cases, {"norm": reader.norm} | settings)
 
 
-def _product(axes: dict[str, Any], norm: str) -> Iterable[Case]:
-    """Yield the cases of one table: every value of one coordinate with every value of the others."""
-    searches = [check_choice("search", one, SEARCHES[norm]) for one in _values(axes, "search", SEARCHES[norm][0])]
-    alphas = [check_fraction("alpha", one, one_allowed=False) for one in _values(axes, "alpha", 0.05)]
-    datasets = [_name(one) for one in _values(axes, "dataset")]
-    epsilons = parse_epsilons(_values(axes, "epsilon"))
-    counts = [check_count("T", one, 1) for one in _values(axes, "T", 5)]
-    q: list[float | None] = (
-        [check_fraction("q", one, one_allowed=True) for one in _values(axes, "q")] if "q" in axes else [None]
-    )
-    seeds = [check_count("seed", one, 0) for one in _values(axes, "seed", 0)]
-    for search in searches:
-        has = COORDINATES[search]
-        for name in ("T", "q", "seed"):
-            if name in axes and name not in has and not any(name in COORDINATES[other] for other in searches):
-                msg = f"{name} is given, but search {search!r} has none; allowed: leave it out"
-                raise InputError(msg)
-        yield from itertools.starmap(
-            Case,
-            itertools.product(
-                [search],
-                alphas,
-                datasets,
-                epsilons,
-                counts if "T" in has else [None],
-                q if "q" in has else [None],
-                seeds if "seed" in has else [None],
-            ),
+class _Reader:
+    """What the keys of a grid mean, which depends on the searches that it names.
+
+    Parameters
+    ----------
+    shared : mapping
+        The keys beside the tables.
+    blocks : sequence of mappings
+        The tables.
+    """
+
+    def __init__(self, shared: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]) -> None:
+        named = [name for table in (shared, *blocks) for name in _values(table, "search", None)]
+        self.norm = self._norm(shared.get("norm"), [name for name in named if name is not None])
+        self.classes = {
+            cls.name: cls
+            for table in blocks
+            for name in _values({**shared, **table}, "search", None)
+            for cls in [search_named(name, self.norm)]
+        }
+        declared = [(name, one) for cls in self.classes.values() for name, one in cls.settings().items()]
+        self.coordinates = {one.coordinate: name for name, one in declared if one.coordinate}  # T is n_sets
+        self.settings = [name for name, one in declared if not one.coordinate and name not in (*GOAL[:2], "norm")]
+        shared = self._renamed(shared)
+        for block in blocks:
+            self._check_keys(self._renamed(block), (*AXES, *self.coordinates))
+        self._check_keys(
+            shared, (*AXES, *self.coordinates, *self.settings, "norm", "max_train", "test_fraction", BLOCKS)
         )
+        self.axes = {key: value for key, value in shared.items() if key in (*AXES, *self.coordinates)}
+        self.shared = {key: value for key, value in shared.items() if key in self.settings}
+
+    def _norm(self, given: object, names: list[object]) -> str:
+        """Return the norm of the sweep; if none is given, that of the first search that has no choice."""
+        if given is not None:
+            return check_norm("norm", given)
+        fixed = [cls.norms[0] for cls in map(search_named, names) if len(cls.norms) == 1]
+        return fixed[0] if fixed else next(iter(NORMS))
+
+    def _renamed(self, table: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a table in which coordinates have their names in results, where settings' names are given."""
+        names = {setting: coordinate for coordinate, setting in self.coordinates.items()}
+        renamed: dict[str, Any] = {}
+        for key, value in table.items():
+            name = names.get(key, key)
+            if name in renamed:
+                msg = f"grid has both {name!r} and {self.coordinates[name]!r}; allowed: one of them"
+                raise InputError(msg)
+            renamed[name] = value
+        return renamed
+
+    def _check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+        for key, value in table.items():
+            if key not in allowed:
+                declared = {name for cls in Search.known.values() for name in cls.settings()}
+                setting = self._setting_of(key)
+                if setting in declared and key not in self.settings:
+                    raise InputError(no_such_setting(setting, value, *self.classes))
+                near = (*allowed, *self.coordinates.values())
+                msg = f"grid has {key!r}; allowed: {', '.join(dict.fromkeys(allowed))}{did_you_mean(str(key), near)}"
+                raise InputError(msg)
+
+    def _setting_of(self, coordinate: str) -> str:
+        """Return the setting that is this coordinate of any search; the name itself if it is none."""
+        every = (one for cls in Search.known.values() for one in cls.settings().values())
+        return next((one.name for one in every if one.coordinate == coordinate), coordinate)
+
+    def product(self, axes: Mapping[str, Any]) -> Iterator[tuple[Case, Search]]:
+        """Yield the cases of one table: every value of one coordinate with every value of the others."""
+        axes = self._renamed(axes)
+        classes = [search_named(name, self.norm) for name in _values(axes, "search", None)]
+        for name in self.coordinates:
+            if name in axes and not any(self.coordinates[name] in cls.settings() for cls in classes):
+                raise InputError(no_such_setting(self.coordinates[name], axes[name], *(cls.name for cls in classes)))
+        alphas = parse_alphas(_values(axes, "alpha", ALPHA))
+        datasets = [_name(one) for one in _values(axes, "dataset")]
+        epsilons = parse_epsilons(_values(axes, "epsilon"))
+        for cls in classes:
+            searches = list(self._searches(cls, axes))
+            for alpha, dataset, epsilon, search in itertools.product(alphas, datasets, epsilons, searches):
+                yield Case(cls.name, alpha, dataset, epsilon, tuple(search.coordinates.items())), search
+
+    def _searches(self, cls: type[Search], axes: Mapping[str, Any]) -> Iterator[Search]:
+        """Yield a search for every value of its coordinates."""
+        own = cls.settings()
+        fixed = {name: value for name, value in self.shared.items() if name in own}
+        fixed |= {"norm": self.norm} if "norm" in own else {}
+        several = {
+            name: [own[name].checked(value, coordinate) for value in _values(axes, coordinate, own[name].default)]
+            for coordinate, name in self.coordinates.items()
+            if name in own
+        }
+        for values in itertools.product(*several.values()):
+            yield cls(**fixed, **dict(zip(several, values, strict=True))).checked()
 
 
 def _values(axes: Mapping[str, Any], name: str, *default: object) -> list[Any]:

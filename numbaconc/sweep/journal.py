@@ -8,13 +8,13 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
-from numbaconc.sweep.grid import Case
+from numbaconc.results.layout import Case, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-Outcome = dict[str, Any]  # {"risk": {split: fraction}, "adversarial_risk": …, "q_found": …}, or {"error": text}
+    from numbaconc.sweep.work import Done
 
 # Write-ahead logging with full synchronization: what is committed survives a kill and a loss of power. The lock is
 # held until the journal is closed, so that two runs of one sweep cannot mix.
@@ -86,11 +86,11 @@ class Journal:
         """Return the outcomes of the finished cases, failures included."""
         with self._in_one_line():
             rows = self._connection.execute("select place, outcome from finished").fetchall()
-            return {Case(*json.loads(place)): json.loads(outcome) for place, outcome in rows}
+            return {_case(json.loads(place)): json.loads(outcome) for place, outcome in rows}
 
-    def add(self, outcomes: Mapping[Case, Outcome], seconds: float) -> None:
-        """Make outcomes durable, all of them or none; they took so many seconds together."""
-        rows = [(json.dumps(case), json.dumps(outcome), seconds / len(outcomes)) for case, outcome in outcomes.items()]
+    def add(self, done: Iterable[Done]) -> None:
+        """Make outcomes durable, all of them or none."""
+        rows = [(json.dumps(case), json.dumps(outcome), seconds) for case, outcome, seconds in done]
         with self._in_one_line():
             self._connection.execute("begin")
             try:
@@ -118,3 +118,9 @@ class Journal:
             else:
                 msg = f"journal {str(self.path)!r} is damaged ({error}); remove it to measure its cases again"
             raise InputError(msg) from error
+
+
+def _case(parts: list[Any]) -> Case:
+    """Return the case that a row of JSON stands for."""
+    search, alpha, dataset, epsilon, at = parts
+    return Case(search, alpha, dataset, epsilon, tuple((name, value) for name, value in at))

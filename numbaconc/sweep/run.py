@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -9,28 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.data.arrays import as_sample, check_width
 from numbaconc.data.datasets import Dataset, load_dataset
-from numbaconc.density import knn_radii
-from numbaconc.errors import InputError, check_count
 from numbaconc.data.files import check_writable
+from numbaconc.errors import InputError, check_count
+from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.progress import bar
-from numbaconc.results import SPLITS, VERIFIED_WORDS, open_results, provenance, save_results
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.layout import check_alike, lay_out, outcomes_of
+from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
+from numbaconc.search.base import known_searches
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
-from numbaconc.sweep.grid import SEARCH_SETTINGS, check_q, read_grid
-from numbaconc.sweep.journal import Journal, Outcome
-from numbaconc.sweep.layout import identity_in, identity_of, joined, lay_out, outcomes_of
+from numbaconc.sweep.grid import read_grid
+from numbaconc.sweep.identity import identity_in, identity_of, joined
+from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.work import Job, Loaded, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor
 
-    import numpy as np
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
     from numbaconc.data.arrays import Sample
-    from numbaconc.sweep.grid import Case
+    from numbaconc.results.layout import Case, Outcome
+    from numbaconc.search.base import Search
 
 SUBSAMPLE_SEED = 0  # of the training points that `max_train` leaves
 
@@ -42,8 +45,7 @@ def run_sweep(
     progress: bool = True,  # noqa: FBT001, FBT002
     *,
     data: Mapping[str, Dataset | tuple[ArrayLike | Sample, ArrayLike | Sample]] | None = None,
-    data_dir: str | Path | None = None,
-    verify: bool = True,
+    load: Callable[..., Dataset] = load_dataset,
     threads: int | None = None,
     cache_dir: str | Path | None = None,
 ) -> xr.Dataset:
@@ -56,24 +58,25 @@ def run_sweep(
     Parameters
     ----------
     grid : mapping
-        `dataset`, `epsilon`, `T`, `q`, `seed`, `alpha` and `search`, each a value or several: all
-        combinations are measured. Without `q`, rectangles search it. Defaults: T 5, seed 0, alpha
-        0.05, the norm's first search. Settings of the whole sweep: `norm` ("linf"), `n_neighbors`
-        (50), `include_self` (True), `centers` ("mean"), `extend` (False), `delta` (0), `buffer` (0),
-        `local_search` (False), `max_train` (all), and `test_fraction` (0.2). With `grid`, a list of mappings, each of
-        these is such a product; the keys beside it hold for all.
+        `dataset`, `epsilon`, `alpha`, `search` (a name) and the coordinates of the searches, such as `T`
+        (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured. Without `q`,
+        rectangles search it. Beside them `norm`, other settings of the searches, `max_train` (all) and
+        `test_fraction` (0.2), for the whole sweep. Where nothing is given: alpha 0.05, the norm's own search and
+        the searches' defaults. With `grid`, a list of mappings, each of these is such a product; the keys beside it
+        hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
     executor : concurrent.futures.Executor or int, optional
         Where jobs run: here, one after the other, if None (the kernels use all cores); in so many
         spawned processes; or on any executor, such as Dask's `client.get_executor()`. A job is the
-        cases that share clusters: those that differ in epsilon alone.
+        cases that share what a search prepares: those that differ in epsilon and alpha alone.
     progress : bool
         Show progress bars on a terminal.
     data : mapping, optional
         Data sets by name: a Dataset, or train and test. Names that are not in it are loaded.
-    data_dir, verify
-        As in `load_dataset`.
+    load : callable
+        What loads a data set that is not in `data` by its name: `load_dataset`, or the same with some of its
+        arguments given.
     threads : int, optional
         Threads for the kernels of each job; by default a machine's are shared by the jobs that run
         on it at the same time.
@@ -102,15 +105,17 @@ def run_sweep(
     check_writable(out)
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
-    sets = {name: _load(name, plan.settings, data or {}, data_dir, verify, progress) for name in plan.datasets}
-    cases = _named(plan.cases, sets)
+    sets = {name: _load(name, plan.settings, data or {}, load, progress) for name in plan.datasets}
+    searches = _named(plan.cases, sets)
+    cases = list(searches)
     by_name = {one.name: one for one in sets.values()}
     identity = identity_of(plan.settings, by_name.values())
     with opened(executor) as pool, Journal(out) as journal:
         before = open_results(out) if out.exists() else None
         kept: dict[Case, Outcome] = {}
         if before is not None:
-            identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
+            names = {*plan.settings, *(name for cls in known_searches().values() for name in cls.settings())}
+            identity = joined(identity_in(before, f"file {str(out)!r}", names), identity, f"file {str(out)!r}")
             kept = outcomes_of(before)
         if journal.identity is not None and journal.finished():
             identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
@@ -118,32 +123,30 @@ def run_sweep(
         finished = journal.finished()
         order = dict.fromkeys([*kept, *cases, *finished])  # the same however often it was interrupted
         kept |= finished
-        check_q(order, f"file {str(out)!r} has others")
+        check_alike(order, f"file {str(out)!r} has others")
         todo = [case for case in cases if "error" in kept.get(case, {"error": ""})]
         if before is not None and not todo and not finished:
             return before
-        told = {name: plan.settings[name] for name in SEARCH_SETTINGS}
-        settings = Settings(**told, threads=threads, at_once=jobs_at_once(pool))
+        settings = Settings(threads, jobs_at_once(pool))
         with (
             tempfile.TemporaryDirectory(prefix="numbaconc-") as folder,
             bar(what="sweep", shown=progress, total=len(todo)) as shown,
         ):
             tasks: list[tuple[Any, Job]] = []
-            for number, (name, jobs) in enumerate(_jobs(todo).items()):
+            how = How(progress, threads, cache_dir)
+            for number, (name, jobs) in enumerate(_jobs({case: searches[case] for case in todo}).items()):
                 loaded = Loaded(by_name[name].train, by_name[name].test)
-                if any(case.search == "rectangles" for job in jobs for case in job.cases):
-                    with using_threads(threads):
-                        radii = _radii(loaded.train, plan.settings, cache_dir, progress)
-                    loaded = Loaded(loaded.train, loaded.test, radii)
+                with using_threads(threads):
+                    _share(jobs, loaded.train, how)
                 data_there = ship(pool, loaded, Path(folder) / str(number))
                 tasks += [(data_there, job) for job in jobs]
-            for done, seconds in run(pool, tasks, settings):
-                journal.add(done, seconds)
-                kept |= done
+            for done in run(pool, tasks, settings):
+                journal.add(done)
+                kept |= {case: outcome for case, outcome, _ in done}
                 shown.update(len(done))
-        ds = lay_out({case: kept[case] for case in order}, identity)
+        ds = lay_out({case: kept[case] for case in order}, identity["data"])
         earlier = {} if before is None else before.attrs
-        ds.attrs = provenance(
+        ds.attrs |= provenance(
             search=", ".join(dict.fromkeys(case.search for case in order)),
             **identity["settings"],
             data_verified=_verified(earlier.get("data_verified", ""), by_name.values()),
@@ -160,16 +163,13 @@ def _load(
     key: str,
     settings: Mapping[str, Any],
     data: Mapping[str, Dataset | tuple[Any, Any]],
-    data_dir: str | Path | None,
-    verify: bool,  # noqa: FBT001
+    load: Callable[..., Dataset],
     progress: bool,  # noqa: FBT001
 ) -> Dataset:
     """Return a data set of the caller's, or of the registry or a file, with as many training points as wanted."""
     given = data.get(key)
     if given is None:
-        found = load_dataset(
-            key, data_dir=data_dir, verify=verify, test_fraction=settings["test_fraction"], progress=progress
-        )
+        found = load(key, test_fraction=settings["test_fraction"], progress=progress)
     elif isinstance(given, Dataset):
         found = dataclasses.replace(given, name=key)
     else:
@@ -184,45 +184,31 @@ def _load(
     return dataclasses.replace(found, train=found.train.subsample(settings["max_train"], SUBSAMPLE_SEED))
 
 
-def _named(cases: Iterable[Case], sets: Mapping[str, Dataset]) -> list[Case]:
+def _named(cases: Mapping[Case, Search], sets: Mapping[str, Dataset]) -> dict[Case, Search]:
     """Return the cases with their data sets' names, for those that were given as paths."""
     names = [one.name for one in sets.values()]
     if len(set(names)) < len(names):
         msg = f"dataset is {', '.join(sets)}; allowed: different names, but they are {', '.join(names)}"
         raise InputError(msg)
-    return [case._replace(dataset=sets[case.dataset].name) for case in cases]
+    return {case._replace(dataset=sets[case.dataset].name): search for case, search in cases.items()}
 
 
-def _jobs(cases: Iterable[Case]) -> dict[str, list[Job]]:
-    """Return the jobs of each data set."""
+def _jobs(cases: Mapping[Case, Search]) -> dict[str, list[Job]]:
+    """Return the jobs of each data set: the cases that differ in epsilon and alpha alone, the largest alpha first."""
     groups: dict[Case, list[Case]] = {}
-    for case in cases:
-        # clusters, of rectangles, depend on neither epsilon nor alpha; other searches have nothing to share
-        shared = case._replace(epsilon=0.0, alpha=0.0) if case.search == "rectangles" else case
-        groups.setdefault(shared, []).append(case)
+    for case in sorted(cases, key=lambda case: -case.alpha):  # one count of distances then serves all
+        groups.setdefault(case._replace(epsilon=0.0, alpha=0.0), []).append(case)
     jobs: dict[str, list[Job]] = {}
-    for group in groups.values():
-        jobs.setdefault(group[0].dataset, []).append(Job(tuple(group)))
+    for place in dict.fromkeys(case._replace(epsilon=0.0, alpha=0.0) for case in cases):
+        jobs.setdefault(place.dataset, []).append(Job(tuple(groups[place]), cases[groups[place][0]]))
     return jobs
 
 
-def _radii(
-    train: Sample,
-    settings: Mapping[str, Any],
-    cache_dir: str | Path | None,
-    progress: bool,  # noqa: FBT001
-) -> NDArray[np.float64] | None:
-    """Return the radii that the jobs of a data set share; None if they cannot be had: the jobs then say why."""
-    try:
-        return knn_radii(
-            train,
-            settings["n_neighbors"],
-            include_self=settings["include_self"],
-            cache_dir=cache_dir,
-            progress=progress,
-        )
-    except InputError:
-        return None
+def _share(jobs: Iterable[Job], train: Sample, how: How) -> None:
+    """Let the sample know what the searches share; what cannot be had is left to the jobs, which then say why."""
+    for job in jobs:
+        with contextlib.suppress(InputError):
+            job.search.share(train, how)
 
 
 def _verified(before: str, sets: Iterable[Dataset]) -> str:

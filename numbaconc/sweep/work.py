@@ -1,4 +1,4 @@
-"""One job of a sweep: the cases that share their clusters, measured wherever the data have arrived."""
+"""One job of a sweep: the cases that share what a search prepares, measured wherever the data have arrived."""
 
 from __future__ import annotations
 
@@ -6,47 +6,31 @@ import contextlib
 import functools
 import pickle
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from numbaconc.data.arrays import Sample
 from numbaconc.data.files import replacing
+from numbaconc.goal import Goal
+from numbaconc.how import How
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.measurement import Found, collection_dimension, find_rectangles, find_region
-from numbaconc.results import SPLITS
-from numbaconc.search.rectangles import Coverings
+from numbaconc.results.layout import Case, Outcome, outcome_of
+from numbaconc.search.base import Search
+from numbaconc.search.run import Run, best_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
-    from numbaconc.sweep.grid import Case
-    from numbaconc.sweep.journal import Outcome
+Done = tuple[Case, Outcome, float]  # a case, its outcome, and the seconds that it took
 
 
-@dataclass(eq=False)
-class Loaded:
-    """The samples of a data set, and the neighbor radii where rectangles need them.
-
-    When it is pickled and unpickled it is made of arrays that may be written to, as all samples are: for
-    others Numba would compile every kernel again.
-    """
+class Loaded(NamedTuple):
+    """The samples of a data set."""
 
     train: Sample
     test: Sample
-    radii: NDArray[np.float64] | None = None
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        for name in ("train", "test"):
-            sample = state[name]
-            X = np.require(sample.X, requirements=["C", "W"])
-            self.__dict__[name] = Sample(X, sample.unit, sample.domain, sample.note)
 
 
 class Parcel:
@@ -83,90 +67,50 @@ def _read(path: Path) -> Loaded:
 class Settings(NamedTuple):
     """What every job of a sweep is told."""
 
-    norm: str
-    n_neighbors: int
-    include_self: bool
-    centers: str
-    extend: bool
-    delta: float
-    buffer: float | str
-    local_search: bool
     threads: int | None  # None: the threads of a machine shared by `at_once` jobs
     at_once: int
 
 
 class Job(NamedTuple):
-    """The cases of a sweep that differ in epsilon alone."""
+    """The cases of a sweep that differ in epsilon and alpha alone, and the search that finds their regions."""
 
     cases: tuple[Case, ...]
-
-    def find(self, loaded: Loaded, settings: Settings) -> Callable[[Case], Found]:
-        """Return what finds the region of one case; clusters are shared between the cases."""
-        case = self.cases[0]
-        if case.search == "rectangles":
-            assert case.T is not None and case.seed is not None  # its coordinates  # noqa: S101, PT018
-            coverings = Coverings(
-                loaded.train,
-                case.T,
-                case.seed,
-                settings.n_neighbors,
-                settings.include_self,
-                settings.centers,
-                radii=loaded.radii,
-                extend=settings.extend,
-            )
-            return lambda case: find_rectangles(coverings, case.epsilon, case.q, case.alpha)
-        return lambda case: find_region(
-            case.search,
-            loaded.train,
-            case.epsilon,
-            case.alpha,
-            settings.norm,
-            case.T or 1,
-            delta=settings.delta,
-            buffer=settings.buffer,
-            n_test=len(loaded.test),
-            local_search=settings.local_search,
-        )
+    search: Search
 
 
-def measure_job(data: Parcel | Loaded, job: Job, settings: Settings) -> tuple[dict[Case, Outcome], float]:
-    """Measure the cases of a job and return their outcomes, and the seconds that they took together.
+def measure_job(data: Parcel | Loaded, job: Job, settings: Settings) -> list[Done]:
+    """Measure the cases of a job and return what `measure_cases` yields."""
+    return list(measure_cases(data, job, settings))
+
+
+def measure_cases(data: Parcel | Loaded, job: Job, settings: Settings) -> Iterator[Done]:
+    """Yield each case of a job with its outcome, and the seconds that it took.
 
     A case that fails has its error as its outcome, and the others go on.
     """
-    started = time.perf_counter()
     threads = settings.threads or max(1, available_threads() // settings.at_once)
     shared = threadpool_limits(threads) if settings.at_once > 1 else contextlib.nullcontext()
     with using_threads(threads), shared:
-        outcomes = dict(zip(job.cases, _outcomes(data, job, settings), strict=True))
-    return outcomes, time.perf_counter() - started
+        started = time.perf_counter()
+        for case, outcome in _outcomes(data, job):
+            yield case, outcome, time.perf_counter() - started
+            started = time.perf_counter()
 
 
-def _outcomes(data: Parcel | Loaded, job: Job, settings: Settings) -> list[Outcome]:
+def _outcomes(data: Parcel | Loaded, job: Job) -> Iterator[tuple[Case, Outcome]]:
     try:
         loaded = data.open() if isinstance(data, Parcel) else data
-        find = job.find(loaded, settings)
+        run = Run(job.search, loaded.train, How())
     except Exception as error:
-        return [failed(error)] * len(job.cases)
-    outcomes = []
+        yield from ((case, failed(error)) for case in job.cases)
+        return
     for case in job.cases:
         try:
-            outcome = _outcome(find(case), loaded.test)
-            dimension = collection_dimension(case.search, settings.norm, loaded.test.n_features, case.T or 1)
-            outcomes.append(outcome | {"vc_dimension": dimension})
+            goal = Goal.of(case.epsilon, case.alpha, job.search.margin, len(loaded.test))
+            outcome = outcome_of(best_of(run.find(goal)), loaded.test)
         except Exception as error:
-            outcomes.append(failed(error))
-    return outcomes
-
-
-def _outcome(found: Found, test: Sample) -> Outcome:
-    on_test = found.region.measure(test, found.epsilon)
-    outcome: Outcome = {
-        "risk": dict(zip(SPLITS, (found.risk, float(on_test.risk)), strict=True)),
-        "adversarial_risk": dict(zip(SPLITS, (found.adversarial_risk, float(on_test.adversarial_risk)), strict=True)),
-    }
-    return outcome if found.q_found is None else outcome | {"q_found": found.q_found}
+            outcome = failed(error)
+        yield case, outcome
 
 
 def failed(error: Exception) -> Outcome:

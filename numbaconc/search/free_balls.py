@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from numbaconc.certify import union_vc_dimension
 from numbaconc.errors import InputError
-from numbaconc.progress import bar
+from numbaconc.how import How, bar
 from numbaconc.regions import BallUnion
-from numbaconc.search.descent import Points, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.base import Found, Search
+from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.settings import Count, setting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from numbaconc.data.arrays import Sample
+    from numbaconc.goal import Goal
+    from numbaconc.regions import Region
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # neighbors averaged, in units of the points that a region holds
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
@@ -24,81 +31,101 @@ PARTS = (1 / 8, 1 / 4, 1 / 2)  # of the points inside, that a new ball takes at 
 SLACK = 4e-15  # how far, relatively, radii are rounded up, so that the points on the border are inside
 
 
-def place_balls(
-    sample: Sample,
-    epsilon: float,
-    n_inside: int,
-    n_sets: int,
-    *,
-    n_points: int = 200,
-    n_starts: int = 16,
-    max_iter: int = 60,
-    progress: bool = False,
-) -> tuple[BallUnion, float]:
-    """Find at most T balls, centered anywhere, that hold some points and that few others are near.
+class FreeBallSearch(Search):
+    """Search for a union of at most T balls, centered anywhere (ℓ2).
 
-    The best candidates are moved while that lowers the training adversarial risk. Then balls are
-    added one by one, and in turn dropped and chosen again, and all of them moved together, as long
-    as that lowers it further. Deterministic, on any number of threads.
+    Candidates are means of training points' nearest neighbors, pushed away from the middle of the data; the best are
+    moved while that lowers the training adversarial risk. Then balls are added one by one, and in turn dropped and
+    chosen again, and all of them moved together, as long as that lowers it further. Deterministic, on any number of
+    threads.
 
-    Parameters
+    Attributes
     ----------
-    sample : Sample
-        The training points.
-    epsilon : float
-        Strength in ℓ2 on the unit scale.
-    n_inside : int
-        Points to hold, fewer than there are.
-    n_sets : int
-        T, the most balls. Fewer are used where one more does not help.
-    n_points : int
-        Evenly spaced training points, whose neighbors' means the candidates are made of.
-    n_starts : int
-        Candidates that are moved, none of which has most of its points in common with a better one.
-        The worse half is given up again and again.
-    max_iter : int
-        The most moves; 0 to leave the candidates as they are.
-    progress : bool
-        Show a progress bar on a terminal.
-
-    Returns
-    -------
-    region : BallUnion
-        Its border has the last of the points to hold just inside.
-    unrefined : float
-        Training adversarial risk of the best candidate, a single ball, before it was moved.
-
-    Raises
-    ------
-    InputError
-        If all points are identical.
+    region_ : BallUnion
+        Its border has the last of the ⌈n (α + margin)⌉ points just inside; no center is a training point.
+    covered_, expanded_ : ndarray, shape (n_balls,), int64
+        Training points in the first balls of the region and in their expansions, after each.
+    risk_, adversarial_risk_ : float
+        On the training sample.
+    trace_ : tuple of Moved
+        The candidate is a single ball.
+    n_features_in_ : int
     """
-    n = len(sample)
-    if not (sample.X[1:] != sample.X[:-1]).any():
-        msg = f"X holds {n} identical points; allowed: points that differ"
-        raise InputError(msg)
-    strength, some = float(sample.to_levels(epsilon)), few(sample)
-    growth = _Growth(Points(some.X), max(1, round(n_inside * len(some) / n)), strength, n_points, max_iter)
-    with bar(what="balls", shown=progress, total=2 * n_starts + 2 * (n_sets - 1)) as shown:
-        candidates = growth.ranked(_NONE)
-        found = [growth.first(candidates, n_starts, shown.update)]
-        while len(found[-1].offsets) < n_sets:
-            grown = growth.add(found[-1])
-            shown.update()
-            if grown.score >= found[-1].score:
-                break
-            found.append(growth.exchange(grown))
-            shown.update()
-    # the few points may flatter a larger union: all points decide
-    results = [_measured(sample, growth.points.middle, candidates[0], n_inside, epsilon)]
-    everything = Points(sample.X)
-    lengths = everything.squares()
-    for balls in (found[0], *found[1:][-1:]):
-        shape = _Balls(everything, balls.centers + growth.points.middle - everything.middle, balls.offsets, lengths)
-        descend([shape], n_inside, strength, max_iter)
-        final = Balls(0, shape.centers, shape.offsets)
-        results.append(_measured(sample, everything.middle, final, n_inside, epsilon))
-    return min(results, key=lambda one: one[1])[0], results[0][1]
+
+    name = "free_balls"
+    norms = ("l2",)
+    one_border = True
+
+    n_sets: int = setting(
+        default=5, check=Count(), help="T, the most balls; fewer where one more does not help", coordinate="T"
+    )
+    n_points: int = setting(
+        default=200, check=Count(), help="training points whose neighbors' means the candidates are made of"
+    )
+    n_starts: int = setting(
+        default=16,
+        check=Count(),
+        help="candidates that are moved, none of which has most of its points in common with a better one",
+    )
+    max_iter: int = setting(default=60, check=Count(0), help="the most moves; 0 to leave the candidates as they are")
+
+    def vc_dimension(self, n_features: int) -> int:
+        """Bound that of unions of T balls."""
+        return union_vc_dimension(n_features + 1, self.n_sets)
+
+    def prepare(self, sample: Sample, how: How) -> _Neighborhoods:  # noqa: ARG002
+        """Return some of the points, and how far all are from those that candidates are made of."""
+        return _Neighborhoods(sample, self.n_points)
+
+    def find(self, prepared: _Neighborhoods, goal: Goal, how: How) -> Found:
+        """Grow a union of balls."""
+        sample, points = prepared.sample, prepared.points
+        n_inside, strength = goal.n_inside(len(sample)), float(sample.to_levels(goal.epsilon))
+        growth = _Growth(prepared, max(1, round(n_inside * len(points) / len(sample))), strength, self.max_iter)
+        steps = 2 * self.n_starts + 2 * (self.n_sets - 1)
+        with bar(what="balls", shown=how.progress, total=steps) as shown:
+            candidates = growth.ranked(_NONE)
+            unions = [growth.first(candidates, self.n_starts, shown.update)]
+            while len(unions[-1].offsets) < self.n_sets:
+                grown = growth.add(unions[-1])
+                shown.update()
+                if grown.score >= unions[-1].score:
+                    break
+                unions.append(growth.exchange(grown))
+                shown.update()
+        # the few points may flatter a larger union: all points decide
+        middle = points.middle
+        results = [self.found(_region(sample, middle, candidates[0], n_inside), sample, goal)]
+        everything, lengths = prepared.everything
+        for balls in (unions[0], *unions[1:][-1:]):
+            shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets, lengths)
+            descend([shape], n_inside, strength, self.max_iter)
+            final = Balls(0, shape.centers, shape.offsets)
+            results.append(self.found(_region(sample, everything.middle, final, n_inside), sample, goal))
+        best = min(results, key=lambda one: one.adversarial_risk)
+        covered, expanded = _counts(best.region, sample, goal.epsilon)
+        moved = Moved(results[0].adversarial_risk, best.adversarial_risk)
+        return replace(best, trace=(moved,), attributes={"covered": covered, "expanded": expanded})
+
+
+class _Neighborhoods:
+    """Some points of a sample, and how far they are from evenly spaced ones among them."""
+
+    def __init__(self, sample: Sample, n_points: int) -> None:
+        if not (sample.X[1:] != sample.X[:-1]).any():
+            msg = f"X holds {len(sample)} identical points; allowed: points that differ"
+            raise InputError(msg)
+        self.sample, self.points = sample, Points(few(sample).X)
+        self.lengths = self.points.squares()
+        n, X, middle = len(self.points), self.points.X, self.points.middle
+        rows = np.linspace(0, n - 1, min(n_points, n)).astype(np.intp)
+        self.near = self.lengths[:, np.newaxis] - 2 * self.points.times((X[rows] - middle).T)
+
+    @functools.cached_property
+    def everything(self) -> tuple[Points, NDArray[np.float64]]:
+        """All points of the sample, and their squared distances from the middle."""
+        points = Points(self.sample.X)
+        return points, points.squares()
 
 
 class Balls(NamedTuple):
@@ -171,31 +198,29 @@ class _Growth:
 
     Parameters
     ----------
-    points : Points
+    neighborhoods : _Neighborhoods
     n_inside : int
-        Points that a region must hold.
+        Points that a region must hold, of those that are compared.
     strength : float
         ε in levels.
-    n_points, max_iter
-        As in `place_balls`.
+    max_iter : int
+        The most moves.
     """
 
-    def __init__(self, points: Points, n_inside: int, strength: float, n_points: int, max_iter: int) -> None:
-        self.points, self.n_inside, self.strength, self.max_iter = points, n_inside, strength, max_iter
-        self.lengths = points.squares()
-        self.means = self._neighbors_means(min(n_points, len(points)))
-        self.products = np.ascontiguousarray(points.times(self.means.T).T)
+    def __init__(self, neighborhoods: _Neighborhoods, n_inside: int, strength: float, max_iter: int) -> None:
+        self.points, self.lengths = neighborhoods.points, neighborhoods.lengths
+        self.n_inside, self.strength, self.max_iter = n_inside, strength, max_iter
+        self.means = self._neighbors_means(neighborhoods.near)
+        self.products = np.ascontiguousarray(self.points.times(self.means.T).T)
         self.squares = (self.means**2).sum(axis=1)
 
-    def _neighbors_means(self, n_points: int) -> NDArray[np.float64]:
-        """Means of evenly spaced points' nearest neighbors, the point among them, each once, shape (m, d)."""
-        n, X, middle = len(self.points), self.points.X, self.points.middle
-        rows = np.linspace(0, n - 1, n_points).astype(np.intp)
-        near = self.lengths[:, np.newaxis] - 2 * self.points.times((X[rows] - middle).T)
+    def _neighbors_means(self, near: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Means of points' nearest neighbors, the point among them, each once, shape (m, d)."""
+        n, X = len(self.points), self.points.X
         counts = sorted({min(n, max(2, round(share * self.n_inside))) for share in SHARES})
         order = np.argpartition(near, [count - 1 for count in counts], axis=0)
-        means = [X[order[:count, j]].mean(axis=0, dtype=np.float64) for count in counts for j in range(n_points)]
-        unique: NDArray[np.float64] = np.unique(np.array(means), axis=0) - middle
+        means = [X[order[:count, j]].mean(axis=0, dtype=np.float64) for count in counts for j in range(near.shape[1])]
+        unique: NDArray[np.float64] = np.unique(np.array(means), axis=0) - self.points.middle
         return unique
 
     def ranked(self, balls: Balls) -> list[Balls]:
@@ -250,14 +275,20 @@ class _Growth:
         return balls
 
 
-def _measured(
-    sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int, epsilon: float
-) -> tuple[BallUnion, float]:
-    """Union of balls that hold the `n_inside` points nearest to them, and its exact adversarial risk."""
+def _region(sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int) -> BallUnion:
+    """Union of balls that hold the `n_inside` points nearest to them."""
     centers, offsets = sample.to_units(balls.centers + middle), sample.to_units(balls.offsets)
     offsets = offsets - min(0.0, float(offsets.min()))
     gap = BallUnion(centers, offsets).gap(sample)
     radii = offsets + float(np.partition(gap, n_inside - 1)[n_inside - 1])
     radii = radii[kept := radii >= 0] + SLACK * (np.abs(radii[kept]) + np.abs(offsets[kept]))
-    region = BallUnion(centers[kept], radii)
-    return region, float(region.measure(sample, epsilon).adversarial_risk)
+    return BallUnion(centers[kept], radii)
+
+
+def _counts(region: Region, sample: Sample, epsilon: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Training points in the balls so far and in their expansions, after each."""
+    assert isinstance(region, BallUnion)  # of this search  # noqa: S101
+    parts = [BallUnion(region.centers[:t], region.radii[:t]) for t in range(1, len(region.radii) + 1)]
+    measured = [part.measure(sample, epsilon) for part in parts]
+    counts = np.rint(len(sample) * np.array([[one.risk, one.adversarial_risk] for one in measured])).astype(np.int64)
+    return counts[:, 0], counts[:, 1]

@@ -1,0 +1,173 @@
+"""`numbaconc measure`: one data set, any search, a result, a plot and regions."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numbaconc.cli.console import add_data_options, say, tell
+from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings
+from numbaconc.data.arrays import parse_alphas, parse_epsilons
+from numbaconc.data.files import cache_dir, check_writable
+from numbaconc.errors import InputError, check_count
+from numbaconc.how import How
+from numbaconc.norms import NORMS
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    import xarray as xr
+
+    from numbaconc.data.arrays import Sample
+
+EPSILON, ALPHA = "0.1", "0.05"
+SUBSAMPLE_SEED = 0  # of the training points that --max-train leaves, as in sweeps
+
+
+def add_measure(commands: Any) -> None:  # noqa: ANN401
+    """Add the command."""
+    parser = commands.add_parser(
+        "measure",
+        help="find the least-growing error region of a data set and say what it bounds",
+        description="Search the training points for a set of measure at least alpha whose expansion by epsilon is as "
+        "small as possible, and measure it on the test points.",
+    )
+    add = parser.add_argument
+    add("data", nargs="?", default="digits", help="a data set's name (numbaconc data list), or your .npz or .npy file")
+    searches = ", ".join(f"{norm.name} {norm.search}" for norm in NORMS.values())
+    add("--norm", help=f"what epsilon is measured in: {', '.join(NORMS)} (default: that of the search, or linf)")
+    add(
+        "--search",
+        help=f"how regions are found (default: {searches}); the groups below name them all, and best compares them",
+    )
+    add(
+        "--epsilon",
+        action="append",
+        metavar="E",
+        help=f'strength on the unit scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
+    )
+    add("--alpha", action="append", metavar="A", help=f"risk threshold, in (0, 1), or several (default: {ALPHA})")
+    add("--restarts", metavar="N", help="repeat a search that draws with seeds seed .. seed+N-1 (default: 1)")
+    add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
+    add("--max-train", metavar="N", help="use N training points, drawn evenly")
+    add(
+        "--test-fraction",
+        type=float,
+        default=0.2,
+        metavar="F",
+        help="share of test points where a file has one X (default: %(default)s)",
+    )
+    add_data_options(parser)
+    add_plugin_option(parser)
+    add("--threads", metavar="N", help="threads for the kernels (default: all)")
+    add("--out", metavar="FILE.nc", help="result file; plot and region are saved beside it (default: NAME-NORM.nc)")
+    add("--json", action="store_true", help="print JSON instead of words")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.fill = add_search_options
+    parser.set_defaults(run=_measure)
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from numbaconc.data.datasets import load_dataset
+    from numbaconc.measurement import find_regions
+    from numbaconc.results.files import save_results
+    from numbaconc.results.schema import VERIFIED_WORDS
+    from numbaconc.search import Restarts
+    from numbaconc.search.base import make_search
+    from numbaconc.show.words import as_json, describe
+
+    epsilons, alphas = parse_epsilons(options.epsilon or EPSILON), parse_alphas(options.alpha or ALPHA)
+    search = make_search(options.search, options.norm, given_settings(options))
+    if (n_restarts := check_count("restarts", _number(options.restarts or "1"))) > 1:
+        search = Restarts(search, n_restarts)
+    search.checked()
+    outputs = _outputs(options, search.norm_name, epsilons, alphas)
+    data = load_dataset(
+        options.data,
+        data_dir=options.data_dir,
+        verify=not options.unverified_data,
+        test_fraction=options.test_fraction,
+        progress=not options.quiet,
+    )
+    provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
+    if options.max_train is not None:
+        provided["max_train"] = check_count("--max-train", _number(options.max_train), 2)
+    train = _subsample(data.train, provided.get("max_train"))
+    if not options.quiet:
+        for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
+            tell(f"note: {note}")
+    how = How(not options.quiet, _number(options.threads), cache_dir(), options.checkpoint)
+    found = find_regions(search, train, data.test, epsilon=epsilons, alpha=alphas, name=data.name, how=how)
+    found.dataset.attrs |= provided
+    save_results(found.dataset, outputs.result)
+    for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
+        region.save(path)
+    drawn = _draw(found.dataset, outputs.plot)
+    if options.json:
+        files = {"result": str(outputs.result)} | ({"plot": str(outputs.plot)} if drawn else {})
+        regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
+        say(json.dumps(as_json(found.dataset) | {"files": files | regions}, indent=2))
+        return 0
+    say(describe(found.dataset))
+    say(f"\nresult:  {outputs.result}" + (f"\nplot:    {outputs.plot}" if drawn else ""))
+    say(f"region:  {', '.join(str(path) for path in outputs.regions.values())}")
+    return 0
+
+
+def _draw(ds: xr.Dataset, path: Path) -> bool:
+    """Draw the plot, and return whether that went well: the numbers are saved by now and do not depend on it."""
+    from numbaconc.show.plots import plot_measurement
+
+    try:
+        plot_measurement(ds, path)
+    except Exception as error:  # whatever Matplotlib and the user's settings of it raise
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        warnings.warn(f"no plot was drawn: {said}", UserWarning, stacklevel=2)
+        return False
+    return True
+
+
+def _number(text: str | None) -> Any:  # noqa: ANN401
+    """Return the whole number that a text is; the text itself, for a check to refuse, if it is none."""
+    from numbaconc.search.settings import Count
+
+    return None if text is None else Count().read(text)
+
+
+def _subsample(train: Sample, n: int | None) -> Sample:
+    return train if n is None else train.subsample(n, SUBSAMPLE_SEED)
+
+
+class Outputs(NamedTuple):
+    """What `measure` writes: a result, a plot, and the region kept for each goal, by its label."""
+
+    result: Path
+    plot: Path
+    regions: dict[str, Path]
+
+
+def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], alphas: Sequence[float]) -> Outputs:
+    """Name the files to write, and refuse those that cannot be before any work is done."""
+    result = Path(options.out or f"{Path(options.data).stem}-{norm}.nc")
+    if result.suffix != ".nc":
+        msg = f"--out is {str(result)!r}; allowed: a name that ends in .nc"
+        raise InputError(msg)
+    of_epsilon, of_alpha = _labels(epsilons), _labels(alphas) if len(alphas) > 1 else [""]
+    labels = [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha]
+    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
+    regions = {
+        label: result.with_name(f"{result.stem}-region{end}.nc") for label, end in zip(labels, ends, strict=True)
+    }
+    outputs = Outputs(result, result.with_suffix(".png"), regions)
+    for path in (outputs.result, outputs.plot, *regions.values()):
+        check_writable(path)
+    return outputs
+
+
+def _labels(values: Sequence[float]) -> list[str]:
+    """Write numbers shortly, unless two would be written alike."""
+    labels = [f"{value:g}" for value in values]
+    return labels if len(set(labels)) == len(labels) else [str(value) for value in values]

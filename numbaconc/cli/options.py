@@ -1,0 +1,105 @@
+"""Options of the command line that are made from what searches declare, and searches of the user's own."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numbaconc.search.settings import Setting
+
+PREFIX = "setting "  # of the settings that were given, among the parsed options
+APART = ("epsilon", "alpha", "norm")  # settings that have options of their own
+SEVERAL = "settings of several searches"
+
+
+def add_plugin_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names modules with searches."""
+    parser.add_argument("--plugin", action="append", metavar="MODULE", help="import a module with searches of your own")
+
+
+def import_plugins(arguments: Sequence[str]) -> None:
+    """Import the modules that are named with --plugin, from the working folder too; their searches are known then.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be imported.
+    """
+    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    add_plugin_option(early)
+    names = [word for word in arguments if word.startswith("--plugin")] and early.parse_known_args(arguments)[0].plugin
+    if names and "" not in sys.path:
+        sys.path.append("")
+    for name in names or ():
+        try:
+            importlib.import_module(name)
+        except InputError:
+            raise
+        except Exception as error:  # whatever the module does
+            msg = f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}"
+            raise InputError(msg) from error
+
+
+def add_search_options(parser: argparse.ArgumentParser) -> None:
+    """Add an option for every setting of every search, grouped by search."""
+    from numbaconc.search.base import known_searches
+
+    having: dict[str, dict[str, Setting]] = {}
+    for cls in known_searches().values():
+        for name, setting in cls.settings().items():
+            if name not in APART:
+                having.setdefault(name, {})[cls.name] = setting
+    titles = {name: next(iter(of)) if len(of) == 1 else SEVERAL for name, of in having.items()}
+    groups = {title: parser.add_argument_group(title) for title in [SEVERAL, *sorted(set(titles.values()) - {SEVERAL})]}
+    for name, of in having.items():
+        groups[titles[name]].add_argument(f"--{name.replace('_', '-')}", **_option(name, of))
+
+
+def _option(name: str, of: Mapping[str, Setting]) -> dict[str, Any]:
+    from numbaconc.search.settings import Flag
+
+    one = next(iter(of.values()))
+    option: dict[str, Any] = {"dest": f"{PREFIX}{name}", "default": argparse.SUPPRESS, "help": _help(of)}
+    if isinstance(one.check, Flag):
+        return option | {"action": argparse.BooleanOptionalAction}
+    return option | {"metavar": (one.coordinate or name).upper()}
+
+
+def _help(of: Mapping[str, Setting]) -> str:
+    """Say what a setting does, to whom, and what it is if it is not given."""
+    helps = {one.help for one in of.values()}
+    defaults = {_said(one.default) for one in of.values()}
+    if len(of) == 1 or len(helps) == 1:
+        text = next(iter(helps)) if len(of) == 1 else f"{', '.join(of)}: {next(iter(helps))}"
+    else:
+        text = "; ".join(f"{name}: {one.help}" for name, one in of.items())
+    if len(defaults) == 1:
+        text += f" (default: {defaults.pop()})" if "not given" not in defaults else ""
+    else:
+        text += f" (default: {', '.join(f'{name} {_said(one.default)}' for name, one in of.items())})"
+    return textwrap.dedent(text).replace("%", "%%")
+
+
+def _said(default: object) -> str:
+    if default is None:
+        return "not given"
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+def given_settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given, read as their declarations say but unchecked."""
+    from numbaconc.search.base import known_searches
+
+    declared = {name: one for cls in known_searches().values() for name, one in cls.settings().items()}
+    given = {key.removeprefix(PREFIX): value for key, value in vars(options).items() if key.startswith(PREFIX)}
+    return {
+        name: declared[name].check.read(value) if isinstance(value, str) else value for name, value in given.items()
+    }

@@ -1,0 +1,33 @@
+"""`numbaconc show`: result files in words."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.cli.console import say
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_show(commands: Any) -> None:  # noqa: ANN401
+    """Add the command."""
+    parser = commands.add_parser("show", help="print result files", description="Print what result files hold.")
+    parser.add_argument("file", nargs="+", help="a netCDF file that numbaconc wrote; several are joined")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of words")
+    parser.set_defaults(run=_show)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from numbaconc.results.files import open_results
+    from numbaconc.show.words import as_json, describe, provenance_lines
+
+    ds = open_results(options.file if len(options.file) > 1 else options.file[0])
+    if options.json:
+        say(json.dumps(as_json(ds), indent=2))
+    else:
+        say(describe(ds))
+        say("")
+        say("\n".join(provenance_lines(ds)))
+    return 0

@@ -1,0 +1,55 @@
+"""`numbaconc sweep`: a grid of cases into one file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.cli.console import EXIT_SOME_FAILED, add_data_options, say
+from numbaconc.cli.options import add_plugin_option
+from numbaconc.data.files import cache_dir
+from numbaconc.errors import check_count
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_sweep(commands: Any) -> None:  # noqa: ANN401
+    """Add the command."""
+    parser = commands.add_parser(
+        "sweep",
+        help="measure a grid of cases into one file, resumable",
+        description="Measure all combinations of the values that a TOML file gives for dataset, epsilon, alpha, search and "
+        "the searches' coordinates, such as T, q and seed; other settings hold for all. Finished cases are on disk at once: after a kill the same command goes on.",
+    )
+    add = parser.add_argument
+    add("config", metavar="CONFIG.toml", help="the grid: keys as for numbaconc.run_sweep")
+    add("--out", metavar="FILE.nc", help="result file (default: the grid's name with .nc, here)")
+    add("--workers", type=int, metavar="N", help="run jobs in N processes (default: here, one after the other)")
+    add("--threads", type=int, metavar="N", help="threads for the kernels of each job (default: the cores shared)")
+    add_data_options(parser)
+    add_plugin_option(parser)
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(run=_sweep)
+
+
+def _sweep(options: argparse.Namespace) -> int:
+    from numbaconc.data.datasets import load_dataset
+    from numbaconc.show.words import describe, failures
+    from numbaconc.sweep.grid import load_grid
+    from numbaconc.sweep.run import run_sweep
+
+    out = Path(options.out or Path(options.config).with_suffix(".nc").name)
+    ds = run_sweep(
+        load_grid(options.config),
+        out,
+        executor=None if options.workers is None else check_count("--workers", options.workers),
+        progress=not options.quiet,
+        load=partial(load_dataset, data_dir=options.data_dir, verify=not options.unverified_data),
+        threads=options.threads,
+        cache_dir=cache_dir(),
+    )
+    say(describe(ds))
+    say(f"\nresult:  {out}")
+    return EXIT_SOME_FAILED if failures(ds) else 0

@@ -1,0 +1,136 @@
+"""What is asked of a search, and which of several regions is kept: each rule stands here once."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.errors import InputError, as_number, check_fraction
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+AUTO = "auto"  # the margin that lets the test points certify α
+ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200
+
+
+def count_of(share: float, n: int) -> int:
+    """Return ⌈share n⌉: how many of n points make up a share."""
+    return math.ceil(share * n * (1 - ROUNDING))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An error region of at least a share α + margin of the training points that grows little within ε.
+
+    Attributes
+    ----------
+    epsilon : float
+        Strength of the expansion, on the unit scale.
+    alpha : float
+        Risk threshold, in (0, 1).
+    margin : float or "auto"
+        Asked for beyond α on the training points, so that the risk is at least α on others; at least 0.
+    n_test : int, optional
+        Test points that the region will be measured on; "auto" needs to know.
+    """
+
+    epsilon: float
+    alpha: float
+    margin: float | str = 0.0
+    n_test: int | None = None
+
+    @classmethod
+    def of(cls, epsilon: object, alpha: object, margin: object = 0.0, n_test: int | None = None) -> Goal:
+        """Return a goal of checked numbers.
+
+        Raises
+        ------
+        InputError
+            If one of them is not allowed.
+        """
+        checked = check_fraction("alpha", alpha, one_allowed=False)
+        return cls(parse_epsilon(epsilon), checked, check_margin("margin", margin, 1 - checked), n_test)
+
+    @property
+    def share(self) -> float:
+        """α + margin."""
+        return self.alpha + float(self.margin)
+
+    def with_margin(self, margin: float | str) -> Goal:
+        """Return the goal that asks for another margin."""
+        return replace(self, margin=margin)
+
+    def check(self, n: int) -> None:
+        """Refuse a threshold that no region of n points can meet with the least that is more than nothing.
+
+        Raises
+        ------
+        InputError
+            If α n < 1.
+        """
+        if self.alpha * n < 1 - 1e-9:
+            msg = f"alpha is {self.alpha:g}; allowed: at least 1/n = {1 / n:g}, so that a region holds one of the {n} points"
+            raise InputError(msg)
+
+    def n_inside(self, n: int) -> int:
+        """Return ⌈(α + margin) n⌉, how many of n points a region must hold.
+
+        Raises
+        ------
+        InputError
+            If that is less than one point, or all of them.
+        """
+        self.check(n)
+        inside = count_of(self.share, n)
+        if inside >= n:
+            asked = f"alpha is {self.alpha:g}" + (f" and margin {self.margin:g}" if self.margin else "")
+            msg = f"{asked}, to hold {inside} points; allowed: fewer than the {n} there are"
+            raise InputError(msg)
+        return inside
+
+
+def check_margin(name: str, value: object, below: float = 1.0) -> float | str:
+    """Return a margin: a number in [0, below), or "auto".
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    if isinstance(value, str) and value == AUTO:
+        return AUTO
+    number = as_number(value)
+    if not 0 <= number < below or isinstance(value, bool):
+        limit = "less than 1" if below == 1 else f"less than 1 - alpha = {below:g}"
+        msg = f"{name} is {value!r}; allowed: a number of at least 0 and {limit}, or {AUTO!r}"
+        raise InputError(msg)
+    return number
+
+
+def kept_index(risk: ArrayLike, adversarial_risk: ArrayLike, alpha: ArrayLike) -> NDArray[np.intp]:
+    """Return which of several regions is kept: the one rule for restarts, for the best of several searches, and for files.
+
+    That of least adversarial risk among those of risk >= α; if there is none, that of most risk. Ties go to
+    the first.
+
+    Parameters
+    ----------
+    risk, adversarial_risk : array-like, shape (..., m)
+        Of m regions, on the points that choose. NaN where there is none.
+    alpha : array-like, shape (...)
+
+    Returns
+    -------
+    ndarray of int, shape (...)
+    """
+    risk = np.asarray(risk, dtype=np.float64)
+    enough = risk >= np.asarray(alpha, dtype=np.float64)[..., np.newaxis]
+    order: NDArray[Any] = np.where(enough, adversarial_risk, np.inf)
+    order = np.where(enough.any(axis=-1, keepdims=True), order, -risk)
+    chosen: NDArray[np.intp] = np.where(np.isnan(risk), np.inf, order).argmin(axis=-1)
+    return chosen

@@ -1,0 +1,39 @@
+"""How work is done, which never changes what comes out: progress, threads, the cache folder, a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+@dataclass(frozen=True)
+class How:
+    """What travels beside the settings of a search and is never one of them.
+
+    Attributes
+    ----------
+    progress : bool
+        Show progress bars on a terminal.
+    threads : int, optional
+        Threads for the kernels; all by default.
+    cache_dir : path-like, optional
+        Folder in which radii are kept.
+    checkpoint : path-like, optional
+        A file from which an interrupted search of balls goes on; one for each goal if there are several.
+    """
+
+    progress: bool = False
+    threads: int | None = None
+    cache_dir: str | Path | None = None
+    checkpoint: str | Path | None = None
+
+
+def bar(items: Iterable[Any] | None = None, *, what: str, shown: bool, total: float | None = None) -> Any:  # noqa: ANN401
+    """Return a tqdm bar over `items`, silent unless `shown` and on a terminal."""
+    return tqdm(items, desc=what, total=total, disable=None if shown else True, leave=False, delay=0.5)

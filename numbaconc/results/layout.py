@@ -1,0 +1,218 @@
+"""From outcomes to an xarray dataset, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from numbaconc.errors import InputError
+from numbaconc.goal import AUTO
+from numbaconc.results.queries import certify_kept
+from numbaconc.results.schema import BESIDE, DIMENSIONS, LONG_NAMES, SPLITS, STORED, dimensions_with
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from numbaconc.data.arrays import Sample
+    from numbaconc.search.base import Found
+
+Outcome = dict[str, Any]  # a value, or one for each split, of each of the variables in STORED that a case has
+Facts = dict[str, dict[str, dict[str, Any]]]  # of each data set and split: its number of points, and their hash
+
+
+class Case(NamedTuple):
+    """Where one measurement stands: `at` has further coordinates, in pairs of name and value."""
+
+    search: str
+    alpha: float
+    dataset: str
+    epsilon: float
+    at: tuple[tuple[str, Any], ...] = ()
+
+
+def case_of(found: Found, dataset: str) -> Case:
+    """Return where what was found stands."""
+    return Case(
+        found.search.name, found.goal.alpha, dataset, found.goal.epsilon, tuple(found.search.coordinates.items())
+    )
+
+
+def outcome_of(found: Found, test: Sample) -> Outcome:
+    """Return what a result file holds of a region: its risks on both samples, and what its search alone knows."""
+    on_test = found.region.measure(test, found.goal.epsilon)
+    outcome: Outcome = {
+        "risk": dict(zip(SPLITS, (found.risk, float(on_test.risk)), strict=True)),
+        "adversarial_risk": dict(zip(SPLITS, (found.adversarial_risk, float(on_test.adversarial_risk)), strict=True)),
+    }
+    if (dimension := found.search.vc_dimension(test.n_features)) is not None:
+        outcome["vc_dimension"] = dimension
+    if found.search.margin == AUTO:
+        outcome["margin"] = found.goal.margin
+    return outcome | dict(found.stored)
+
+
+def facts_of(samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
+    """Return what a file tells of the samples of one data set."""
+    return {split: {"data_sha256": sample.sha256, "n_points": len(sample)} for split, sample in samples.items()}
+
+
+def assemble(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str] = DIMENSIONS) -> xr.Dataset:
+    """Lay measurements out on the schema's dimensions.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Each has a value for those of the dimensions that it depends on, the same ones in every row of
+        a variable, and one or more variables.
+    dimensions : sequence of str
+        In order; those of the schema if not given.
+
+    Returns
+    -------
+    xarray.Dataset
+        Missing where no row speaks of a combination of coordinates.
+    """
+    grouped: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], Any]] = {}
+    for row in rows:
+        dims = tuple(dim for dim in dimensions if dim in row)
+        for name in row.keys() - set(dims):
+            grouped.setdefault((name, dims), {})[tuple(row[dim] for dim in dims)] = row[name]
+    coords = {dim: _coordinate(dim, [row[dim] for row in rows if dim in row]) for dim in dimensions}
+    coords = {dim: values for dim, values in coords.items() if values}
+    place = {dim: {value: i for i, value in enumerate(values)} for dim, values in coords.items()}
+    ds = xr.Dataset(coords=coords)
+    for (name, dims), values in sorted(grouped.items()):
+        text = any(isinstance(value, str) for value in values.values())
+        array = np.full([len(coords[dim]) for dim in dims], "" if text else np.nan, dtype=object if text else float)
+        for key, value in values.items():
+            array[tuple(place[dim][at] for dim, at in zip(dims, key, strict=True))] = value
+        if name in ds:
+            msg = (
+                f"{name} is on {', '.join(map(str, ds[name].dims))} and on {', '.join(dims)}; allowed: one or the other"
+            )
+            raise InputError(msg)
+        ds[name] = (dims, array.astype(str) if text else array)
+    for variable in ds.variables:
+        if variable in LONG_NAMES:
+            ds[variable].attrs["long_name"] = LONG_NAMES[str(variable)]
+    return ds
+
+
+def _coordinate(dim: str, values: Sequence[Any]) -> list[Any]:
+    """Distinct values: splits and data sets in their own order, numbers ascending."""
+    distinct = list(dict.fromkeys(values))
+    return distinct if dim in {"search", "dataset", "split"} else sorted(distinct)
+
+
+def lay_out(outcomes: Mapping[Case, Outcome], facts: Facts) -> xr.Dataset:
+    """Lay outcomes out on the schema's dimensions.
+
+    `alpha` is a dimension where a data set has several, otherwise a coordinate along `dataset`; `search` where there
+    are several. A search without T then stands under T = 1, one without another coordinate under its least value.
+
+    Returns
+    -------
+    xarray.Dataset
+        With what test points prove. Its attribute `coordinates` says which coordinates each search has.
+
+    Raises
+    ------
+    InputError
+        If a coordinate is given in some cases of a search and not in others.
+    """
+    check_alike(outcomes)
+    searches = {case.search: tuple(name for name, _ in case.at) for case in outcomes}
+    alphas: dict[str, set[float]] = {}
+    for case in outcomes:
+        alphas.setdefault(case.dataset, set()).add(case.alpha)
+    several_alphas = any(len(values) > 1 for values in alphas.values())
+    given: dict[str, list[Any]] = {}
+    for case in outcomes:
+        for name, value in case.at:
+            given.setdefault(name, []).append(value)
+    usual = {name: 1 if name == "T" else min(values) for name, values in given.items()}
+    rows: list[dict[str, Any]] = []
+    for case, outcome in outcomes.items():
+        at: dict[str, Any] = {"dataset": case.dataset, "epsilon": case.epsilon} | usual | dict(case.at)
+        at |= {"search": case.search} if len(searches) > 1 else {}
+        at |= {"alpha": case.alpha} if several_alphas else {}
+        rows += _rows(at, dict.fromkeys(("risk", "adversarial_risk"), dict.fromkeys(SPLITS, np.nan)) | outcome)
+    for dataset in alphas.keys() & facts.keys():
+        rows += [{"dataset": dataset, "split": split} | facts[dataset][split] for split in SPLITS]
+    ds = assemble(rows, dimensions_with(usual))
+    if not several_alphas:
+        ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
+        ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
+    ds = certify_kept(ds).set_coords(BESIDE)
+    ds.attrs["coordinates"] = "; ".join(f"{search}: {', '.join(names)}" for search, names in searches.items())
+    return ds
+
+
+def _rows(at: Mapping[str, Any], outcome: Outcome) -> Iterable[dict[str, Any]]:
+    """Yield a row for each variable, or for each split of one."""
+    for name, value in outcome.items():
+        here = dict(at) if STORED[name].by_seed else {dim: place for dim, place in at.items() if dim != "seed"}
+        if isinstance(value, dict):
+            yield from (here | {"split": split, name: value[split]} for split in SPLITS)
+        else:
+            yield here | {name: value}
+
+
+def check_alike(cases: Iterable[Case], where: str = "missing in others") -> None:
+    """Refuse cases of one search some of which have a coordinate that others have not: one file has it or not.
+
+    Raises
+    ------
+    InputError
+        `where` says where the others are.
+    """
+    names: dict[str, set[str]] = {}
+    for case in cases:
+        here = {name for name, _ in case.at}
+        if differing := sorted(names.setdefault(case.search, here) ^ here):
+            msg = f"{differing[0]} is given in some cases and {where}; allowed: in all cases of a file, or in none"
+            raise InputError(msg)
+
+
+def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
+    """Return the outcomes that a file holds, failures included: what `lay_out` was given."""
+    risk = ds["risk"].transpose(..., "split")
+    dims = [str(dim) for dim in risk.dims[:-1]]
+    failures = ds["error"].transpose(*dims).values if "error" in ds else np.full(risk.shape[:-1], "")
+    own = _coordinates_in(ds)
+    outcomes: dict[Case, Outcome] = {}
+    for place in map(tuple, np.argwhere(risk.notnull().any("split").values | (failures != ""))):
+        here = dict(zip(dims, place, strict=True))
+        at = {dim: ds[dim].values[i].item() for dim, i in here.items()}
+        search = at.get("search", ds.attrs["search"])
+        alpha = at["alpha"] if "alpha" in at else float(ds["alpha"].isel(here, missing_dims="ignore"))
+        further = tuple((name, at[name]) for name in own[search] if name in at)
+        stored = ("error",) if failures[place] else tuple(name for name in STORED if name in ds and name != "error")
+        values = {name: _value(ds[name].isel(here, missing_dims="ignore")) for name in stored}
+        outcome = {name: value for name, value in values.items() if value is not None}
+        outcomes[Case(search, alpha, at["dataset"], at["epsilon"], further)] = outcome
+    return outcomes
+
+
+def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
+    """Return a variable of one case as an outcome has it; None where it is missing."""
+    if "split" in here.dims:
+        return dict(zip(here["split"].values.tolist(), here.values.tolist(), strict=True))
+    value = here.item()
+    if isinstance(value, str):
+        return value or None
+    return None if np.isnan(value) else value
+
+
+def _coordinates_in(ds: xr.Dataset) -> dict[str, list[str]]:
+    """Return which coordinates each search of a file has; those that it declares, for a file that does not say."""
+    if "coordinates" in ds.attrs:
+        said = dict(part.partition(": ")[::2] for part in ds.attrs["coordinates"].split("; "))
+        return {search: [name for name in names.split(", ") if name] for search, names in said.items()}
+    from numbaconc.search.base import search_named
+
+    searches = ds["search"].values.tolist() if "search" in ds.dims else [ds.attrs["search"]]
+    declared = {search: search_named(search).settings().values() for search in searches}
+    return {search: [str(one.coordinate) for one in every if one.coordinate] for search, every in declared.items()}

@@ -1,0 +1,88 @@
+"""Questions that results answer: cases, the restart that is kept and what test points prove of it, means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+
+from numbaconc.certify import certify_counts, lower_bound, upper_bound
+from numbaconc.goal import kept_index
+from numbaconc.results.schema import LONG_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numbaconc.certify import Certificate
+
+KEPT = ("kept_seed", "measure_at_least", "expansion_at_most")  # what `certify_kept` adds
+TAIL = (1 - 0.95) / 2  # how often either bound of a certificate at 95% may be wrong
+
+
+def kept_seeds(ds: xr.Dataset) -> xr.DataArray:
+    """Return for each case the seed whose region is kept; missing where nothing was measured.
+
+    By the training risks, as `goal.kept_index` says.
+    """
+    train = ds.sel(split="train", drop=True)
+    risks, along = [train["risk"], train["adversarial_risk"]], [["seed"], ["seed"], []]
+    best = xr.apply_ufunc(kept_index, *risks, ds["alpha"], input_core_dims=along)
+    return ds["seed"].isel(seed=best).drop_vars("seed").where(train["risk"].notnull().any("seed"))
+
+
+def certify_kept(ds: xr.Dataset) -> xr.Dataset:
+    """Return results with what the test points prove about the region that is kept of each case."""
+    ds = ds.copy()
+    test = ds.sel(split="test", drop=True)
+    if "seed" in ds["risk"].dims:
+        ds["kept_seed"] = kept_seeds(ds)
+        test = test.sel(seed=ds["kept_seed"].fillna(ds["seed"][0]).astype(int))
+    bounds = {"measure_at_least": (lower_bound, "risk"), "expansion_at_most": (upper_bound, "adversarial_risk")}
+    for name, (bound, counted) in bounds.items():
+        counts = (test[counted] * test["n_points"]).round()
+        proven = xr.apply_ufunc(bound, counts.fillna(0), test["n_points"], TAIL, vectorize=True)
+        ds[name] = proven.where(counts.notnull()).reset_coords(drop=True)
+    for name in set(KEPT) & set(ds):
+        ds[name].attrs["long_name"] = LONG_NAMES[name]
+    return ds
+
+
+def mean_and_std(ds: xr.Dataset, name: str) -> tuple[xr.DataArray, xr.DataArray]:
+    """Mean and population standard deviation over the seeds, as the paper prints them."""
+    values = ds[name]
+    if "seed" not in values.dims:
+        return values, xr.zeros_like(values)
+    return values.mean("seed"), values.std("seed", ddof=0)
+
+
+def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
+    """Yield the coordinates (dataset, epsilon, T, q) of each case that was measured."""
+    has_value = ds["risk"].notnull()
+    has_value = has_value.any([dim for dim in has_value.dims if dim in {"seed", "split"}])
+    for at in np.argwhere(has_value.values):
+        yield {str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)}
+
+
+def select_case(ds: xr.Dataset, case: dict[str, Any]) -> xr.Dataset:
+    """Return what a result has for one case, without the seeds that it was not measured with."""
+    here = ds.sel(case)
+    return here.isel(seed=np.flatnonzero(here["risk"].notnull().any("split"))) if "seed" in here.dims else here
+
+
+def kept(here: xr.Dataset) -> xr.Dataset:
+    """Return the restart whose region is kept, of one case: chosen on train."""
+    if "seed" not in here.dims:
+        return here
+    return here.sel(seed=int(here["kept_seed"] if "kept_seed" in here else kept_seeds(here)))
+
+
+def certificate(here: xr.Dataset, epsilon: float) -> Certificate:
+    """Return what the test points prove about the kept region of one case, which was chosen on train."""
+    test = kept(here).sel(split="test")
+    n = int(test["n_points"])
+    n_in, n_expanded = (round(float(test[name]) * n) for name in ("risk", "adversarial_risk"))
+    known = "vc_dimension" in here and bool(here["vc_dimension"].notnull())
+    dimension = int(here["vc_dimension"]) if known else None
+    n_train = int(here["n_points"].sel(split="train"))
+    return certify_counts(n_in, n_expanded, n, epsilon, vc_dimension=dimension, n_train=n_train)

@@ -1,0 +1,90 @@
+"""What result files hold: dimensions, variables, and how a file came to be."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SPLITS = ("train", "test")
+FIRST_DIMENSIONS, LAST_DIMENSIONS = ("search", "alpha", "dataset", "epsilon", "T", "q"), ("seed", "split")
+DIMENSIONS = FIRST_DIMENSIONS + LAST_DIMENSIONS  # a search's further coordinates come between the two
+SCHEMA = "numbaconc results, version 1"
+VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
+BESIDE = ("data_sha256",)  # text, which `ds.mean("seed")` and the like could not reduce: coordinates
+
+
+class Stored(NamedTuple):
+    """A variable that every case of a result may have; `by_seed` is whether it differs between restarts."""
+
+    long_name: str
+    by_seed: bool = True
+
+
+STORED = {
+    "risk": Stored("fraction of the points in the region"),
+    "adversarial_risk": Stored("fraction of the points in the region's expansion by epsilon"),
+    "q_found": Stored("q of least training adversarial risk with training risk >= alpha"),
+    "margin": Stored("asked for beyond alpha, where the margin is automatic"),
+    "compared": Stored("what the best of several searches was chosen from"),
+    "vc_dimension": Stored("at most the VC dimension of the collection that the search chose from", by_seed=False),
+    "error": Stored("why a case has no values"),
+}
+LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
+    "epsilon": "strength of the expansion, unit scale",
+    "T": "number of sets",
+    "q": "fraction of the training points clustered, dense first",
+    "seed": "seed of the random restart",
+    "split": "sample measured on",
+    "alpha": "risk threshold",
+    "kept_seed": "seed of the restart whose region is kept",
+    "n_points": "points in the sample",
+    "data_sha256": "hash of the sample's contents",
+    "search": "how the region was found",
+    "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
+    "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(L, epsilon) <= U",
+    "strength": "strength of an expansion of the kept region, unit scale",
+    "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
+}
+
+
+def dimensions_with(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the dimensions of a result whose searches have further coordinates, in order."""
+    further = tuple(dict.fromkeys(name for name in names if name not in DIMENSIONS))
+    return (*FIRST_DIMENSIONS, *further, *LAST_DIMENSIONS)
+
+
+def provenance(**settings: object) -> dict[str, Any]:
+    """Attributes that say how a file came to be: versions, command, time, and the settings given."""
+    attrs: dict[str, Any] = {"schema": SCHEMA, "numbaconc_version": importlib.metadata.version("numbaconc")}
+    attrs |= {f"{package}_version": importlib.metadata.version(package) for package in ("numpy", "numba")}
+    attrs["python_version"] = platform.python_version()
+    attrs["machine"] = machine()
+    attrs["created"] = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    attrs["command"] = " ".join([_program(), *sys.argv[1:]])
+    attrs |= {name: int(value) if isinstance(value, bool) else value for name, value in settings.items()}
+    return attrs
+
+
+@functools.cache
+def machine() -> str:
+    """Describe the machine: its processor, how many of them, and its system."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):  # where there is none, the above must do
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        name = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} processors, {platform.system()} {platform.machine()}"
+
+
+def _program() -> str:
+    module = getattr(sys.modules["__main__"], "__spec__", None)
+    return f"python -m {module.name.removesuffix('.__main__')}" if module else Path(sys.argv[0]).name

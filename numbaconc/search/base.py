@@ -1,0 +1,366 @@
+"""What every search is: a scikit-learn estimator that prepares once what its goals share, and finds a region for each."""
+
+from __future__ import annotations
+
+import abc
+import functools
+import importlib.metadata
+import inspect
+import textwrap
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.errors import InputError, check_choice, did_you_mean
+from numbaconc.goal import AUTO, Goal
+from numbaconc.how import How
+from numbaconc.norms import NORMS, check_norm
+from numbaconc.search.settings import Margin, Setting, Unchecked, setting, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from numbaconc.regions import Region
+
+ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
+GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What a search found for one goal.
+
+    Attributes
+    ----------
+    region : Region
+    goal : Goal
+        With the margin that was asked for in the end.
+    risk, adversarial_risk : float
+        On the training sample.
+    search : Search
+        That found it, its settings checked.
+    trace : tuple
+        What was tried on the way.
+    attributes : mapping
+        More that the search tells, by name: they become fitted attributes.
+    stored : mapping
+        Those variables of a result file that the search alone knows.
+    """
+
+    region: Region
+    goal: Goal
+    risk: float
+    adversarial_risk: float
+    search: Search
+    trace: tuple[Any, ...] = ()
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    stored: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(setting,))
+@dataclass(eq=False, repr=False)
+class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ships no types: its base class is Any
+    """A search for an error region of little adversarial risk.
+
+    A subclass names itself and its norms, declares its settings, and has `find`; `prepare` too, where goals can
+    share work. It is then known by its name wherever searches are.
+    """
+
+    name: ClassVar[str]
+    norms: ClassVar[tuple[str, ...]]
+    extends: ClassVar[bool] = False  # whether faces of its regions can go to the edge of the domain
+    one_border: ClassVar[bool] = False  # whether its regions have one border, which can be moved far
+    resumable: ClassVar[bool] = False  # whether it goes on from a checkpoint
+    holds_back: ClassVar[bool] = False  # whether it compares others on points held back
+    known: ClassVar[dict[str, type[Search]]] = {}
+
+    epsilon: float | str | None = setting(
+        default=None,
+        check=Unchecked("a positive number, or a fraction such as 8/255"),
+        help="strength on the unit scale",
+    )
+    alpha: float | None = setting(default=None, check=Unchecked("a number in (0, 1)"), help="risk threshold")
+    margin: float | str = setting(
+        default=0.0,
+        check=Margin(),
+        help="added to alpha on the training points, so that the risk holds on others; auto adds as much, on some held "
+        "back, as the test points need to certify alpha",
+    )
+
+    def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
+        """Make a dataclass of the settings, document them, and make the search known by its name."""
+        super().__init_subclass__(**options)
+        dataclass(eq=False, repr=False)(cls)
+        cls.__doc__ = _with_parameters(cls.__doc__ or "", cls.settings())
+        if "name" in cls.__dict__:
+            before = Search.known.get(cls.name)
+            if before is not None and (before.__module__, before.__qualname__) != (cls.__module__, cls.__qualname__):
+                msg = f"search {cls.name!r} is {before.__module__}.{before.__qualname__} already; allowed: another name"
+                raise InputError(msg)
+            Search.known[cls.name] = cls
+
+    @classmethod
+    def settings(cls) -> dict[str, Setting]:
+        """Return the declarations of the settings, by name."""
+        return settings_of(cls.__dataclass_fields__)
+
+    # What a search has of its own
+
+    def prepare(self, sample: Sample, how: How) -> Any:  # noqa: ANN401, ARG002
+        """Return what no ε, α or margin changes; `find` is given it for every goal."""
+        return sample
+
+    @abc.abstractmethod
+    def find(self, prepared: Any, goal: Goal, how: How) -> Found:  # noqa: ANN401
+        """Find a region; `found` makes the answer.
+
+        Raises
+        ------
+        InputError
+            If there is none, or the goal is not allowed.
+        """
+
+    def alone(self) -> list[Search]:
+        """Return the searches of which each finds a region of its own; one of the regions is kept."""
+        return [self]
+
+    def share(self, sample: Sample, how: How) -> None:
+        """Let the sample know what all searches of this kind on it use, before it is sent to workers."""
+
+    def check_together(self) -> None:
+        """Refuse checked settings that do not go together."""
+
+    def vc_dimension(self, n_features: int) -> int | None:  # noqa: ARG002
+        """Bound the VC dimension of the collection that is chosen from; None if it is not known."""
+        return None
+
+    # What it is asked
+
+    @property
+    def norm_name(self) -> str:
+        """The name of the norm that ε is measured in."""
+        return check_norm("norm", getattr(self, "norm", self.norms[0]), self.norms)
+
+    @property
+    def coordinates(self) -> dict[str, Any]:
+        """Where its results stand among others': coordinates that settings are, without those that are None."""
+        values = {one.coordinate: getattr(self, name) for name, one in self.settings().items() if one.coordinate}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings that are no coordinates and neither ε nor α, as plain values for files."""
+        plain = {
+            name: getattr(self, name)
+            for name, one in self.settings().items()
+            if not one.coordinate and name not in ("epsilon", "alpha")
+        }
+        return {name: _plain(value) for name, value in plain.items()}
+
+    def checked(self) -> Self:
+        """Return a copy whose settings are checked and brought into one form.
+
+        Raises
+        ------
+        InputError
+            If one of them is not allowed.
+        """
+        copy = type(self)(**{name: one.checked(getattr(self, name)) for name, one in self.settings().items()})
+        copy.check_together()
+        return copy
+
+    def goal(self) -> Goal:
+        """Return what is asked for.
+
+        Raises
+        ------
+        InputError
+            If it is not allowed; None is not.
+        """
+        return Goal.of(*(self.asked(name) for name in GOAL))
+
+    def asked(self, name: str) -> Any:  # noqa: ANN401
+        """Return what is given for epsilon, alpha or margin, unchecked."""
+        return getattr(self, name)
+
+    def found(self, region: Region, sample: Sample, goal: Goal, trace: Sequence[Any] = (), **attributes: Any) -> Found:  # noqa: ANN401
+        """Return a region as what was found: its risks on the sample, and more attributes that the search tells."""
+        on_train = region.measure(sample, goal.epsilon)
+        risk, adversarial_risk = float(on_train.risk), float(on_train.adversarial_risk)
+        return Found(region, goal, risk, adversarial_risk, self, tuple(trace), attributes)
+
+    # The scikit-learn estimator
+
+    def fit(self, X: ArrayLike | Sample, y: object = None) -> Self:  # noqa: ARG002
+        """Search the training points.
+
+        Parameters
+        ----------
+        X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+            uint8 stays uint8; floats in [0, 1] that are multiples of 1/255 become uint8; other numbers are floats in
+            their own units.
+        y : ignored
+
+        Returns
+        -------
+        self
+            With `region_`, `risk_` and `adversarial_risk_` on these points, `trace_`, `n_features_in_`, and what the
+            search tells beside.
+
+        Raises
+        ------
+        InputError
+            If a setting or the array is not allowed, or nothing is found.
+
+        Warns
+        -----
+        UnitWarning
+            If numbers other than bytes lie outside [0, 1].
+        """
+        sample = self._sample(X, reset=True)
+        search, goal = self.checked(), self.goal()
+        if goal.margin == AUTO:
+            msg = (
+                "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
+            )
+            raise InputError(msg)
+        goal.check(len(sample))
+        found = search.find(search.prepare(sample, How()), goal, How())
+        self.region_, self.trace_ = found.region, found.trace
+        self.risk_, self.adversarial_risk_ = found.risk, found.adversarial_risk
+        for name, value in found.attributes.items():
+            setattr(self, f"{name}_", value)
+        return self
+
+    def decision_function(self, X: ArrayLike | Sample) -> NDArray[np.float64]:
+        """How far each point lies outside the region, shape (n,), on ε's scale; negative inside."""
+        return self._region().gap(self._sample(X, reset=False))
+
+    def predict(self, X: ArrayLike | Sample) -> NDArray[np.int64]:
+        """Return -1 for points in the error region and +1 for those outside, shape (n,)."""
+        return np.where(self._region().contains(self._sample(X, reset=False)), -1, 1)
+
+    def score(self, X: ArrayLike | Sample, y: object = None) -> float:  # noqa: ARG002
+        """How good the region is on these points; higher is better.
+
+        Returns
+        -------
+        float
+            -(adversarial risk) - max(0, α - risk) / α, at most 0.
+        """
+        goal = self.goal()
+        measured = self._region().measure(self._sample(X, reset=False), goal.epsilon)
+        return -float(measured.adversarial_risk) - max(0.0, goal.alpha - float(measured.risk)) / goal.alpha
+
+    def _region(self) -> Region:
+        check_is_fitted(self, "region_")
+        region: Region = self.region_
+        return region
+
+    def _sample(self, X: ArrayLike | Sample, *, reset: bool) -> Sample:
+        """Return points as a sample, once scikit-learn has looked at their names, their number and their type."""
+        if isinstance(X, Sample):
+            if reset:
+                self.n_features_in_ = X.n_features
+                self.__dict__.pop("feature_names_in_", None)
+            return as_sample(X, min_rows=2 if reset else 1)
+        if not hasattr(X, "columns") and np.ndim(X) > 2:
+            X = np.asarray(X).reshape(len(np.asarray(X)), -1)
+        try:
+            array = validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1)
+        except ValueError as error:
+            raise InputError(" ".join(str(error).split())) from error
+        return as_sample(array, min_rows=2 if reset else 1)
+
+
+def known_searches() -> dict[str, type[Search]]:
+    """Return all searches by name: those of this package, and those that other packages have named as entry points."""
+    _load_entry_points()
+    return dict(Search.known)
+
+
+@functools.cache
+def _load_entry_points() -> None:
+    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:  # whatever it is, it is not the search that the user asked for
+            said = " ".join(f"{type(error).__name__}: {error}".split())
+            warnings.warn(
+                f"search {point.name!r} ({point.value}) cannot be imported: {said}", UserWarning, stacklevel=4
+            )
+
+
+def search_named(name: object, norm: object = None) -> type[Search]:
+    """Return the class of a search by its name; if that is None, the norm's own search.
+
+    Raises
+    ------
+    InputError
+        If there is none of this name, or it has another norm.
+    """
+    known = known_searches()
+    if norm is not None:
+        norm = check_norm("norm", norm)
+    if name is None:
+        return known[NORMS[norm or next(iter(NORMS))].search]
+    fitting = tuple(one for one, cls in known.items() if norm is None or norm in cls.norms)
+    if isinstance(name, str) and name in known and name not in fitting:
+        msg = f"search is {name!r} with norm {norm!r}; allowed with it: {', '.join(fitting)}"
+        raise InputError(msg)
+    return known[check_choice("search", name, fitting)]
+
+
+def make_search(name: object, norm: object, settings: Mapping[str, Any]) -> Search:
+    """Return the search of this name in this norm, with these settings; those that are given must be its own.
+
+    Raises
+    ------
+    InputError
+        If the search has no such setting, or another norm. Values are not checked here.
+    """
+    cls = search_named(name, norm)
+    own = cls.settings()
+    for key in settings:
+        if key not in own:
+            raise InputError(no_such_setting(key, settings[key], cls.name))
+    in_norm = {"norm": norm} if norm is not None and "norm" in own else {}
+    return cls(**{**in_norm, **settings})
+
+
+def no_such_setting(key: str, value: object, *searches: str) -> str:
+    """Say that a setting would have no effect, and on which searches it has one."""
+    known = Search.known
+    having = [name for name, cls in known.items() if key in cls.settings()]
+    if having:
+        return f"{key} is {value!r} with search {' and '.join(map(repr, searches))}; allowed: only with {', '.join(having)}"
+    own = tuple(dict.fromkeys(name for search in searches for name in known[search].settings()))
+    return f"{key} is given to search {' and '.join(map(repr, searches))}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Return a value as an attribute of a file."""
+    if isinstance(value, bool):
+        return int(value)
+    if value is None:
+        return "not given"
+    return value if isinstance(value, int | float | str) else " ".join(str(value).split())
+
+
+def _with_parameters(doc: str, settings: Mapping[str, Setting]) -> str:
+    """Put a section of parameters, made of the declarations, before the first section of a docstring."""
+    lines = ["Parameters", "----------"]
+    for name, one in settings.items():
+        lines.append(f"{name} : {one.check.words}, default={one.default!r}")
+        lines += textwrap.wrap(
+            f"{one.help[0].upper()}{one.help[1:]}.", 100, initial_indent="    ", subsequent_indent="    "
+        )
+    before, rule, after = inspect.cleandoc(doc).partition("Attributes\n----------")
+    return "\n".join([before.rstrip(), "", *lines, "", rule + after]).rstrip() + "\n"

@@ -1,0 +1,105 @@
+"""A search repeated with other seeds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.errors import InputError
+from numbaconc.search.base import Found, Search
+from numbaconc.search.run import Run, best_of
+from numbaconc.search.settings import Count, Unchecked, setting
+
+if TYPE_CHECKING:
+    from numbaconc.data.arrays import Sample
+    from numbaconc.goal import Goal
+    from numbaconc.how import How
+
+
+class Restarts(Search):
+    """Repeat a search that draws with n seeds, from its own on, and keep the best region by the training points.
+
+    Kept is the region of least training adversarial risk among those with training risk >= α; if there is none, that
+    of most risk.
+
+    Attributes
+    ----------
+    region_ : Region
+    seed_ : int
+        Of the search that found it.
+    risk_, adversarial_risk_ : float
+        On the training sample.
+    trace_ : tuple of Found
+        What each seed found, in order.
+    n_features_in_ : int
+    """
+
+    norms = ()
+
+    search: Search | None = setting(
+        default=None, check=Unchecked("a search that draws"), help="what is repeated", kw_only=False
+    )
+    n: int = setting(default=5, check=Count(), help="how many seeds", kw_only=False)
+
+    def _repeated(self) -> Search:
+        if not isinstance(self.search, Search) or "seed" not in self.search.settings():
+            msg = f"search is {self.search!r}; allowed: a search with a seed, others find the same every time"
+            raise InputError(" ".join(msg.split()))
+        return self.search
+
+    @property
+    def norm_name(self) -> str:
+        """The norm of the search that is repeated."""
+        return self._repeated().norm_name
+
+    def asked(self, name: str) -> Any:  # noqa: ANN401
+        """Return what is given here, or in the search that is repeated."""
+        unset = self.settings()[name].default
+        mine, its = getattr(self, name), getattr(self._repeated(), name)
+        if mine != unset and its != unset and mine != its:
+            msg = f"{name} is {mine!r} with a search whose {name} is {its!r}; allowed: given once"
+            raise InputError(msg)
+        return mine if mine != unset else its
+
+    def check_together(self) -> None:
+        """Check the settings of the search that is repeated."""
+        self._repeated().checked()
+
+    def alone(self) -> list[Search]:
+        """Return the search with every seed."""
+        search = self._repeated().checked()
+        settings = search.get_params(deep=False)
+        return [
+            type(search)(**settings | {"seed": settings["seed"] + i, "margin": self.asked("margin")}).checked()
+            for i in range(self.n)
+        ]
+
+    def vc_dimension(self, n_features: int) -> int | None:
+        """Bound that of the search that is repeated."""
+        return self._repeated().vc_dimension(n_features)
+
+    def described(self) -> dict[str, Any]:
+        """Return the settings of the search that is repeated."""
+        return self._repeated().checked().described()
+
+    def share(self, sample: Sample, how: How) -> None:
+        """Let the sample know what the search uses with every seed."""
+        self._repeated().checked().share(sample, how)
+
+    def prepare(self, sample: Sample, how: How) -> Run:
+        """Prepare the search with every seed."""
+        return Run(self, sample, how)
+
+    def find(self, prepared: Run, goal: Goal, how: How) -> Found:  # noqa: ARG002
+        """Find a region with every seed, and keep the best."""
+        found = prepared.find(goal)
+        best = best_of(found)
+        seed = best.search.coordinates["seed"]
+        return Found(
+            best.region,
+            goal,
+            best.risk,
+            best.adversarial_risk,
+            self,
+            tuple(found),
+            dict(best.attributes) | {"seed": seed},
+        )
