@@ -218,6 +218,10 @@ class Coverings:
                 trace.append(self._try(q, goal))
                 low, high = (q, high) if trace[-1].feasible else (low, q)
                 shown.update()
+        clustered = [tried.n_clustered for tried in trace if tried.n_clustered >= self.settings.n_sets]
+        if clustered and not any(tried.feasible for tried in trace) and min(clustered) > self.settings.n_sets:
+            # halving steps over the fewest points that make T clusters; what they leave uncovered is tried before giving up
+            trace.append(self._try(self.settings.n_sets / len(self.sample), goal))
         return trace
 
     def _try(self, q: float, goal: Goal) -> Tried:
