@@ -11,8 +11,8 @@ from conftest import blobs, exact_floats, grey, images
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from numbaconc.data.arrays import Sample
 from numbaconc.clustering import cluster
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 
 CENTERS = st.sampled_from(["mean", "median"])

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numbaconc.errors import InputError
 from numbaconc.data.files import CHUNK, cache_dir, check_writable, replacing, sha256_of_array
+from numbaconc.errors import InputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 

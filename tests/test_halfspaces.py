@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from conftest import blobs, grey, needs_jit
+from conftest import blobs, grey, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
-from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import descent
 from numbaconc.search import halfspaces as search
@@ -21,15 +20,6 @@ from numbaconc.search.halfspaces import search_halfspaces
 NEAR = 1e-9  # no call closer than this is left to rounding
 NORMS = (1, 1.5, 2, 3, math.inf)
 FEWER = {"n_components": 3, "n_starts": 2, "max_iter": 8}
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert word in text
 
 
 # Plain versions; they use nothing of ours
