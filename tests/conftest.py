@@ -19,7 +19,8 @@ from numbaconc.kernels.threads import using_threads
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
-settings.load_profile("numbaconc")
+settings.register_profile("plain", settings.get_profile("numbaconc"), max_examples=10)
+settings.load_profile("plain" if numba.config.DISABLE_JIT else "numbaconc")  # compiled, the same tests see more
 
 needs_jit = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT is set: too slow in plain Python, or about compiled code"

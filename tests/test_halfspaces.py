@@ -152,6 +152,7 @@ FULL = np.array([[4.0, 1.0, 0.5], [1.0, 2.0, 0.0], [0.5, 0.0, 1.0]])
 DIAGONAL = np.diag([4.0, 1.0, 2.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "covariance", "spread"),
     [
@@ -178,6 +179,7 @@ def test_on_a_normal_distribution_the_answer_is_the_truth(p, covariance, spread)
 CUBE = (np.arange(1024)[:, np.newaxis] >> np.arange(10) & 1).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "t"), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 3)])
 def test_on_the_hamming_cube_the_answer_is_harpers(k, t):
     ball, expanded = (sum(math.comb(10, i) for i in range(m + 1)) for m in (k, k + t))

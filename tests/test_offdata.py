@@ -146,6 +146,7 @@ def test_a_ball_that_is_chosen_again_is_not_worse(n_sets):
     assert growth.exchange(balls).score <= balls.score
 
 
+@pytest.mark.slow
 def test_on_a_normal_distribution_a_ball_comes_near_the_truth():
     """A far ball is nearly a half space: Φ(Φ⁻¹(α) + ε), and a hundredth more for the curvature."""
     rng = np.random.default_rng(1)

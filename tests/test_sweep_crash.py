@@ -25,7 +25,11 @@ from test_sweep import in_journal
 
 import numbaconc as nc
 
-pytestmark = [pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"), pytest.mark.usefixtures("one_thread")]
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.slow,
+]
 
 HOOK = """
 import os, sqlite3, sys, time
