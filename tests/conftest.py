@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 
 import numba
 import numpy as np
@@ -11,11 +12,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from numbaconc.errors import InputError
+from numbaconc.kernels.threads import using_threads
+
 # Thousands of tiny kernels: threads that spin while they wait for each other make a busy machine ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
-settings.load_profile("numbaconc")
+settings.register_profile("plain", settings.get_profile("numbaconc"), max_examples=10)
+settings.load_profile("plain" if numba.config.DISABLE_JIT else "numbaconc")  # compiled, the same tests see more
 
 needs_jit = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT is set: too slow in plain Python, or about compiled code"
@@ -28,6 +33,44 @@ def own_cache(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NUMBACONC_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Threads on small data cost time where processors are busy."""
+    with using_threads(1):
+        yield
+
+
+def refused(call, *words):
+    """Return the message of the InputError that `call` raises: one line, with all of the words in it."""
+    with pytest.raises(InputError) as caught:
+        call()
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    return message
+
+
+def lines(text):
+    """Lines of standard error, without word of a compilation."""
+    return [line for line in text.splitlines() if not line.startswith("compiling kernels")]
+
+
+def idx(images, magic=b"\x00\x00\x08\x03"):
+    """Return an IDX file of images."""
+    return magic + struct.pack(">III", *images.shape) + images.tobytes()
+
+
+def points(n, seed):
+    """uint8 points (n, 5) in six blobs, a fifth of them anywhere: restarts differ."""
+    rng = np.random.default_rng(seed)
+    middles = np.random.default_rng(9).integers(40, 216, (6, 5))
+    X = middles[rng.integers(0, 6, n)] + rng.integers(-12, 13, (n, 5))
+    astray = rng.random(n) < 0.2
+    X[astray] = rng.integers(0, 256, (astray.sum(), 5))
+    return X.astype(np.uint8)
 
 
 # Few distinct values make duplicates and ties; 0 and 255 are the extremes.

@@ -7,25 +7,13 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import grey
+from conftest import grey, refused
 from hypothesis import given
 from hypothesis import strategies as st
 
 from numbaconc.data.arrays import Sample, UnitWarning, as_sample, check_width, parse_epsilon, parse_epsilons
-from numbaconc.errors import InputError
 
 ODD = np.array([[0.1, 0.25], [0.123, 0.7], [0.5, 0.9]])  # floats in [0, 1] on no grid
-
-
-def refused(call, *words):
-    """The one-line message of the InputError that `call` raises, which must hold the words."""
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
-    return message
 
 
 # What comes through

@@ -15,7 +15,7 @@ import time
 import numpy as np
 import oracles_l2 as oracles
 import pytest
-from conftest import blobs, grey, images, needs_jit
+from conftest import blobs, grey, images, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -45,15 +45,6 @@ def same(found, expected):
     """Equal, type and all."""
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected)
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert word in text
 
 
 # Kernels

@@ -15,16 +15,10 @@ import numbaconc as nc
 from numbaconc.certify import certify
 from numbaconc.data.arrays import as_sample
 from numbaconc.experiments import bounds, methods, pictures
-from numbaconc.kernels.threads import using_threads
 from numbaconc.search.best import choose
 from numbaconc.search.faces import search_faces
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

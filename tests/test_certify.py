@@ -8,6 +8,7 @@ import re
 
 import numpy as np
 import pytest
+from conftest import refused
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import betabinom, binom
@@ -31,14 +32,6 @@ module = importlib.import_module("numbaconc.certify")  # nc.certify is the funct
 
 counts = st.integers(1, 400).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
 TAILS = st.sampled_from([0.3, 0.025, 1e-3, 1e-9])
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 # The two bounds

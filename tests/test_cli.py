@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import struct
 import subprocess
 import sys
 import time
@@ -22,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import needs_jit
+from conftest import idx, lines, needs_jit, points
 from tqdm import tqdm
 
 import numbaconc as nc
@@ -31,10 +30,11 @@ from numbaconc.data.datasets import load_dataset
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results import open_results
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")
 SETTINGS = {"n_sets": 3, "n_neighbors": 5}  # small enough for pure Python
 OPTIONS = ["--n-sets", "3", "--n-neighbors", "5", "--quiet"]
-COMPILING = "compiling kernels"
 OLD = b"an earlier result"
 
 
@@ -44,16 +44,6 @@ class Ran(NamedTuple):
     status: int
     out: str
     err: str
-
-
-def points(n, seed):
-    """uint8 points (n, 5) in six blobs, a fifth of them anywhere: restarts differ."""
-    rng = np.random.default_rng(seed)
-    middles = np.random.default_rng(9).integers(40, 216, (6, 5))
-    X = middles[rng.integers(0, 6, n)] + rng.integers(-12, 13, (n, 5))
-    astray = rng.random(n) < 0.2
-    X[astray] = rng.integers(0, 256, (astray.sum(), 5))
-    return X.astype(np.uint8)
 
 
 TRAIN, TEST = points(120, 1), points(80, 2)
@@ -77,24 +67,12 @@ def fine(*arguments):
     return ran.out
 
 
-def lines(text):
-    """Lines of standard error, without word of a compilation."""
-    return [line for line in text.splitlines() if not line.startswith(COMPILING)]
-
-
 def tree(folder):
     """Everything under a folder: files with their bytes, folders without."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
         for path in sorted(folder.rglob("*"))
     }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(autouse=True)
@@ -396,10 +374,6 @@ def test_what_is_bounded_when_the_test_risk_is_below_alpha(test, below):
 
 
 # Data sets
-
-
-def idx(X):
-    return b"\x00\x00\x08\x03" + struct.pack(">III", *X.shape) + X.tobytes()
 
 
 def write_mnist(folder, n_train, n_test):

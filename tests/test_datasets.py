@@ -10,7 +10,6 @@ import io
 import logging.handlers
 import os
 import pickle
-import struct
 import tarfile
 import threading
 import zipfile
@@ -21,6 +20,7 @@ import pooch
 import pytest
 import scipy.io
 import sklearn.datasets
+from conftest import idx
 
 from numbaconc.data.arrays import UnitWarning
 from numbaconc.data.datasets import DataNotFoundError, check, data_folders, fetch, listing, load_dataset
@@ -47,10 +47,6 @@ def sha256(contents):
 
 def images(n, *shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
-
-
-def idx(X):
-    return b"\x00\x00\x08\x03" + struct.pack(">III", *X.shape) + X.tobytes()
 
 
 def write_mnist(folder, n=3, *, packed=False, seed=0):

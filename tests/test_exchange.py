@@ -179,6 +179,7 @@ def test_a_ball_that_covers_nothing_of_its_own_goes(fills):
     assert fills == [0, -1]
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(
     n=st.integers(30, 120),

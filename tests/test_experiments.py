@@ -16,14 +16,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import scipy.io
-from conftest import needs_jit
+from conftest import lines, needs_jit
 
 import numbaconc as nc
 from numbaconc.cli import main as numbaconc_main
 from numbaconc.experiments import commands
 from numbaconc.experiments.published import TYPED, published
-from numbaconc.kernels.threads import using_threads
 from numbaconc.results import open_results
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 N_TRAIN, N_TEST = 300, 60
 RISK_TITLES = {
@@ -75,11 +76,6 @@ def run_table(number, *arguments):
     pytest.fail("the command ends without an exit status")
 
 
-def lines(text):
-    """Lines of standard error, without word of a compilation."""
-    return [line for line in text.splitlines() if not line.startswith("compiling kernels")]
-
-
 def blobs(n, d, seed):
     """Images in a few blobs, some of them with pixels astray."""
     rng = np.random.default_rng(seed)
@@ -114,13 +110,6 @@ def write_svhn(folder):
     for name, images in (("train", X[:N_TRAIN]), ("test", X[N_TRAIN:])):
         scipy.io.savemat(folder / f"{name}_32x32.mat", {"X": np.moveaxis(images.reshape(-1, 32, 32, 3), 0, 3)})
     return X[:N_TRAIN], X[N_TRAIN:]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(autouse=True)

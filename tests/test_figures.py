@@ -16,17 +16,11 @@ import numbaconc as nc
 from numbaconc.experiments import all as everything
 from numbaconc.experiments import figures, report, tables
 from numbaconc.experiments.published import published
-from numbaconc.kernels.threads import using_threads
 from numbaconc.sweep import executors
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 Q, T = (0.5, 0.9), (1, 4)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from conftest import needs_jit
+from conftest import needs_jit, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
 from numbaconc.certify import certify
-from numbaconc.errors import InputError
 from numbaconc.groundtruth import Gaussian, HammingCube, Line, SeparatedClusters, Sphere, centered_cubes
 from numbaconc.measurement import SEARCHES
 
@@ -34,14 +33,6 @@ LAWS = {
     "clusters": SeparatedClusters(CLUSTERS, 0.02, math.inf),
 }
 EPSILON = dict.fromkeys(LAWS, 0.5) | {"cube": 2.0, "cube l2": 1.5}
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    assert "\n" not in str(error.value)
-    for word in words:
-        assert word in str(error.value)
 
 
 # The numbers

@@ -6,13 +6,12 @@ import math
 
 import numpy as np
 import pytest
-from conftest import blobs, grey, needs_jit
+from conftest import blobs, grey, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
-from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import descent
 from numbaconc.search import halfspaces as search
@@ -21,15 +20,6 @@ from numbaconc.search.halfspaces import search_halfspaces
 NEAR = 1e-9  # no call closer than this is left to rounding
 NORMS = (1, 1.5, 2, 3, math.inf)
 FEWER = {"n_components": 3, "n_starts": 2, "max_iter": 8}
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert word in text
 
 
 # Plain versions; they use nothing of ours
@@ -162,6 +152,7 @@ FULL = np.array([[4.0, 1.0, 0.5], [1.0, 2.0, 0.0], [0.5, 0.0, 1.0]])
 DIAGONAL = np.diag([4.0, 1.0, 2.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("p", "covariance", "spread"),
     [
@@ -188,6 +179,7 @@ def test_on_a_normal_distribution_the_answer_is_the_truth(p, covariance, spread)
 CUBE = (np.arange(1024)[:, np.newaxis] >> np.arange(10) & 1).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "t"), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 3)])
 def test_on_the_hamming_cube_the_answer_is_harpers(k, t):
     ball, expanded = (sum(math.comb(10, i) for i in range(m + 1)) for m in (k, k + t))

@@ -7,26 +7,16 @@ import math
 import numpy as np
 import oracles_l2 as oracles
 import pytest
-from conftest import blobs, grey, images, needs_jit
+from conftest import blobs, grey, images, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
 from numbaconc.cli import main
-from numbaconc.errors import InputError
 
 NEAR = 1e-9  # no call closer than this is left to rounding
 NORMS = (1, 1.5, 2, 3, math.inf)
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert word in text
 
 
 def stretched(n, d, seed):

@@ -11,35 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import blobs, needs_jit
+from conftest import blobs, needs_jit, points
 
 import numbaconc as nc
 from numbaconc.certify import certify_counts, union_vc_dimension
-from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.kernels.threads import available_threads
 from numbaconc.measurement import SEARCHES, collection_dimension
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 SETTINGS = {"epsilon": ["8/255", 0.1], "alpha": 0.05, "n_sets": 3, "n_neighbors": 5}
 
 
-def points(n, seed):
-    """uint8 points (n, 5) in six blobs, a fifth of them anywhere: restarts differ."""
-    rng = np.random.default_rng(seed)
-    middles = np.random.default_rng(9).integers(40, 216, (6, 5))
-    X = middles[rng.integers(0, 6, n)] + rng.integers(-12, 13, (n, 5))
-    astray = rng.random(n) < 0.2
-    X[astray] = rng.integers(0, 256, (astray.sum(), 5))
-    return X.astype(np.uint8)
-
-
 CERTIFIED = ("measure_at_least", "expansion_at_most", "vc_dimension")
 TRAIN, TEST = points(120, 1), points(80, 2)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(scope="module")

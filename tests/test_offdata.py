@@ -7,13 +7,12 @@ import math
 
 import numpy as np
 import pytest
-from conftest import blobs, needs_jit
+from conftest import blobs, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
-from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import balls, descent
 from numbaconc.search import offdata as search
@@ -27,15 +26,6 @@ def find(X, epsilon, alpha, n_sets=1, *, buffer=0.0, **knobs):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(balls, "place_balls", functools.partial(search.place_balls, **knobs))
         return nc.search_balls(X, epsilon, alpha, n_sets, buffer=buffer, centers="neighbours")
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as error:
-        call()
-    text = str(error.value)
-    assert "\n" not in text
-    for word in words:
-        assert word in text
 
 
 # Plain versions; they use nothing of ours
@@ -156,6 +146,7 @@ def test_a_ball_that_is_chosen_again_is_not_worse(n_sets):
     assert growth.exchange(balls).score <= balls.score
 
 
+@pytest.mark.slow
 def test_on_a_normal_distribution_a_ball_comes_near_the_truth():
     """A far ball is nearly a half space: Φ(Φ⁻¹(α) + ε), and a hundredth more for the curvature."""
     rng = np.random.default_rng(1)

@@ -11,15 +11,9 @@ import xarray as xr
 
 import numbaconc as nc
 from numbaconc.errors import InputError
-from numbaconc.kernels.threads import using_threads
 from numbaconc.results import assemble, join_results, mean_and_std, open_results, provenance, save_results
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def measured(name="mine", *, n_train=60, width=3, **settings):

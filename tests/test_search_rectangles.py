@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
-from conftest import blobs, exact_floats, grey, images
+from conftest import blobs, exact_floats, grey, images, refused
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
@@ -341,16 +341,6 @@ def test_images_need_not_be_flat(result):
 
 
 # What is refused
-
-
-def refused(call, *words):
-    with pytest.raises(InputError) as caught:
-        call()
-    message = str(caught.value)
-    assert "\n" not in message
-    for word in words:
-        assert word in message
-    return message
 
 
 def test_no_feasible_q_names_the_largest_risk_seen():

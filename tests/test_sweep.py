@@ -18,11 +18,12 @@ from hypothesis import strategies as st
 from numbaconc.sweep.layout import lay_out, outcomes_of
 
 import numbaconc as nc
-from numbaconc.kernels.threads import using_threads
 from numbaconc.results import DIMENSIONS, SCHEMA
 from numbaconc.show.words import describe
 from numbaconc.sweep.grid import Case, load_grid, read_grid
 from numbaconc.sweep.journal import Journal
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ONE, TWO = ((X[:50], X[50:]) for X in (blobs(80, 4, 2, spread=40), blobs(80, 3, 3, spread=40)))
 DATA = {"one": ONE, "two": TWO}
@@ -30,13 +31,6 @@ SETTINGS = {"alpha": 0.1, "n_neighbors": 5}
 GRID = {"dataset": "one", "epsilon": [0.02, "8/255"], "T": [2, 3], "q": [0.5, 0.9], "seed": [0, 1, 2]} | SETTINGS
 SMALL = {"dataset": "one", "epsilon": [0.02, 0.05], "T": 2, "q": 0.7, "seed": [0, 1, 2]} | SETTINGS
 L2 = {"norm": "l2", "dataset": "one", "epsilon": [0.1, 0.2], "T": [2, 3], "search": ["balls", "hyperplane"]}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture

@@ -19,14 +19,17 @@ import numpy as np
 import psutil
 import pytest
 import xarray as xr
-from conftest import blobs
-from test_cli import call, lines
+from conftest import blobs, lines
+from test_cli import call
 from test_sweep import in_journal
 
 import numbaconc as nc
-from numbaconc.kernels.threads import using_threads
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+pytestmark = [
+    pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
+    pytest.mark.usefixtures("one_thread"),
+    pytest.mark.slow,
+]
 
 HOOK = """
 import os, sqlite3, sys, time
@@ -181,13 +184,6 @@ def place(tmp_path, monkeypatch):
     path = os.pathsep.join(filter(None, [str(hook), os.environ.get("PYTHONPATH")]))
     own = {"SWEEP_MOMENT": "", "SWEEP_MARK": str(tmp_path / "mark"), "PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"}
     return Place(folder, environment | own | {"NUMBACONC_CACHE_DIR": str(tmp_path / "cache")})
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(scope="module")

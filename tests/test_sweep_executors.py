@@ -26,10 +26,12 @@ from test_sweep import in_journal
 
 import numbaconc as nc
 from numbaconc.kernels import threads as kernel_threads
-from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.kernels.threads import available_threads
 from numbaconc.sweep import work
 from numbaconc.sweep.executors import jobs_at_once
 from numbaconc.sweep.journal import Journal
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 ONE, TWO = ((X[:50], X[50:]) for X in (blobs(80, 4, 2, spread=40), blobs(80, 3, 3, spread=40)))
 DATA = {"one": ONE, "two": TWO}
@@ -44,13 +46,6 @@ GRID = {
 }
 JOBS, CASES = 16, 32
 KERNELS = Path(nc.__file__).parent / "kernels"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    """Threads on small data cost time where processors are busy."""
-    with using_threads(1):
-        yield
 
 
 @pytest.fixture(scope="module")
