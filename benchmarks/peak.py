@@ -6,13 +6,13 @@ import numpy as np
 from numba import njit, prange
 
 from common import seconds_of
-from numbaconc.kernels import knn
+from numbaconc.kernels import neighbors
 from numbaconc.kernels.threads import using_threads
 
 ROUNDS = 1_000_000
 APART = 128  # columns between what two threads write
-_add = knn._add_l1_uint8
-SIDE, SPAN = knn.SIDE, knn.SPAN
+_add = neighbors._add_l1_uint8
+SIDE, SPAN = neighbors.SIDE, neighbors.SPAN
 
 
 @njit(parallel=True)
