@@ -9,7 +9,7 @@ import numpy as np
 
 from numbaconc.errors import check_choice, check_count
 from numbaconc.how import bar
-from numbaconc.kernels import lloyd
+from numbaconc.kernels import assignment, clusters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,13 +133,13 @@ class _Bytes:
 
     def assign(self) -> NDArray[np.int32]:
         """Return the nearest center of each point."""
-        rounded = lloyd.round_centers(self._centers, self._last, SHIFT)
-        lloyd.assign_uint8(self._X, self._centers, SHIFT, *rounded, self._labels, self._floors)
+        rounded = assignment.round_centers(self._centers, self._last, SHIFT)
+        assignment.assign_uint8(self._X, self._centers, SHIFT, *rounded, self._labels, self._floors)
         return self._labels.copy()
 
     def distances(self, labels: NDArray[np.int32]) -> NDArray[np.int64]:
         """Return how far each point is from its center, in 2^-SHIFT levels."""
-        distances: NDArray[np.int64] = lloyd.own_distances_uint8(self._X, self._centers, SHIFT, labels)
+        distances: NDArray[np.int64] = assignment.own_distances_uint8(self._X, self._centers, SHIFT, labels)
         return distances
 
     def update(self, before: NDArray[np.int32], labels: NDArray[np.int32]) -> None:
@@ -147,10 +147,10 @@ class _Bytes:
         self._last = self._centers
         counts = np.bincount(labels, minlength=len(self._centers))[:, None]
         if self._update == "mean":
-            lloyd.move_sums(self._X, np.flatnonzero(labels != before), before, labels, self._sums)
+            clusters.move_sums(self._X, np.flatnonzero(labels != before), before, labels, self._sums)
             moved = np.rint(self._sums * 2.0**SHIFT / np.maximum(counts, 1)).astype(np.int32)
         else:
-            moved = lloyd.median_clusters_uint8(self._X, *_group(labels, len(counts))).astype(np.int32) << SHIFT
+            moved = clusters.median_clusters_uint8(self._X, *_group(labels, len(counts))).astype(np.int32) << SHIFT
         self._centers = np.where(counts > 0, moved, self._last)
 
 
@@ -167,7 +167,7 @@ class _Floats:
 
     def assign(self) -> NDArray[np.int32]:
         labels: NDArray[np.int32]
-        labels, self._distances = lloyd.assign_float32(self._X, self._centers)
+        labels, self._distances = assignment.assign_float32(self._X, self._centers)
         return labels
 
     def distances(self, _: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -177,9 +177,9 @@ class _Floats:
         order, starts = _group(labels, len(self._centers))
         counts = np.diff(starts)[:, None]
         if self._update == "mean":
-            moved = (lloyd.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(np.float32)
+            moved = (clusters.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(np.float32)
         else:
-            moved = lloyd.median_clusters_float32(self._X, order, starts)
+            moved = clusters.median_clusters_float32(self._X, order, starts)
         self._centers = np.where(counts > 0, moved, self._centers)
 
 
@@ -216,7 +216,7 @@ def _boxes(
 
     The face that touches the farthest point lies on it exactly; the opposite face is its mirror image.
     """
-    least, largest = (bound.astype(np.float64) for bound in lloyd.bound_clusters(X, order, starts))
+    least, largest = (bound.astype(np.float64) for bound in clusters.bound_clusters(X, order, starts))
     empty = np.diff(starts) == 0
     least[empty] = largest[empty] = centers[empty]
     lower = np.minimum(least, 2 * centers - largest).astype(np.float32)

@@ -52,7 +52,7 @@ def bound_balls(counts, steps, k_high, floors):
     return np.array(least, np.int32).reshape(len(counts), len(floors)), np.array(last, np.int64)
 
 
-def expand_key(key, strength, squared):
+def expand_radius(key, strength, squared):
     if not squared:
         return key + strength
     limit = math.sqrt(key) + strength
@@ -96,7 +96,7 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
         for ranks, best in zip(dear, objective, strict=True)
     ]
     least = [[min(worth for worth, _ in ranks[floor - 1 :]) for floor in floors.tolist()] for ranks in rows]
-    reach = [expand_key(ranks[-1][1], strength, squared) for ranks in rows]
+    reach = [expand_radius(ranks[-1][1], strength, squared) for ranks in rows]
     return (
         np.array(objective, np.int64),
         np.array(radius, np.float64),
@@ -117,7 +117,7 @@ def _by_rank(free_keys, fresh_keys, strength, k_high, squared, cost=1):
         if k > 1 and key == free_keys[k - 2]:
             found.append(found[-1])
             continue
-        expanded = bisect_right(fresh_keys, expand_key(key, strength, squared))
+        expanded = bisect_right(fresh_keys, expand_radius(key, strength, squared))
         found.append((cost * expanded - bisect_right(free_keys, key), key))
     return found
 
@@ -192,7 +192,7 @@ def search_balls(X, epsilon, alpha, n_sets, delta=0.0):
             if best is None or worth < best[0]:
                 best = worth, key, u
         worth, key, u = best
-        reach = expand_key(key, strength, squared)
+        reach = expand_radius(key, strength, squared)
         for j in range(n):
             free[j] = free[j] and keys[u][j] > key
             fresh[j] = fresh[j] and keys[u][j] > reach
@@ -218,7 +218,7 @@ def local_search(X, epsilon, balls, wanted, n_sets):
         return {j for u, key in some for j in range(n) if keys[u][j] <= key}
 
     def expanded(some):
-        return {j for u, key in some for j in range(n) if keys[u][j] <= expand_key(key, strength, squared)}
+        return {j for u, key in some for j in range(n) if keys[u][j] <= expand_radius(key, strength, squared)}
 
     def rank(some):
         return len(expanded(some)), -len(covered(some)), len(some)
@@ -230,7 +230,7 @@ def local_search(X, epsilon, balls, wanted, n_sets):
             free = sorted(keys[u][j] for j in range(n) if j not in inside)
             fresh = sorted(keys[u][j] for j in range(n) if j not in reached)
             for key in free[fewest - 1 : most]:
-                expands = bisect_right(fresh, expand_key(key, strength, squared))
+                expands = bisect_right(fresh, expand_radius(key, strength, squared))
                 found.append((expands, -bisect_right(free, key), u, key))
         return min(found)[2:]
 

@@ -25,6 +25,8 @@ import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.errors import InputError
 from numbaconc.kernels import balls as kernels
+from numbaconc.kernels import distances as distance_kernels
+from numbaconc.kernels import processor
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import distances
 from numbaconc.search import greedy as search
@@ -51,14 +53,14 @@ def same(found, expected):
 
 
 def keys_between(X, Y):
-    """What `fill_keys` finds, from among other rows; nothing else is written."""
+    """What `fill_distances` finds, from among other rows; nothing else is written."""
     if X.dtype == Y.dtype == np.uint8:
-        (left, left_norms, _), (right, _, right_norms) = kernels.as_words(X), kernels.as_words(Y)
+        (left, left_norms, _), (right, _, right_norms) = distance_kernels.as_words(X), distance_kernels.as_words(Y)
         found = np.empty((len(X), len(Y)), np.int32)
     else:
         left, left_norms, right, right_norms = X.astype(np.float64), None, Y, None
         found = np.empty((len(X), len(Y)))
-    kernels.fill_keys(left, left_norms, right, right_norms, found)
+    distance_kernels.fill_distances(left, left_norms, right, right_norms, found)
     return found
 
 
@@ -120,8 +122,8 @@ def test_equal_points_are_equally_far_wherever_they_are():
 
 def counted(X, pairs, scale, n_buckets):
     counts = np.zeros((len(X), n_buckets), np.int32)
-    points = kernels.as_words(X) if X.dtype == np.uint8 else (X, None, None)
-    kernels.count_pairs(*points, pairs, scale, counts)
+    points = distance_kernels.as_words(X) if X.dtype == np.uint8 else (X, None, None)
+    distance_kernels.count_pairs(*points, pairs, scale, counts)
     return counts
 
 
@@ -129,7 +131,7 @@ def counted(X, pairs, scale, n_buckets):
 def test_distances_are_counted(X, scale, n_buckets, as_float):
     X = X.astype(np.float32) if as_float else X
     expected = np.zeros((len(X), n_buckets), np.int32)
-    assume(oracles.count_pairs(X, np.zeros((1, 2), int), kernels.TILE, scale, expected) > 1e-3)
+    assume(oracles.count_pairs(X, np.zeros((1, 2), int), distance_kernels.TILE, scale, expected) > 1e-3)
     same(counted(X, np.zeros((1, 2), np.int64), scale, n_buckets), expected)
 
 
@@ -138,7 +140,7 @@ def test_distances_are_counted(X, scale, n_buckets, as_float):
 @pytest.mark.parametrize("n", [256, 257, 600])
 def test_every_pair_of_tiles_is_counted_once(n, as_float):
     X = images(n, 3, 0).astype(np.float32 if as_float else np.uint8)
-    found = sum(counted(X, pairs, 0.1, 40) for pairs in distances.rounds(-(-n // kernels.TILE)))
+    found = sum(counted(X, pairs, 0.1, 40) for pairs in distances.rounds(-(-n // distance_kernels.TILE)))
     scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - X) ** 2).sum(axis=2)) * np.float64(np.float32(0.1))
     for i in (0, 17, 255, n - 1):
         same(found[i], np.bincount(np.minimum(scaled[i].astype(int), 39), minlength=40).astype(np.int32))
@@ -169,7 +171,8 @@ def test_bounds_of_balls(data, n_buckets, n):
 
 @needs_jit
 @pytest.mark.skipif(
-    not kernels.WIDE, reason="no wide vectors on this processor: all other tests take the portable path anyway"
+    not processor.WIDE_REGISTERS,
+    reason="no wide vectors on this processor: all other tests take the portable path anyway",
 )
 def test_a_processor_without_wide_vectors():
     """The same tests, compiled for the plainest of the kind."""
@@ -229,8 +232,8 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
     strength=st.one_of(st.sampled_from(LEVELS), st.floats(1e-6, 1000), st.integers(1, 1000).map(float)),
 )
 def test_the_largest_square_within_reach(key, strength):
-    found = kernels.expand_key(float(key), strength, True)
-    expected = oracles.expand_key(key, strength, True)
+    found = kernels.expand_radius(float(key), strength, True)
+    expected = oracles.expand_radius(key, strength, True)
     assert found == expected or min(found, expected) > BIG  # more than any squared distance is as good as any other
     limit = math.sqrt(key) + strength
     assert found == math.floor(found)
@@ -238,7 +241,7 @@ def test_the_largest_square_within_reach(key, strength):
         assert math.sqrt(found) <= limit < math.sqrt(found + 1)
         if math.isqrt(key) ** 2 == key and strength == math.floor(strength):
             assert found == (math.isqrt(key) + strength) ** 2
-    assert kernels.expand_key(math.sqrt(key), strength, False) == limit
+    assert kernels.expand_radius(math.sqrt(key), strength, False) == limit
 
 
 @st.composite
@@ -259,7 +262,7 @@ def states(draw):
     strength = draw(st.sampled_from([1e-20, 0.3, 1.0, 2.0, 5.0, 1e5]))
     reaches = np.full(shape[0], np.inf)
     if draw(st.booleans()):  # no ball needs to reach farther
-        reaches[:] = [oracles.expand_key(key, strength, squared) for key in keys.max(axis=1).tolist()]
+        reaches[:] = [oracles.expand_radius(key, strength, squared) for key in keys.max(axis=1).tolist()]
     return keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, draw(st.sampled_from([1, n + 1]))
 
 
@@ -510,7 +513,7 @@ def test_a_point_at_exactly_a_centers_reach(X, levels, count, n_sets, monkeypatc
 
 @needs_jit
 def test_several_blocks_as_they_are():
-    assert kernels.TILE < 2500
+    assert distance_kernels.TILE < 2500
     X = np.random.default_rng(0).integers(0, 256, (2500, 2)).astype(np.uint8)
     found = nc.search_balls(X, 4 / 255, 0.02, 4)
     covered, expanded = np.zeros(2500, bool), np.zeros(2500, bool)
@@ -822,7 +825,7 @@ class Stop(Exception):
 
 def stopping(monkeypatch, name, calls):
     """Let a function of the search work `calls` times; then it raises."""
-    module = distances if name == "fill_keys" else search
+    module = distances if name == "fill_distances" else search
     work, left = getattr(module, name), [calls]
 
     def once_more(*args, **kwargs):
@@ -848,7 +851,7 @@ X90 = cloud(90, 3, 7)
 
 @needs_jit
 @pytest.mark.parametrize("as_float", [False, True])
-@pytest.mark.parametrize("function", ["count_pairs", "fill_keys", "best_balls", "replacing", "expand_key"])
+@pytest.mark.parametrize("function", ["count_pairs", "fill_distances", "best_balls", "replacing", "expand_radius"])
 def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch):
     """Wherever it stops, and however often."""
     X = nc.Sample(X90 / np.float32(255) * np.float32(0.99), 1.0) if as_float else X90
@@ -906,7 +909,7 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
     monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
     whole = nc.search_balls(X, 0.2, 0.1, 3)
     total, n_rounds = sum(looked_at), len(rounds)
-    assert n_rounds == len(distances.rounds(-(-len(X) // kernels.TILE))) > 2
+    assert n_rounds == len(distances.rounds(-(-len(X) // distance_kernels.TILE))) > 2
     for function, calls in (("count_pairs", 2), ("best_balls", 2), ("best_balls", 4)):
         path = tmp_path / f"{function}-{calls}.ckpt"
         with monkeypatch.context() as patch:
@@ -1050,7 +1053,8 @@ def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     looked_at.clear()
     identical(resumed, nc.search_balls(X, 0.2, 0.3, 20))
     assert looks < sum(looked_at)
-    assert (swept, len(rounds)) == (0, len(distances.rounds(-(-len(X) // kernels.TILE))))  # not all counted again
+    n_rounds = len(distances.rounds(-(-len(X) // distance_kernels.TILE)))
+    assert (swept, len(rounds)) == (0, n_rounds)  # not all counted again
 
 
 # Measured end to end

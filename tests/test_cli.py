@@ -888,7 +888,7 @@ def test_ctrl_c_as_numba_may_pass_it_on(own, monkeypatch):
             msg = "CPUDispatcher(<function assign_uint8>) returned a result with an exception set"
             raise SystemError(msg) from error
 
-    monkeypatch.setattr("numbaconc.clustering.lloyd.assign_uint8", interrupted)
+    monkeypatch.setattr("numbaconc.clustering.assignment.assign_uint8", interrupted)
     ran = call("measure", own, *OPTIONS)
     assert (ran.status, ran.out) == (130, "")
     assert "interrupted" in ran.err

@@ -95,7 +95,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
     for rank in range(1, target + 1):
         bounds = local._first_bounds(rank)
         for near, reach, row in zip(bounds.near, bounds.reach, keys, strict=True):
-            expansion = oracles.expand_key(sorted(row)[rank - 1], levels, not as_float)
+            expansion = oracles.expand_radius(sorted(row)[rank - 1], levels, not as_float)
             assert near <= sum(key <= min(expansion, reach) for key in row)
 
 
@@ -223,7 +223,7 @@ def test_a_checkpoint_is_continued_with_a_local_search(calls, as_float, tmp_path
     assert whole.adversarial_risk < plain.adversarial_risk
     path = tmp_path / "search.ckpt"
     with monkeypatch.context() as patch:
-        stopping(patch, "expand_key", calls)
+        stopping(patch, "expand_radius", calls)
         if calls < 9:
             with pytest.raises(Stop):
                 nc.search_balls(X, **long, checkpoint=path)

@@ -20,7 +20,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.kernels import faces, lloyd, neighbors, products, rectangles, threads
+from numbaconc.kernels import (
+    assignment,
+    balls,
+    clusters,
+    compiling,
+    distances,
+    faces,
+    neighbors,
+    products,
+    rectangles,
+    threads,
+)
 
 KERNELS = Path(neighbors.__file__).parent
 PACKAGE = KERNELS.parent
@@ -144,18 +155,18 @@ def test_columns_without_differences_change_no_radius(X, data):
 
 
 @pytest.mark.parametrize("blocks", range(1, 10))
-def test_blocks_meet_each_other_once_and_none_plays_twice_in_a_round(blocks):
-    met, told = [], []
+def test_every_two_blocks_are_compared_once_and_none_is_in_two_pairs_of_a_round(blocks):
+    compared, told = [], []
 
-    def meet(pairs, nearest):
+    def compare(pairs, nearest):
         assert pairs.dtype == np.int64
         players = [block for first, second in pairs.tolist() for block in {first, second}]
         assert len(players) == len(set(players))
-        met.extend(map(tuple, pairs.tolist()))
+        compared.extend(map(tuple, pairs.tolist()))
 
     n = (blocks - 1) * neighbors.BLOCK + 1
-    neighbors._kth(meet, n, 1, False, np.float64(np.inf), told.append)
-    assert sorted(met) == [(i, j) for i in range(blocks) for j in range(i, blocks)]
+    neighbors._kth(compare, n, 1, False, np.float64(np.inf), told.append)
+    assert sorted(compared) == [(i, j) for i in range(blocks) for j in range(i, blocks)]
     assert sum(told) == n
 
 
@@ -165,15 +176,13 @@ from conftest import images
 from test_kernels import CLOSE, extremes, floats, same
 from numbaconc.kernels import neighbors
 
-chosen, vectors = [], neighbors._vectors
-neighbors._vectors = lambda context: chosen.append(vectors(context)) or chosen[-1]
 for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * neighbors.SPAN), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
         same(neighbors.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
         for squared in (True, False):
             found = neighbors.kth_distance(floats(X), k, False, squared)
             np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, squared), rtol=CLOSE)
-print(*{(width, instruction) for width, instruction, _ in chosen})
+print((neighbors.WIDTH, neighbors.INSTRUCTION))
 """
 
 
@@ -224,7 +233,7 @@ WIDEST = (64, 32, 16, 1)  # bytes at once: of every instruction that the process
 
 
 def compiled(widest):
-    distance = lloyd.byte_distance(widest)
+    distance = assignment.byte_distance(widest)
     return numba.njit(lambda x, y, width: distance(x, y, width))
 
 
@@ -243,7 +252,7 @@ def test_distance_of_bytes(widest):
 def test_a_lesser_processor_is_asked_for_no_more_than_it_can(variable):
     """An instruction that the target lacks would end the process."""
     program = (
-        "import numba, numpy as np; from numbaconc.kernels.lloyd import byte_distance; f = byte_distance();"
+        "import numba, numpy as np; from numbaconc.kernels.assignment import byte_distance; f = byte_distance();"
         "print(numba.njit(lambda x, y, d: f(x, y, d))(np.arange(200, dtype=np.uint8), np.zeros(200, np.uint8), 200))"
     )
     environment = os.environ | {variable: "generic" if variable == "NUMBA_CPU_NAME" else "0"}
@@ -265,7 +274,7 @@ SHIFTS = st.sampled_from([0, 1, 12])
 def test_rounded_centers(d, T, shift, data):
     centers, last = data.draw(steps(shift, T, d)), data.draw(steps(shift, T, d))
     expected = oracles.round_centers(centers, last, shift)
-    for found, right in zip(lloyd.round_centers(centers, last, shift), expected, strict=True):
+    for found, right in zip(assignment.round_centers(centers, last, shift), expected, strict=True):
         same(found, right)
 
 
@@ -273,10 +282,10 @@ def check_assignments(X, walk, shift, labels, dtype=np.int32):
     """One call after the other, for centers that move: the labels are right, and what is remembered is true."""
     floors, last = np.zeros((len(X), len(walk[0])), dtype), walk[0]
     for centers in walk:
-        lloyd.assign_uint8(X, centers, shift, *lloyd.round_centers(centers, last, shift), labels, floors)
+        assignment.assign_uint8(X, centers, shift, *assignment.round_centers(centers, last, shift), labels, floors)
         expected_labels, expected_distances = oracles.assign_uint8(X, centers, shift)
         same(labels, expected_labels)
-        same(lloyd.own_distances_uint8(X, centers, shift, labels), expected_distances)
+        same(assignment.own_distances_uint8(X, centers, shift, labels), expected_distances)
         exact = np.abs((X.astype(np.int64) << shift)[:, None] - centers).sum(axis=2)
         assert (floors.astype(np.int64) << shift <= exact).all()
         last = centers
@@ -323,7 +332,7 @@ def test_assignment_does_not_overflow(d):
     centers = X[:2].astype(np.int32) * 4096
     check_assignments(X, [centers, centers[::-1].copy(), centers], 12, np.zeros(3, np.int32))
     zeros = np.zeros(2, np.int32)
-    found = lloyd.own_distances_uint8(X[1:], centers[:1], 12, zeros)
+    found = assignment.own_distances_uint8(X[1:], centers[:1], 12, zeros)
     same(found, np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
 
 
@@ -332,7 +341,7 @@ def test_assignment_of_whole_floats_is_exact(X, T, data):
     centers = data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=st.sampled_from([0, 1, 2.5, 7, 128, 255])))
     points = X.astype(np.float32)
     for found, expected in zip(
-        lloyd.assign_float32(points, centers), oracles.assign_float32(points, centers), strict=True
+        assignment.assign_float32(points, centers), oracles.assign_float32(points, centers), strict=True
     ):
         same(found, expected)
 
@@ -341,7 +350,7 @@ def test_assignment_of_whole_floats_is_exact(X, T, data):
 def test_assignment_of_any_floats(d):
     X = floats(images(19, d, seed=d))
     centers = floats(images(4, d, seed=d + 1))
-    labels, distances = lloyd.assign_float32(X, centers)
+    labels, distances = assignment.assign_float32(X, centers)
     _, expected = oracles.assign_float32(X, centers)
     assert labels.dtype == np.int32
     assert distances.dtype == np.float64
@@ -356,7 +365,7 @@ def test_the_first_of_equally_near_centers_wins():
     centers = np.array([[9], [5], [3], [5]], np.int32)
     for guess in range(4):
         check_assignments(X, [centers, centers], 0, np.full(3, guess, np.int32))
-    same(lloyd.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
+    same(assignment.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
 
 
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
@@ -378,18 +387,19 @@ def test_summaries_of_larger_clusters(n, d):
 
 def check_summaries(X, order, starts):
     points = floats(X)
-    sums = lloyd.sum_clusters(points, order, starts)
+    sums = clusters.sum_clusters(points, order, starts)
     assert sums.dtype == np.float64
     np.testing.assert_allclose(sums, oracles.sum_clusters(points, order, starts), rtol=CLOSE, atol=0)
     for values in (X, points, -points):
         for found, expected in zip(
-            lloyd.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
+            clusters.bound_clusters(values, order, starts), oracles.bound_clusters(values, order, starts), strict=True
         ):
             same(found, expected)
-    same(lloyd.median_clusters_uint8(X, order, starts), oracles.median_clusters_uint8(X, order, starts))
+    same(clusters.median_clusters_uint8(X, order, starts), oracles.median_clusters_uint8(X, order, starts))
     for values in (points, -points):
         same(
-            lloyd.median_clusters_float32(values, order, starts), oracles.median_clusters_float32(values, order, starts)
+            clusters.median_clusters_float32(values, order, starts),
+            oracles.median_clusters_float32(values, order, starts),
         )
 
 
@@ -401,7 +411,7 @@ def test_sums_of_points_that_move(X, T, data):
         after = data.draw(hnp.arrays(np.int32, len(X), elements=st.integers(0, T - 1)))
         rows = np.flatnonzero(before != after)
         expected = oracles.move_sums(X, rows, before, after, sums)
-        lloyd.move_sums(X, rows, before, after, sums)
+        clusters.move_sums(X, rows, before, after, sums)
         same(sums, expected)
         before = after
     for t in range(T):
@@ -415,7 +425,7 @@ def test_sums_of_points_that_move_at_the_widths_of_blocks(d):
     before, after = np.random.default_rng(d).integers(0, 7, (2, 40)).astype(np.int32)
     sums = images(7, d, seed=1).astype(np.int64)
     expected = oracles.move_sums(X, np.arange(40), before, after, sums)
-    lloyd.move_sums(X, np.arange(40), before, after, sums)
+    clusters.move_sums(X, np.arange(40), before, after, sums)
     same(sums, expected)
 
 
@@ -425,10 +435,10 @@ def test_a_cluster_of_more_points_than_sixteen_bits_count():
     X[:10000] = 3
     order, starts = np.arange(70000), np.array([0, 70000])
     sums = np.zeros((1, 1), np.int64)
-    lloyd.move_sums(X, order, np.full(70000, -1, np.int32), np.zeros(70000, np.int32), sums)
+    clusters.move_sums(X, order, np.full(70000, -1, np.int32), np.zeros(70000, np.int32), sums)
     same(sums, np.array([[60000 * 255 + 10000 * 3]]))
-    same(lloyd.median_clusters_uint8(X, order, starts), np.array([[255]], np.uint8))
-    same(lloyd.median_clusters_uint8(X[:20000], order[:20000], np.array([0, 20000])), np.array([[3]], np.uint8))
+    same(clusters.median_clusters_uint8(X, order, starts), np.array([[255]], np.uint8))
+    same(clusters.median_clusters_uint8(X[:20000], order[:20000], np.array([0, 20000])), np.array([[3]], np.uint8))
 
 
 # Boxes
@@ -582,13 +592,13 @@ def launches():
         "kth_distance, uint8": lambda: neighbors.kth_distance(rows, 9, False, True),
         "kth_distance, float32": lambda: neighbors.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: assigned(X, centers),
-        "assign_float32": lambda: lloyd.assign_float32(points, points[:7]),
-        "own_distances_uint8": lambda: lloyd.own_distances_uint8(X, centers, 12, labels),
+        "assign_float32": lambda: assignment.assign_float32(points, points[:7]),
+        "own_distances_uint8": lambda: assignment.own_distances_uint8(X, centers, 12, labels),
         "move_sums": lambda: moved(X, labels),
-        "sum_clusters": lambda: lloyd.sum_clusters(points, order, starts),
-        "bound_clusters": lambda: lloyd.bound_clusters(points, order, starts),
-        "median_clusters_uint8": lambda: lloyd.median_clusters_uint8(X, order, starts),
-        "median_clusters_float32": lambda: lloyd.median_clusters_float32(points, order, starts),
+        "sum_clusters": lambda: clusters.sum_clusters(points, order, starts),
+        "bound_clusters": lambda: clusters.bound_clusters(points, order, starts),
+        "median_clusters_uint8": lambda: clusters.median_clusters_uint8(X, order, starts),
+        "median_clusters_float32": lambda: clusters.median_clusters_float32(points, order, starts),
         "outside_uint8": lambda: outside(X, lower, upper),
         "outside_float32": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
         "count_codes": lambda: counted(rows.repeat(4, axis=1)),
@@ -611,13 +621,13 @@ def counted(X):
 def assigned(X, centers):
     labels, floors = np.zeros(len(X), np.int32), np.zeros((len(X), len(centers)), np.int32)
     for last, now in ((centers, centers), (centers, centers // 2)):
-        lloyd.assign_uint8(X, now, 12, *lloyd.round_centers(now, last, 12), labels, floors)
+        assignment.assign_uint8(X, now, 12, *assignment.round_centers(now, last, 12), labels, floors)
     return labels, floors
 
 
 def moved(X, labels):
     sums = np.zeros((7, X.shape[1]), np.int64)
-    lloyd.move_sums(X, np.arange(len(X)), np.full(len(X), -1, np.int32), labels, sums)
+    clusters.move_sums(X, np.arange(len(X)), np.full(len(X), -1, np.int32), labels, sums)
     return sums
 
 
@@ -687,12 +697,41 @@ def imports(path):
             yield "." * node.level + (node.module or "")
 
 
+SHARED = ("threads", "processor", "compiling")  # files of the kernels that the others may import
+
+
 @pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
 def test_a_kernel_file_stands_alone(path):
     """Numba's cache does not notice a change in a jitted function of another file, so none may be imported."""
     for name in imports(path):
-        # `threads` has no jitted function: what it wraps around a kernel is plain Python
-        assert name == "numbaconc.kernels.threads" or not name.startswith((".", "numbaconc"))
+        if name.startswith((".", "numbaconc")):
+            assert name in {f"numbaconc.kernels.{shared}" for shared in SHARED}
+
+
+def decorators(path):
+    """Names of what decorates the functions of a file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            yield from (ast.unparse(part.func if isinstance(part, ast.Call) else part) for part in node.decorator_list)
+
+
+@pytest.mark.parametrize("name", SHARED)
+def test_what_kernel_files_share_has_no_jitted_function(name):
+    assert not {"kernel", "helper", "intrinsic", "overload"} & set(decorators(KERNELS / f"{name}.py"))
+
+
+@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
+def test_compile_options_and_the_processor_are_looked_after_in_one_place_each(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    words = {
+        getattr(node, "id", None) or getattr(node, "attr", None) or getattr(node, "name", "") for node in ast.walk(tree)
+    }
+    options = {node.arg for node in ast.walk(tree) if isinstance(node, ast.keyword)}
+    if path.name != "compiling.py":
+        assert not {"jit", "njit", "vectorize", "guvectorize", "stencil"} & words
+        assert not {"parallel", "cache", "fastmath"} & options
+    if path.name != "processor.py":
+        assert "magic_tuple" not in words
 
 
 def test_only_kernels_import_numba():
@@ -702,11 +741,34 @@ def test_only_kernels_import_numba():
     assert not users
 
 
-@pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
-def test_no_kernel_gives_up_the_meaning_of_infinity(path):
-    """Full fastmath makes comparisons with infinite bounds undefined; a chosen set of flags may be named."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.keyword) and node.arg == "fastmath":
-            flags = ast.literal_eval(node.value) if not isinstance(node.value, ast.Name) else set()
-            assert flags is not True
-            assert not {"nnan", "ninf", "fast"} & set(flags or ())
+MODULES = (assignment, balls, clusters, distances, faces, neighbors, products, rectangles)
+
+
+def test_every_kernel_file_is_known_here():
+    assert {path.stem for path in KERNELS.glob("*.py")} == {
+        "__init__",
+        *SHARED,
+        *(module.__name__.split(".")[-1] for module in MODULES),
+    }
+
+
+@needs_jit
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_no_kernel_gives_up_the_meaning_of_infinity(module):
+    """Full fastmath makes comparisons with infinite bounds undefined; only the order of sums may be given up."""
+    functions = [getattr(function, "__wrapped__", function) for function in vars(module).values()]
+    functions = [function for function in functions if hasattr(function, "targetoptions")]
+    assert functions
+    for function in functions:
+        flags = function.targetoptions.get("fastmath", False)
+        assert flags is False or set(flags) == compiling.ANY_ORDER == {"reassoc", "nsz", "contract"}
+        assert not function.targetoptions.get("parallel") or flags is False
+
+
+@needs_jit
+@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+def test_every_kernel_is_cached_beside_its_own_file(module):
+    for function in vars(module).values():
+        function = getattr(function, "__wrapped__", function)
+        if hasattr(function, "targetoptions"):
+            assert Path(function._cache._impl.locator._py_file) == Path(module.__file__)

@@ -6,6 +6,7 @@ import ast
 import concurrent.futures
 import functools
 import gc
+import importlib
 import multiprocessing
 import os
 import pickle
@@ -233,25 +234,35 @@ def test_kernels_of_two_threads_take_turns_where_they_must(monkeypatch):
     assert taken == [True, False]
 
 
-def decorators(function):
-    return [ast.unparse(one) for one in function.decorator_list]
-
-
-PARALLEL = {
-    f"{path.stem}.{one.name}": decorators(one)
+PARALLEL = [
+    f"{path.stem}.{node.name}"
     for path in sorted(KERNELS.glob("*.py"))
-    for one in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    if isinstance(one, ast.FunctionDef) and any("parallel=True" in text for text in decorators(one))
-}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    if isinstance(node, ast.FunctionDef) and "kernel" in map(ast.unparse, node.decorator_list)
+]
 
 
 def test_there_are_parallel_kernels():
-    assert {name.split(".")[0] for name in PARALLEL} >= {"rectangles", "neighbors", "lloyd", "balls"}
+    assert {name.split(".")[0] for name in PARALLEL} >= {"rectangles", "neighbors", "assignment", "clusters", "balls"}
+
+
+@needs_jit
+def test_every_parallel_kernel_is_known_here():
+    """That is, nothing else than the decorator `kernel` makes one."""
+    parallel = {
+        f"{path.stem}.{name}"
+        for path in KERNELS.glob("*.py")
+        for name, value in vars(importlib.import_module(f"numbaconc.kernels.{path.stem}")).items()
+        if getattr(getattr(value, "__wrapped__", value), "targetoptions", {}).get("parallel")
+    }
+    assert parallel == set(PARALLEL)
 
 
 @pytest.mark.parametrize("name", PARALLEL)
 def test_every_parallel_kernel_takes_turns(name):
-    assert PARALLEL[name][0] == "in_turn"
+    module, function = name.split(".")
+    launch = getattr(importlib.import_module(f"numbaconc.kernels.{module}"), function)
+    assert launch.__code__ is kernel_threads.in_turn(len).__code__
 
 
 IN_THREADS = """

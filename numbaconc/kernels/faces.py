@@ -1,18 +1,20 @@
-"""Points counted by coordinate and code, each coordinate's best face given such counts, and codes of floats."""
+"""Faces: each coordinate's best face, found in histograms of the codes that points have in each coordinate.
+
+The codes of uint8 points are their coordinates. Those of floats say how many candidate faces a point lies beyond.
+"""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from numbaconc.kernels.threads import in_turn
+from numbaconc.kernels.compiling import helper, kernel
 
-CODES = 256  # that a point can have in a coordinate
+CODES = 256  # that there are
 COLUMNS = 64  # coordinates that a thread counts at a time: one cache line of each point
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def count_codes(codes, rows, step, counts):
-    """Add `step` to the count of every code that some points have.
+    """Add points to the histograms of codes, one for each coordinate, or take them out.
 
     Parameters
     ----------
@@ -20,9 +22,9 @@ def count_codes(codes, rows, step, counts):
     rows : ndarray, shape (r,), int64
         Indices of the points.
     step : int
-        1 where points come in, -1 where they go.
+        1 to add, -1 to take out.
     counts : ndarray, shape (m, 256), int32
-        Points by code, for each coordinate. Written to.
+        Points by coordinate and code. Written to.
     """
     m = codes.shape[1]
     for block in prange((m + COLUMNS - 1) // COLUMNS):
@@ -31,10 +33,9 @@ def count_codes(codes, rows, step, counts):
                 counts[c, codes[row, c]] += np.int32(step)
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
-    """Each coordinate's best face.
+    """Find each coordinate's best face.
 
     Face i holds the points of outer code >= i and covers those of inner code >= i + shift; face 0
     covers all. Its price is `cost` for each point that it holds, less `worth` for each that it covers.
@@ -48,15 +49,15 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     mirrored : bool
         Whether each coordinate has a second face, for which codes are 255 less what they are.
     fewest, enough : int
-        A face must cover so many points, and those that it covers beyond `enough` are worth nothing.
+        A face must cover `fewest` points. Those that it covers beyond `enough` are worth nothing.
     cost, worth : int
 
     Returns
     -------
     prices : ndarray, shape (m,) or (2 m,), int64
-        Of the best face; the largest int64 where none covers enough. Second faces come last.
+        Of the best face; the largest int64 where no face covers enough points. Second faces come last.
     faces : ndarray, of the same shape, int64
-        Of several at the least price the one that holds the fewest codes.
+        The best face; of several at the least price the one that holds the fewest codes.
     """
     m = inner.shape[0]
     n_rows = 2 * m if mirrored else m
@@ -64,15 +65,15 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     faces = np.zeros(n_rows, np.int64)
     for row in prange(n_rows):
         second = row >= m
-        c, start, way = row % m, CODES - 1 if second else 0, -1 if second else 1
+        c, first, step = row % m, CODES - 1 if second else 0, -1 if second else 1
         covered, held = 0, 0
         for i in range(CODES - 1, -1, -1):
-            held += outer[c, start + way * i]
+            held += outer[c, first + step * i]
             if i + shift < CODES:
-                covered += inner[c, start + way * (i + shift)]
+                covered += inner[c, first + step * (i + shift)]
             if i == 0:
                 for code in range(min(shift, CODES)):
-                    covered += inner[c, start + way * code]
+                    covered += inner[c, first + step * code]
             price = cost * held - worth * min(covered, enough)
             if covered >= fewest and price < prices[row]:
                 prices[row] = price
@@ -80,9 +81,9 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     return prices, faces
 
 
-@njit(cache=True)
+@helper
 def _count_passed(x, levels, strength):
-    """How many of the ascending `levels` x is more than `strength` beyond."""
+    """Count those of the ascending `levels` that x exceeds by more than `strength`."""
     low, high = 0, levels.shape[0]
     while low < high:  # bisection
         middle = (low + high) // 2
@@ -93,8 +94,7 @@ def _count_passed(x, levels, strength):
     return low
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def code_points(X, levels, strength):
     """Count the candidate faces that each point lies beyond: upper faces, then lower ones.
 
@@ -110,7 +110,7 @@ def code_points(X, levels, strength):
     Returns
     -------
     inner, outer : ndarray, shape (n, 2 d), uint8
-        How many candidates the point is more than `strength` beyond, and how many it is beyond.
+        How many candidates the point exceeds by more than `strength`, and how many it exceeds.
     """
     n, d = X.shape
     inner, outer = np.empty((n, 2 * d), np.uint8), np.empty((n, 2 * d), np.uint8)

@@ -1,19 +1,19 @@
 """Products of centered points with several columns, their weighted sums, and their squared lengths.
 
-Points are read as they are, bytes as bytes, and once for a few columns; the sums stay in registers. The middle
-is taken off number by number: taken off at the end, most digits of a float32 would go with it.
+Points are read as they are, bytes as bytes, once for every four columns, whose sums stay in registers. The middle is
+subtracted from each number. Subtracted from the sums instead, it would cost most digits of a float32.
 """
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from numbaconc.kernels.threads import in_turn
+from numbaconc.kernels.compiling import helper, kernel
 
 ROWS = 128  # that a thread takes at a time, an even number
-BLOCK = 256  # rows summed in float32, in which whole levels with weights up to 256 are exact
+BLOCK = 256  # points summed in float32, which is exact for whole levels with weights up to 256
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+@helper(any_order=True)
 def _multiply(x, middle, w):
     total = np.float32(0)
     for c in range(w.shape[0]):
@@ -21,9 +21,12 @@ def _multiply(x, middle, w):
     return total
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+@helper(any_order=True)
 def _multiply_tile(x, y, middle, p, q, r, s):
-    """Two points by four columns: a number loaded is used more than once, and eight sums fit any processor."""
+    """Multiply two points with four columns.
+
+    Each number that is loaded is used more than once, and the eight sums fit in the registers of any processor.
+    """
     xp = xq = xr = xs = yp = yq = yr = ys = np.float32(0)
     for c in range(middle.shape[0]):
         a = np.float32(x[c]) - middle[c]
@@ -39,10 +42,9 @@ def _multiply_tile(x, y, middle, p, q, r, s):
     return xp, xq, xr, xs, yp, yq, yr, ys
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def products(X, middle, W):
-    """(X - middle) Wᵀ, in float32.
+    """Compute (X - middle) Wᵀ, in float32.
 
     Parameters
     ----------
@@ -55,28 +57,31 @@ def products(X, middle, W):
     ndarray, shape (n, m), float32
     """
     n, m = X.shape[0], W.shape[0]
-    found = np.empty((n, m), np.float32)
+    products = np.empty((n, m), np.float32)
     for group in prange((n + ROWS - 1) // ROWS):
         low = group * ROWS
         high = min(n, low + ROWS)
         if m == 1:
             for i in range(low, high):
-                found[i, 0] = _multiply(X[i], middle, W[0])
+                products[i, 0] = _multiply(X[i], middle, W[0])
         else:
-            for p in range(0, m, 4):  # the last column again where there are no more, and the last point
+            for p in range(0, m, 4):  # where there are no more columns or points, the last one is repeated
                 q, r, s = min(p + 1, m - 1), min(p + 2, m - 1), min(p + 3, m - 1)
                 for i in range(low, high, 2):
                     j = min(i + 1, n - 1)
                     (
-                        found[i, p], found[i, q], found[i, r], found[i, s],
-                        found[j, p], found[j, q], found[j, r], found[j, s],
+                        products[i, p], products[i, q], products[i, r], products[i, s],
+                        products[j, p], products[j, q], products[j, r], products[j, s],
                     ) = _multiply_tile(X[i], X[j], middle, W[p], W[q], W[r], W[s])  # fmt: skip
-    return found
+    return products
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+@helper(any_order=True)
 def _add(total, middle, x, y, z, u, p, q, r, s):
-    """Four points at a time: the sums, too many for the registers, are loaded and stored a fourth as often."""
+    """Add four weighted points to `total`.
+
+    The sums are too many for the registers; with four points at a time they are loaded and stored a fourth as often.
+    """
     for c in range(total.shape[0]):
         level = middle[c]
         first = (np.float32(x[c]) - level) * p + (np.float32(y[c]) - level) * q
@@ -84,17 +89,16 @@ def _add(total, middle, x, y, z, u, p, q, r, s):
         total[c] += first + last
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def sums(X, middle, weights):
-    """Sum up weighted points, weights (X - middle), in float32 over BLOCK points; the blocks are added in order.
+    """Compute weights (X - middle), in float32 over each BLOCK of points; these sums are added in order, in float64.
 
     Parameters
     ----------
     X : ndarray, shape (n, d), uint8 or float32
     middle : ndarray, shape (d,), float32
     weights : ndarray, shape (m, n), float32
-        Where a weight is 0 the point is not read.
+        Points of weight 0 are not read.
 
     Returns
     -------
@@ -111,20 +115,20 @@ def sums(X, middle, weights):
                 if weights[k, i] != 0:
                     rows[count], chosen[count] = i, weights[k, i]
                     count += 1
-            rows[count : count + 3], chosen[count : count + 3] = block * BLOCK, 0  # to fill up the last four
+            rows[count : count + 3], chosen[count : count + 3] = block * BLOCK, 0  # fills up the last four
             for i in range(0, count, 4):
                 x, y, z, u = rows[i], rows[i + 1], rows[i + 2], rows[i + 3]
                 p, q, r, s = chosen[i], chosen[i + 1], chosen[i + 2], chosen[i + 3]
                 _add(parts[block, k], middle, X[x], X[y], X[z], X[u], p, q, r, s)
-    found = np.zeros((m, X.shape[1]))
+    sums = np.zeros((m, X.shape[1]))
     for block in range(n_blocks):
         for k in range(m):
             for c in range(X.shape[1]):
-                found[k, c] += parts[block, k, c]
-    return found
+                sums[k, c] += parts[block, k, c]
+    return sums
 
 
-@njit(cache=True, fastmath={"reassoc", "nsz", "contract"})
+@helper(any_order=True)
 def _square(x, middle):
     total = 0.0
     for c in range(x.shape[0]):
@@ -133,10 +137,9 @@ def _square(x, middle):
     return total
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def squares(X, middle):
-    """Squared lengths of the rows of X - middle, summed in float64.
+    """Compute the squared lengths of the rows of X - middle, summed in float64.
 
     Parameters
     ----------
@@ -147,7 +150,7 @@ def squares(X, middle):
     -------
     ndarray, shape (n,), float64
     """
-    found = np.empty(X.shape[0])
+    squares = np.empty(X.shape[0])
     for i in prange(X.shape[0]):
-        found[i] = _square(X[i], middle)
-    return found
+        squares[i] = _square(X[i], middle)
+    return squares

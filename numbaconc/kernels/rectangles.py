@@ -1,29 +1,27 @@
 """How far outside a union of boxes each point lies."""
 
 import numpy as np
-from numba import njit, prange
+from numba import prange
 
-from numbaconc.kernels.threads import in_turn
+from numbaconc.kernels.compiling import helper, kernel
 
 POINTS = 64  # points that a thread takes at a time
 COLUMNS = 64  # coordinates looked at before a box is given up
-WIDE = 128  # the same, of bytes
+BYTES = 128  # the same where only bytes are compared
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def outside_float32(X, lower, upper):
-    """Signed ℓ∞ distance from each point to a union of boxes.
+    """Compute the signed ℓ∞ distance from each point to a union of boxes.
 
-    min over boxes t of max over coordinates j of max(lower[t, j] - x[j], x[j] - upper[t, j])
-    (METHOD: one number per point answers every ε). Above 0 outside all boxes; inside one it is minus
-    the depth.
+    It is the minimum over boxes t of the maximum over coordinates j of max(lower[t, j] - x[j], x[j] - upper[t, j]):
+    above 0 outside all boxes, and minus the depth inside one. This one number answers every ε.
 
     Parameters
     ----------
     X : ndarray, shape (n, d), float32
     lower, upper : ndarray, shape (T, d), float64
-        May be infinite. The wider type makes each difference as good as the data.
+        May be infinite. In float64 a difference loses no digit of the data.
 
     Returns
     -------
@@ -51,16 +49,19 @@ def outside_float32(X, lower, upper):
     return gaps
 
 
-@njit(cache=True)
+@helper
 def _byte_gap(x, least, largest, most):
-    """ℓ∞ distance to a box of bytes, which makes the most lanes; some number above `most` if it is more."""
+    """Return the ℓ∞ distance to a box of bytes, or some number above `most` where it is above.
+
+    Bytes have the most lanes.
+    """
     widest = np.uint8(0)
-    for low in range(0, x.shape[0], WIDE):
-        here, floor, ceiling = x[low : low + WIDE], least[low : low + WIDE], largest[low : low + WIDE]
-        worst = np.uint8(0)  # of this block only: a reduction that starts from nothing becomes vectors
-        for c in range(here.shape[0]):
-            below = np.uint8(floor[c] - here[c]) if floor[c] > here[c] else np.uint8(0)
-            above = np.uint8(here[c] - ceiling[c]) if here[c] > ceiling[c] else np.uint8(0)
+    for low in range(0, x.shape[0], BYTES):
+        some, floor, ceiling = x[low : low + BYTES], least[low : low + BYTES], largest[low : low + BYTES]
+        worst = np.uint8(0)  # of this block only, since a maximum that starts from 0 is compiled to vectors
+        for c in range(some.shape[0]):
+            below = np.uint8(floor[c] - some[c]) if floor[c] > some[c] else np.uint8(0)
+            above = np.uint8(some[c] - ceiling[c]) if some[c] > ceiling[c] else np.uint8(0)
             worst = max(worst, max(below, above))
         if worst > most:
             return worst
@@ -68,14 +69,14 @@ def _byte_gap(x, least, largest, most):
     return widest
 
 
-@njit(cache=True)
+@helper
 def _gap_uint8(x, lower, upper, most, lanes):
-    """Signed ℓ∞ distance to one box, or `most` if it is no less; `lanes` is room for COLUMNS numbers."""
+    """Return the signed ℓ∞ distance to one box, or `most` where it is no less. `lanes` is room for COLUMNS numbers."""
     for low in range(0, x.shape[0], COLUMNS):
-        here, least, largest = x[low : low + COLUMNS], lower[low : low + COLUMNS], upper[low : low + COLUMNS]
+        some, least, largest = x[low : low + COLUMNS], lower[low : low + COLUMNS], upper[low : low + COLUMNS]
         far = np.int32(0)
-        for c in range(here.shape[0]):  # a count and a maximum in each lane become vectors; one maximum would not
-            level = np.float32(here[c])
+        for c in range(some.shape[0]):  # a count and a maximum for each lane become vectors, one maximum would not
+            level = np.float32(some[c])
             below, above = least[c] - level, level - largest[c]
             gap = below if below > above else above
             lanes[c] = gap if low == 0 or gap > lanes[c] else lanes[c]
@@ -88,19 +89,20 @@ def _gap_uint8(x, lower, upper, most, lanes):
     return worst
 
 
-@in_turn
-@njit(parallel=True, cache=True)
+@kernel
 def outside_uint8(X, lower, upper, least, largest):
-    """Do the same for bytes, which alone are enough to give up nearly every box.
+    """Compute the signed ℓ∞ distance from each uint8 point to a union of boxes, as `outside_float32` does.
+
+    Nearly every box is given up after a comparison of bytes only.
 
     Parameters
     ----------
     X : ndarray, shape (n, d), uint8
     lower, upper : ndarray, shape (T, d), float32
-        No `lower` above 255 and no `upper` below 0; the others may be infinite. Of faces in 2^-12 levels
-        this type makes each difference exact.
+        No `lower` above 255 and no `upper` below 0; otherwise they may be infinite. If they are multiples of 2^-12
+        levels, each difference is exact in float32.
     least, largest : ndarray, shape (T, d), uint8
-        `lower` rounded up and `upper` rounded down, cut off at 0 and 255.
+        `lower` rounded up and `upper` rounded down, clipped to 0 and 255.
 
     Returns
     -------
@@ -118,7 +120,7 @@ def outside_uint8(X, lower, upper, least, largest):
             nearest = min(nearest, rounded[t])
         best = np.float32(np.inf)
         for t in range(T):
-            if rounded[t] == nearest:  # rounding adds less than a level to a gap above 0: others are farther
+            if rounded[t] == nearest:  # others are farther: rounding changes a gap above 0 by less than a level
                 best = _gap_uint8(X[i], lower[t], upper[t], best, lanes)
         gaps[i] = best
     return gaps

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from numbaconc.errors import InputError
-from numbaconc.kernels.balls import fill_keys
+from numbaconc.kernels.distances import fill_distances
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class BallUnion(Region):
         else:
             centers = (self.centers * per_one).astype(np.float32).astype(np.float64)  # rounded as the data were
         distances = np.empty((len(centers), len(sample)))
-        fill_keys(centers, None, sample.X, None, distances)
+        fill_distances(centers, None, sample.X, None, distances)
         return distances, radii[:, np.newaxis]
 
     def _moved(self, by: float) -> BallUnion:

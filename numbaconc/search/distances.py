@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.kernels.balls import as_words, fill_keys
+from numbaconc.kernels.distances import as_words, fill_distances
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,9 +37,9 @@ class Keys:
     def _fill(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | slice, keys: NDArray[Any]) -> NDArray[Any]:
         points, left_norms, right_norms = self.points
         if self.squared:
-            fill_keys(points[rows], left_norms[rows], points[columns], right_norms[columns], keys)
+            fill_distances(points[rows], left_norms[rows], points[columns], right_norms[columns], keys)
         else:
-            fill_keys(points[rows].astype(np.float64), None, points[columns], None, keys)
+            fill_distances(points[rows].astype(np.float64), None, points[columns], None, keys)
         return keys
 
 

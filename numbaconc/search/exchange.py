@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from numbaconc.how import bar
-from numbaconc.kernels.balls import best_balls, bound_expansions, count_within, expand_key
+from numbaconc.kernels.balls import best_balls, bound_expansions, count_within, expand_radius
 from numbaconc.search.distances import BATCH
 from numbaconc.search.greedy import FEW, lowest
 
@@ -111,7 +111,7 @@ class Exchange:
 
     def _ball(self, center: int, radius: float) -> Ball:
         keys = self.keys.to_all(np.array([center]))[0]
-        reach = expand_key(radius, self.strength, self.keys.squared)
+        reach = expand_radius(radius, self.strength, self.keys.squared)
         return Ball(center, radius, np.flatnonzero(keys <= radius), np.flatnonzero(keys <= reach))
 
     def _count(self, ball: Ball, step: int) -> None:

@@ -17,7 +17,8 @@ import numpy as np
 from numbaconc.data.files import check_writable, read_npz, replacing
 from numbaconc.errors import InputError
 from numbaconc.how import bar
-from numbaconc.kernels.balls import TILE, best_balls, bound_balls, count_pairs, count_within, expand_key
+from numbaconc.kernels.balls import best_balls, bound_balls, count_within, expand_radius
+from numbaconc.kernels.distances import TILE, count_pairs
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.distances import BATCH, Distances, Histogram, rounds
 
@@ -234,7 +235,7 @@ class Greedy:
 
     def _place(self, center: int, radius: float) -> None:
         keys = self.keys.to_all(np.array([center]))[0]
-        reached = np.flatnonzero(self.fresh & (keys <= expand_key(radius, self.strength, self.keys.squared)))
+        reached = np.flatnonzero(self.fresh & (keys <= expand_radius(radius, self.strength, self.keys.squared)))
         self.free &= keys > radius
         self.fresh[reached] = False
         self.order = np.append(self.order, reached)

@@ -1,0 +1,197 @@
+"""Clusters of points, coordinate by coordinate: their sums, bounds and medians.
+
+One thread owns each number, for a block of coordinates of one cluster or of all, so that the result does not depend
+on how many threads there are.
+"""
+
+import numpy as np
+from numba import prange
+
+from numbaconc.kernels.compiling import helper, kernel
+
+COLUMNS = 128  # coordinates in one block
+
+
+@kernel
+def move_sums(X, rows, before, after, sums):
+    """Take points out of the sum of the cluster that each leaves, and add them to that of the one it joins.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8
+    rows : ndarray, shape (m,), int64
+        The points that move.
+    before, after : ndarray, shape (n,), int32
+        Clusters of all points; -1 is none.
+    sums : ndarray, shape (T, d), int64
+        Changed in place.
+    """
+    d = X.shape[1]
+    for block in prange((d + COLUMNS - 1) // COLUMNS):
+        low = block * COLUMNS
+        high = min(d, low + COLUMNS)
+        for i in rows:
+            x = X[i, low:high]
+            if before[i] >= 0:
+                old = sums[before[i], low:high]
+                for c in range(x.shape[0]):
+                    old[c] -= x[c]
+            new = sums[after[i], low:high]
+            for c in range(x.shape[0]):
+                new[c] += x[c]
+
+
+@kernel
+def sum_clusters(X, order, starts):
+    """Sum the points of each cluster, coordinate by coordinate, in the order given.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), float32
+    order : ndarray, shape (n,), int64
+        Row indices, cluster by cluster.
+    starts : ndarray, shape (T + 1,), int64
+        Where each cluster starts in `order`.
+
+    Returns
+    -------
+    ndarray, shape (T, d), float64
+    """
+    d = X.shape[1]
+    n_blocks = (d + COLUMNS - 1) // COLUMNS
+    sums = np.zeros((starts.shape[0] - 1, d))
+    for task in prange(sums.shape[0] * n_blocks):
+        t = task // n_blocks
+        low = task % n_blocks * COLUMNS
+        high = min(d, low + COLUMNS)
+        for p in range(starts[t], starts[t + 1]):
+            i = order[p]
+            for c in range(low, high):
+                sums[t, c] += X[i, c]
+    return sums
+
+
+@helper
+def _bound(X, members, low, least, largest):
+    """Write the bounds of one block of coordinates, from `low` on, of one cluster."""
+    for c in range(least.shape[0]):
+        least[c] = X[members[0], low + c] if members.shape[0] > 0 else 0
+        largest[c] = least[c]
+    for i in members:
+        x = X[i, low:]
+        for c in range(least.shape[0]):  # without branches, so that this is compiled to vectors
+            least[c] = x[c] if x[c] < least[c] else least[c]
+            largest[c] = x[c] if x[c] > largest[c] else largest[c]
+
+
+@kernel
+def bound_clusters(X, order, starts):
+    """Find the least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8 or float32
+    order, starts
+        As for `sum_clusters`.
+
+    Returns
+    -------
+    least, largest : ndarray, shape (T, d), dtype of `X`
+    """
+    d = X.shape[1]
+    n_blocks = (d + COLUMNS - 1) // COLUMNS
+    n_clusters = starts.shape[0] - 1
+    least = np.empty((n_clusters, d), X.dtype)
+    largest = np.empty((n_clusters, d), X.dtype)
+    for task in prange(n_clusters * n_blocks):
+        t = task // n_blocks
+        low = task % n_blocks * COLUMNS
+        members = order[starts[t] : starts[t + 1]]
+        _bound(X, members, low, least[t, low : low + COLUMNS], largest[t, low : low + COLUMNS])
+    return least, largest
+
+
+@helper
+def _median(X, members, low, medians):
+    """Write the medians of one block of coordinates, from `low` on, of one cluster.
+
+    They are found bit by bit, the highest first: a bit is set where fewer points than the median's rank lie below.
+    """
+    rank = (members.shape[0] + 1) // 2  # of the lower median, from 1
+    width = medians.shape[0]
+    trial = np.empty(width, np.uint8)
+    some = np.empty(width, np.uint8)
+    below = np.zeros(width, np.int64)
+    for c in range(width):
+        medians[c] = 0
+    bit = 128 if rank > 0 else 0
+    while bit:
+        for first in range(0, members.shape[0], 255):  # as many as a byte can count, since bytes have the most lanes
+            for c in range(width):
+                trial[c] = medians[c] + bit
+                some[c] = 0
+            for i in members[first : first + 255]:
+                x = X[i, low:]
+                for c in range(width):
+                    some[c] += x[c] < trial[c]
+            for c in range(width):
+                below[c] += some[c]
+        for c in range(width):
+            medians[c] += bit if below[c] < rank else 0
+            below[c] = 0
+        bit >>= 1
+
+
+@kernel
+def median_clusters_uint8(X, order, starts):
+    """Find the lower median of each cluster, coordinate by coordinate; 0 without points.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), uint8
+    order, starts
+        As for `sum_clusters`.
+
+    Returns
+    -------
+    ndarray, shape (T, d), uint8
+    """
+    d = X.shape[1]
+    n_blocks = (d + COLUMNS - 1) // COLUMNS
+    n_clusters = starts.shape[0] - 1
+    medians = np.empty((n_clusters, d), np.uint8)
+    for task in prange(n_clusters * n_blocks):
+        t = task // n_blocks
+        low = task % n_blocks * COLUMNS
+        _median(X, order[starts[t] : starts[t + 1]], low, medians[t, low : low + COLUMNS])
+    return medians
+
+
+@kernel
+def median_clusters_float32(X, order, starts):
+    """Find the lower median of each cluster, coordinate by coordinate, by sorting; 0 without points.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), float32
+    order, starts
+        As for `sum_clusters`.
+
+    Returns
+    -------
+    ndarray, shape (T, d), float32
+    """
+    d = X.shape[1]
+    n_clusters = starts.shape[0] - 1
+    medians = np.zeros((n_clusters, d), np.float32)
+    for task in prange(n_clusters * d):
+        t = task // d
+        c = task % d
+        count = starts[t + 1] - starts[t]
+        if count > 0:
+            column = np.empty(count, np.float32)
+            for p in range(count):
+                column[p] = X[order[starts[t] + p], c]
+            column.sort()
+            medians[t, c] = column[(count - 1) // 2]
+    return medians
