@@ -1,7 +1,8 @@
 """Every jitted function. Arrays in, arrays out: no validation, no files, no prints.
 
-Numba's cache on disk does not notice a change in a jitted function of another file, so each kernel
-file stands alone: no jitted function here calls one of another file (a test holds them to it).
+Numba's cache on disk does not notice a change in a jitted function of another file, so each kernel file stands alone:
+it imports nothing of ours but `compiling` (how functions are compiled), `processor` (what instructions there are) and
+`threads`, none of which has a jitted function. A test holds the files to it.
 """
 
 import os

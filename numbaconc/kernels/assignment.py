@@ -185,7 +185,10 @@ def assign_uint8(X, centers, shift, rounded, slack, moved, labels, floors):
 
 @helper
 def _nearest_of_several(x, centers, shift, floor, ceiling):
-    """Return the nearest of the centers whose floor is at most `ceiling`, by exact distances, which raise the floors."""
+    """Return the nearest of the centers whose floor is at most `ceiling`.
+
+    Their distances are computed exactly, and become their floors.
+    """
     nearest, least = 0, np.iinfo(np.int64).max
     for t in range(centers.shape[0]):
         if floor[t] <= ceiling:

@@ -1,7 +1,7 @@
 """Balls around data points: what each center's balls are worth, given what other balls hold already.
 
-Distances between points come from `kernels.distances`: squared for uint8 points, plain for others. Here they
-are only compared. Radii and reaches (the radii of expansions) are numbers of the same kind as the distances they come with.
+Distances between points come from `kernels.distances`: squared for uint8 points, not for others. Radii and reaches
+(the radii of expansions) are of the same kind, since they are compared with distances.
 """
 
 import numpy as np
@@ -244,7 +244,7 @@ def _list_balls(distances, squared, uncovered, unexpanded, strength, k_high, far
 
 @helper
 def _choose_ball(radii, covered, expanded, k_low, cost):
-    """Return the least objective of balls of at least `k_low` points, and the radius of the smallest that attains it."""
+    """Return the least objective of balls with `k_low` points or more, and the radius of the smallest such ball."""
     objective, radius = np.iinfo(np.int64).max, 0.0
     for ball in range(radii.shape[0] - 1, -1, -1):
         value = cost * expanded[ball] - covered[ball]

@@ -14,7 +14,7 @@ COLUMNS = 128  # coordinates in one block
 
 @kernel
 def move_sums(X, rows, before, after, sums):
-    """Take points out of the sum of the cluster that each leaves, and add them to that of the one it joins.
+    """Take points that change clusters out of the sums of their old clusters, and add them to those of the new.
 
     Parameters
     ----------

@@ -1,12 +1,12 @@
 """Distances between points (ℓ2), in the form in which searches for balls compare them.
 
-Distances between uint8 points are squared: whole numbers, as int32. Those between other points are not, and are float64.
-Whole numbers are compared as they are, never their roots, so that ties are ties.
+Distances between uint8 points are squared: whole numbers, as int32. They are compared as they are, never their roots, so
+that ties are ties. Distances between other points are not squared, and are float64.
 
 Distances are computed in blocks of ROWS x LANES, whose sums stay in registers. The squared distances of uint8 points
-are made of inner products. Where the processor multiplies bytes, one instruction takes 64 pairs, and a block is four
-times as fast as a product of float32 matrices in BLAS. Elsewhere pairs of int16 are multiplied, which is one to two times
-as fast. BLAS itself is not called: its threads and Numba's would wait for each other, busily, at every tile.
+are made of inner products. Where the processor multiplies bytes, one instruction takes 64 pairs, which is four times as
+fast as a product of float32 matrices in BLAS. Elsewhere pairs of int16 are multiplied, which is one to two times as
+fast. BLAS itself is not called: its threads and Numba's would wait for each other, busily, at every tile.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,9 @@
 """Exact distance from each point to its k-th nearest neighbor, over blocks of distances.
 
 Rows are cut into blocks. One tile holds all distances between two blocks and serves the rows of both. The pairs of
-blocks follow a round-robin schedule: no block is in two pairs of a round, so that one thread alone changes the neighbors
-of a row. Each row keeps its k least distances in a max-heap. Memory is O(n · k), and O(BLOCK²) per thread, never n².
+blocks follow a round-robin schedule: no block is in two pairs of a round, so that one thread alone changes the
+neighbors of a row. Each row keeps its k least distances in a max-heap. Memory is O(n · k), and O(BLOCK²) per thread,
+never n².
 """
 
 from __future__ import annotations
@@ -365,7 +366,7 @@ def _round(n_blocks: int, number: int) -> NDArray[np.int64]:
 
 
 def _pack(X: NDArray[Any]) -> NDArray[np.uint8]:
-    """Drop constant columns, which add nothing to a distance, and append zeros up to whole vectors and SIDEs of rows."""
+    """Drop constant columns, which add nothing to a distance; append zeros up to whole vectors and SIDEs of rows."""
     varying = X[:, X.min(axis=0) < X.max(axis=0)]
     n, d = varying.shape
     rows = np.zeros((-(-n // SIDE) * SIDE, -(-d // STEP) * STEP), np.uint8)
