@@ -168,7 +168,7 @@ def as_sample(
         else:
             sample = _float_sample(array, name, unit, domain)
     if len(sample) < min_rows:
-        msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)} (n_samples = {len(sample)}); allowed: at least {min_rows}"
+        msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
         raise InputError(msg)
     return sample
 
