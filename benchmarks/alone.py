@@ -1,6 +1,6 @@
 """Run one call of numbaconc, of this version or an older one, and print its seconds and the peak memory.
 
-Started by `common.alone`. Uses only what the first version of the package has as well.
+Started by `common.alone`. In older versions searches are functions; there the calls are made in their way.
 """
 
 from __future__ import annotations
@@ -15,33 +15,55 @@ from typing import Any
 import numpy as np
 
 import numbaconc as nc
-from numbaconc.search.rectangles import Coverings
 
 FEW = 1000  # points on which kernels are compiled before
+K = 50
+BY_FUNCTIONS = hasattr(nc, "search_balls")  # in an older version
 
 
 def radii(train: nc.Sample, _: nc.Sample) -> None:
     """Find the radii of Algorithm 1."""
-    nc.knn_radii(train, 50)
+    nc.knn_radii(train, K)
 
 
 def table1(
     train: nc.Sample, test: nc.Sample, epsilon: str, n_sets: int, q: float, restarts: int, radii: str | None = None
 ) -> None:
     """Make one row of Table 1; `radii` is a file of them, or else they are found first."""
-    strength = nc.parse_epsilon(epsilon)
     known = None if radii is None else np.load(radii)[: len(train)]
+    if BY_FUNCTIONS:
+        table1_by_functions(train, test, nc.parse_epsilon(epsilon), n_sets, q, restarts, known)
+        return
+    if known is not None:
+        train.once(("radii", K, True), lambda: known)  # where searches look for them
+    search = nc.RectangleSearch(
+        n_sets=n_sets, q=q, n_neighbors=K, epsilon=epsilon, alpha=0.05
+    )  # no alpha has a part in it
+    for seed in range(restarts):
+        search.set_params(seed=seed).fit(train)
+        search.region_.measure(test, epsilon)
+
+
+def table1_by_functions(
+    train: nc.Sample, test: nc.Sample, epsilon: float, n_sets: int, q: float, restarts: int, known: np.ndarray | None
+) -> None:
+    """Make the same row in an older version."""
+    from numbaconc.search.rectangles import Coverings
+
     coverings = Coverings(train, n_sets, radii=known)
     for _ in range(restarts):
-        region = coverings.region(q, strength)
-        region.measure(train, strength)
-        region.measure(test, strength)
+        region = coverings.region(q, epsilon)
+        region.measure(train, epsilon)
+        region.measure(test, epsilon)
         coverings = coverings.next_seed()
 
 
 def balls(train: nc.Sample, _: nc.Sample, **settings: Any) -> None:
     """Run Algorithm 2."""
-    nc.search_balls(train, **settings)
+    if BY_FUNCTIONS:
+        nc.search_balls(train, **settings)
+    else:
+        nc.BallSearch(**settings).fit(train)
 
 
 def peak_memory() -> float:

@@ -116,28 +116,38 @@ def _scikit_learn(centers: NDArray[np.float32]) -> Callable[[NDArray[np.float32]
 PEERS = {"faiss IndexFlat, METRIC_L1": _faiss, "scikit-learn, nearest in ℓ1": _scikit_learn}
 
 
-@njit(parallel=True)
+@njit
 def _lloyd(X, centers, n_iter):
     """As the authors have it: every distance to every center in every iteration, then means."""
     labels = np.zeros(X.shape[0], np.int64)
-    for done in range(n_iter):
-        for i in prange(X.shape[0]):
-            least = np.inf
-            for t in range(centers.shape[0]):
-                total = 0.0
-                for c in range(X.shape[1]):
-                    total += abs(X[i, c] - centers[t, c])
-                if total < least:
-                    least = total
-                    labels[i] = t
-        if done < n_iter - 1:
-            sums = np.zeros(centers.shape)
-            counts = np.zeros(centers.shape[0])
-            for i in range(X.shape[0]):
-                counts[labels[i]] += 1
-                for c in range(X.shape[1]):
-                    sums[labels[i], c] += X[i, c]
-            for t in range(centers.shape[0]):
-                if counts[t] > 0:
-                    centers[t] = sums[t] / counts[t]
+    _assign(X, centers, labels)
+    for _ in range(n_iter - 1):
+        _move(X, centers, labels)
+        _assign(X, centers, labels)
     return labels
+
+
+@njit(parallel=True)
+def _assign(X, centers, labels):
+    for i in prange(X.shape[0]):
+        least = np.inf
+        for t in range(centers.shape[0]):
+            total = 0.0
+            for c in range(X.shape[1]):
+                total += abs(X[i, c] - centers[t, c])
+            if total < least:
+                least = total
+                labels[i] = t
+
+
+@njit
+def _move(X, centers, labels):
+    sums = np.zeros(centers.shape)
+    counts = np.zeros(centers.shape[0])
+    for i in range(X.shape[0]):
+        counts[labels[i]] += 1
+        for c in range(X.shape[1]):
+            sums[labels[i], c] += X[i, c]
+    for t in range(centers.shape[0]):
+        if counts[t] > 0:
+            centers[t] = sums[t] / counts[t]

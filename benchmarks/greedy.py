@@ -33,21 +33,25 @@ def stage(data: Data, before: Path | None = None) -> Iterator[Row]:
         if before is not None and epsilon == epsilons[0]:
             theirs, memory = alone("balls", data, before, epsilon=epsilon, **setting)
             yield Row(work, "before", n, d, theirs, ratio=theirs / seconds, memory=memory)
-    nc.search_balls(data.train.subsample(500, 0), epsilons[0], **setting)  # compile
+    _search(data.train.subsample(500, 0), epsilons[0], setting)  # compile
     for epsilon in epsilons:
         yield from _beside_plain(data, epsilon, setting | {"n_sets": FEW_SETS})
     for size in SIZES:
         if size < n:
             few = data.train.subsample(size, 0)
-            seconds, _ = seconds_of(lambda few=few: nc.search_balls(few, epsilons[0], **setting))
+            seconds, _ = seconds_of(lambda few=few: _search(few, epsilons[0], setting))
             row = _row(f"{data.name}: balls, T = {setting['n_sets']}, epsilon {epsilons[0]}", size, d, seconds)
             yield row
             if size == SIZES[-2] and THREADS > 1:
                 with using_threads(1):
-                    seconds, _ = seconds_of(lambda few=few: nc.search_balls(few, epsilons[0], **setting))
+                    seconds, _ = seconds_of(lambda few=few: _search(few, epsilons[0], setting))
                 one = _row(row.work, size, d, seconds, 1)
                 one.ratio = one.seconds / row.seconds
                 yield one
+
+
+def _search(sample: nc.Sample, epsilon: float, setting: dict[str, Any]) -> nc.BallSearch:
+    return nc.BallSearch(epsilon=epsilon, **setting).fit(sample)
 
 
 def _row(work: str, n: int, d: int, seconds: float, threads: int = THREADS, memory: float | None = None) -> Row:
@@ -60,10 +64,10 @@ def _beside_plain(data: Data, epsilon: float, setting: dict[str, Any]) -> Iterat
     few = data.train.subsample(FEW, 0)
     n, d = few.X.shape
     work = f"{data.name}: balls, T = {FEW_SETS}, epsilon {epsilon}"
-    ours, found = seconds_of(lambda: nc.search_balls(few, epsilon, **setting), 5)
+    ours, found = seconds_of(lambda: _search(few, epsilon, setting), 5)
     yield _row(work, n, d, ours)
     strength = float(few.to_levels(epsilon)) / 255  # the plain way takes images
     for once, text in ((True, "distances found once"), (False, "distances found for every ball")):
         seconds, centers = seconds_of(lambda once=once: plain(few.X, strength, **setting, once=once))
-        same = centers == found.region.center_indices.tolist()
+        same = centers == found.center_indices_.tolist()
         yield Row(work, f"plain NumPy, {text}", n, d, seconds, 1, ratio=seconds / ours, same=same)

@@ -7,6 +7,7 @@ Then one data set of images ($NUMBACONC_DATA_DIR) at four strengths and at one.
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import tempfile
 import time
@@ -71,7 +72,7 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as cache:
         images = {"dataset": options.dataset, "T": 10, "q": [0.6, 0.66], "seed": [0, 1]}
-        settings = {"verify": False, "cache_dir": cache}
+        settings = {"load": functools.partial(nc.load_dataset, verify=False), "cache_dir": cache}
         sweep(images | {"epsilon": 0.1, "T": 1, "q": 0.5}, **settings)  # radii
         times = {1: [], 4: []}
         for _ in range(options.repeat):

@@ -2,7 +2,6 @@ from .certify import (
     Certificate as Certificate,
 )
 from .certify import (
-    buffer_for as buffer_for,
 )
 from .certify import (
     certify as certify,

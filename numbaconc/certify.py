@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from numpy.typing import ArrayLike
 from scipy.special import bdtrik, betainccinv, betaincinv
 
-from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.arrays import Sample, parse_epsilon
 from numbaconc.errors import InputError, check_count, check_fraction
-from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.regions import Region
+from numbaconc.regions import Region
 
 DIGITS = 4  # decimals of a bound in words; more where two significant digits need them
 
@@ -139,9 +133,8 @@ def certify(
     on_test = region.measure(X_test, epsilon)
     n = on_test.n_points
     counts = round(float(on_test.risk) * n), round(float(on_test.adversarial_risk) * n)
-    return certify_counts(
-        *counts, n, epsilon, confidence, n_compared, vc_dimension=vc_dimension(region, n_sets), n_train=n_train
-    )
+    dimension = region.vc_dimension(n_sets)
+    return certify_counts(*counts, n, epsilon, confidence, n_compared, vc_dimension=dimension, n_train=n_train)
 
 
 def certify_counts(
@@ -155,27 +148,10 @@ def certify_counts(
     vc_dimension: int | None = None,
     n_train: int | None = None,
 ) -> Certificate:
-    """Certify from counts, such as a result file has: risk · n_points and adversarial risk · n_points.
+    """Certify from counts, such as a result file has: test points in the region, in its expansion, and in all.
 
-    Parameters
-    ----------
-    n_in, n_expanded : int
-        Test points in the region and in its expansion, 0 <= n_in <= n_expanded <= n_points.
-    n_points : int
-        Test points, at least 1.
-    epsilon, confidence, n_compared, n_train
-        As in `certify`.
-    vc_dimension : int, optional
-        Of the collection that the region was chosen from.
-
-    Returns
-    -------
-    Certificate
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
+    Other arguments as in `certify`; `vc_dimension` is that of the collection that the region was chosen from.
+    InputError if an argument is not allowed.
     """
     n_points = check_count("n_points", n_points)
     n_expanded = check_count("n_expanded", n_expanded, 0, n_points, f"there are {n_points} points")
@@ -206,14 +182,9 @@ def upper_bound(count: int, n: int, tail: float) -> float:
 
 
 def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compared: int = 1) -> int | None:
-    """Fewest test points in a region that certify L >= α; None if not even all of them do.
+    """Return the fewest test points in a region that certify L >= α; None if not even all of them do.
 
     For 10,000 points and 95% that is 121 for α = .01, 544 for .05 and 1,337 for .127.
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
     """
     alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
     tail = _tail(confidence, n_compared)
@@ -244,35 +215,11 @@ def buffer_for(
     least Beta(m, n - m + 1), its test count at least BetaBinomial(n_test, m, n - m + 1), and
     P[L >= α] >= confidence for the lower bound L of `certify` at 1 - η: the errors of both samples are in it.
 
-    A search that takes the best of several chains is covered by `n_chains` (Bonferroni). The n points must
-    have no part in making the chains: greedy unions fit the points that they are found on, and lose more
-    of their training risk than chance takes. `search_best(buffer="auto")` therefore counts points that it
-    held back, and moves borders (`Region.holding`), which makes chains of whatever was found.
-
-    Parameters
-    ----------
-    n, n_test : int
-        Training points that are counted, and test points.
-    alpha : float
-        Risk threshold, in (0, 1).
-    confidence : float
-        Probability of L >= α, over both samples.
-    eta : float
-        1 minus the confidence of the certificate to come.
-    n_compared : int
-        Regions that will be compared on the test points.
-    n_chains : int
-        Chains that the search chooses among: directions, or coordinates and sides.
-
-    Returns
-    -------
-    float
-        b; (α + b) n is a whole number, m.
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed, or the samples are too small for any b.
+    A search that takes the best of several chains is covered by `n_chains` (Bonferroni), regions that will be compared
+    on the test points by `n_compared`. The n points must have no part in making the chains: greedy unions fit the
+    points that they are found on, and lose more of their training risk than chance takes. So points that were held back
+    are counted, and borders moved (`Region.holding`), which makes chains of whatever was found. (α + b) n is a whole
+    number, m. InputError if an argument is not allowed, or the samples are too small for any b.
     """
     from scipy.stats import betabinom  # slow to import
 
@@ -314,7 +261,7 @@ def uniform_deviation(n: int, vc_dimension: int, confidence: float = 0.95) -> fl
     n : int
         Points.
     vc_dimension : int
-        V, from `vc_dimension`.
+        V, from a region's `vc_dimension`.
     confidence : float
         In (0, 1).
 
@@ -332,50 +279,6 @@ def uniform_deviation(n: int, vc_dimension: int, confidence: float = 0.95) -> fl
     n, dimension = check_count("n", n), check_count("vc_dimension", vc_dimension)
     eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
     return math.sqrt(128 * (dimension * math.log(n + 1) + math.log(8 / eta)) / n)
-
-
-def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
-    """Most that the VC dimension of unions of T sets can be: 2 V T log2(3 T); V itself for one.
-
-    Blumer, Ehrenfeucht, Haussler and Warmuth (Journal of the ACM 36, 1989, Lemma 3.2.3); complements
-    have the same dimension.
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
-    """
-    dimension, n_sets = check_count("vc_dimension", vc_dimension), check_count("n_sets", n_sets)
-    return dimension if n_sets == 1 else math.floor(2 * dimension * n_sets * math.log2(3 * n_sets))
-
-
-def vc_dimension(region: Region, n_sets: int | None = None) -> int | None:
-    """Bound the VC dimension of a region's family; None for other families.
-
-    Boxes in d dimensions have 2 d; balls and half spaces d + 1.
-
-    Parameters
-    ----------
-    region : Region
-    n_sets : int, optional
-        T, the most sets that the search was allowed: if it used fewer, it still chose among unions of as
-        many. As many as the region has if not given.
-
-    Raises
-    ------
-    InputError
-        If the region has more sets than that.
-    """
-    d = region.n_features
-    if isinstance(region, HalfSpace):
-        return d + 1
-    if isinstance(region, RectangleComplement):
-        dimension, used = 2 * d, len(region.lower)
-    elif isinstance(region, BallUnion):
-        dimension, used = d + 1, len(region.radii)
-    else:
-        return None
-    return union_vc_dimension(dimension, used if n_sets is None else check_count("n_sets", n_sets, used))
 
 
 def _tail(confidence: float, n_compared: int) -> float:

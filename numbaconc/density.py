@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from numbaconc.data.arrays import Sample, as_sample
 from numbaconc.data.files import read_npz, replacing
-from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.errors import InputError, check_choice, check_count, warn
 from numbaconc.how import bar
 from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
 
@@ -69,7 +68,7 @@ def knn_radii(
             with replacing(path) as part:
                 np.savez(part, levels=levels)
         except InputError as error:  # the radii are there, only not for the next time
-            warnings.warn(f"radii are not kept: {error}", UserWarning, stacklevel=2)
+            warn(f"radii are not kept: {error}")
     return sample.to_units(levels)
 
 

@@ -1,7 +1,12 @@
 """What a wrong argument gets."""
 
 import math
+import sys
+import warnings
+from pathlib import Path
 from typing import Any
+
+PACKAGE = str(Path(__file__).parent)
 
 
 class InputError(ValueError):
@@ -11,24 +16,18 @@ class InputError(ValueError):
     """
 
 
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn of the line outside this package that led here, so that Python shows each such line once."""
+    level = 1
+    while (frame := sys._getframe(level)).f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        level += 1
+    warnings.warn(message, category, stacklevel=level + 1)
+
+
 def check_count(name: str, value: object, low: int = 1, high: int | None = None, why: str = "") -> int:
-    """Return a whole number within [low, high].
+    """Return a whole number within [low, high], where no `high` is no limit; InputError for anything else.
 
-    Parameters
-    ----------
-    name : str
-        The argument's name, for the message.
-    value : object
-        What was given.
-    low, high : int
-        The least and the largest allowed value; no upper limit if `high` is None.
-    why : str
-        Where `high` comes from, for the message.
-
-    Raises
-    ------
-    InputError
-        If `value` is not a whole number, or outside.
+    `name` is what the message calls it, and `why` says where `high` comes from.
     """
     allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
     try:
@@ -53,13 +52,7 @@ def as_number(value: object) -> float:
 
 
 def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
-    """Return a number in (0, 1), or in (0, 1] where one is allowed.
-
-    Raises
-    ------
-    InputError
-        If `value` is not a number, or outside.
-    """
+    """Return a number in (0, 1), or in (0, 1] where one is allowed; InputError for anything else."""
     number = as_number(value)
     if not (0 < number < 1 or (one_allowed and number == 1)):
         msg = f"{name} is {value!r}; allowed: a number in (0, 1{']' if one_allowed else ')'}"
@@ -68,13 +61,7 @@ def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
-    """Return `value` if it is one of the choices.
-
-    Raises
-    ------
-    InputError
-        If it is not; the nearest choice is named.
-    """
+    """Return `value` if it is one of the choices; otherwise InputError, with the nearest of them."""
     if isinstance(value, str) and value in choices:
         return value
     msg = f"{name} is {value!r}; allowed: {', '.join(choices)}{did_you_mean(value, choices)}"

@@ -46,13 +46,7 @@ class Goal:
 
     @classmethod
     def of(cls, epsilon: object, alpha: object, margin: object = 0.0, n_test: int | None = None) -> Goal:
-        """Return a goal of checked numbers.
-
-        Raises
-        ------
-        InputError
-            If one of them is not allowed.
-        """
+        """Return a goal of these numbers; InputError if one of them is not allowed."""
         checked = check_fraction("alpha", alpha, one_allowed=False)
         return cls(parse_epsilon(epsilon), checked, check_margin("margin", margin, 1 - checked), n_test)
 
@@ -66,13 +60,7 @@ class Goal:
         return replace(self, margin=margin)
 
     def check(self, n: int) -> None:
-        """Refuse a threshold that no region of n points can meet with the least that is more than nothing.
-
-        Raises
-        ------
-        InputError
-            If α n < 1.
-        """
+        """Refuse a threshold of less than one of n points: InputError."""
         if self.alpha * n < 1 - 1e-9:
             msg = f"alpha is {self.alpha:g}; allowed: at least 1/n = {1 / n:g}, so that a region holds one of the {n} points"
             raise InputError(msg)
@@ -95,13 +83,7 @@ class Goal:
 
 
 def check_margin(name: str, value: object, below: float = 1.0) -> float | str:
-    """Return a margin: a number in [0, below), or "auto".
-
-    Raises
-    ------
-    InputError
-        If it is neither.
-    """
+    """Return a margin, a number in [0, below) or "auto"; InputError for anything else."""
     if isinstance(value, str) and value == AUTO:
         return AUTO
     number = as_number(value)

@@ -10,20 +10,18 @@ from __future__ import annotations
 import abc
 import itertools
 import math
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv
 from scipy.stats import laplace, norm, uniform
 
 from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numpy.typing import ArrayLike, NDArray
+from numbaconc.norms import check_p, dual
 
 ROUNDING = 1e-12  # relative; a measure this near to one that sets can have is that one
 MOST_CLUSTERS = 16  # all unions of them are looked at
@@ -75,9 +73,8 @@ class GroundTruth(abc.ABC):
 class Gaussian(GroundTruth):
     """N(θ, Σ) in ℓp: h = Φ(Φ⁻¹(α) + ε / ‖Σ^½‖_{2→p}), which half spaces reach.
 
-    The norm is √λ_max for p = 2, the largest deviation of a coordinate for p = ∞ and, for diagonal Σ,
-    that too for p > 2 and ‖σ‖_{2p/(2-p)} for p < 2 (√tr Σ for p = 1). Prescott, Zhang and Evans, ICLR
-    2021; Borell 1975; Sudakov and Tsirelson 1974.
+    The norm is √λ_max for p = 2, the largest deviation of a coordinate for p = ∞ and, for diagonal Σ, that too for p > 2
+    and ‖σ‖_{2p/(2-p)} for p < 2 (√tr Σ for p = 1). Prescott, Zhang, Evans, ICLR 2021; Borell 1975; Sudakov, Tsirelson 1974.
 
     Parameters
     ----------
@@ -99,15 +96,13 @@ class Gaussian(GroundTruth):
         self.covariance = np.diag(given) if given.ndim == 1 else given
         self.n_features = len(self.covariance) if given.ndim else 0
         self.mean = np.zeros(self.n_features) if mean is None else np.asarray(mean, dtype=np.float64)
-        self.p = _check_p(p)
+        self.p = check_p(p)
         shape = (self.n_features, self.n_features)
         if self.n_features == 0 or self.covariance.shape != shape or self.mean.shape != shape[:1]:
             msg = f"covariance and mean have shapes {given.shape} and {self.mean.shape}; allowed: (d, d) or (d,), and (d,)"
             raise InputError(msg)
         if not np.allclose(self.covariance, self.covariance.T) or not np.linalg.eigvalsh(self.covariance)[0] > 0:
-            msg = (
-                "covariance is not symmetric and positive definite; allowed: a matrix that is, or its positive diagonal"
-            )
+            msg = "covariance is not symmetric and positive definite; allowed: one that is, or its positive diagonal"
             raise InputError(msg)
         self.diagonal = not (self.covariance - np.diag(np.diag(self.covariance))).any()
         if not self.diagonal and self.p not in {2.0, math.inf}:
@@ -134,8 +129,7 @@ class Gaussian(GroundTruth):
         """Measure of the ε-expansion of a half space of measure α with normal w: Φ(Φ⁻¹(α) + ε‖w‖_q / √(wᵀΣw))."""
         alpha, epsilon = _arguments(alpha, epsilon)
         w = np.asarray(w, dtype=np.float64)
-        dual = math.inf if self.p == 1 else 1.0 if math.isinf(self.p) else self.p / (self.p - 1)
-        step = epsilon * np.linalg.norm(w, dual) / math.sqrt(w @ self.covariance @ w)
+        step = epsilon * np.linalg.norm(w, dual(self.p)) / math.sqrt(w @ self.covariance @ w)
         return float(norm.cdf(norm.ppf(alpha) + step))
 
     def _concentration(self, alpha: float, epsilon: float) -> float:
@@ -145,8 +139,7 @@ class Gaussian(GroundTruth):
 def centered_cubes(n_features: int, alpha: float, epsilon: float | str) -> float:
     """Return what complements of centered cubes reach for N(0, I) in ℓ∞: 1 - (2Φ(b - ε) - 1)^d at measure α.
 
-    A sub-family of the complements of one box, far above their concentration function, which is that
-    of the Gaussian, since a box may have a single finite face.
+    A sub-family of the complements of one box, far above h, which those with a single finite face reach.
 
     Parameters
     ----------
@@ -272,7 +265,7 @@ class HammingCube(GroundTruth):
     """
 
     def __init__(self, n_features: int, p: float = 1.0) -> None:
-        self.n_features, self.p = check_count("n_features", n_features), _check_p(p)
+        self.n_features, self.p = check_count("n_features", n_features), check_p(p)
 
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         return rng.integers(0, 2, (n, self.n_features), dtype=np.uint8)
@@ -365,7 +358,7 @@ class SeparatedClusters(GroundTruth):
         check_count("number of clusters", len(clusters), 2, MOST_CLUSTERS)
         self.centers = np.array([center for center, _ in clusters], dtype=np.float64)
         self.masses = np.array([mass for _, mass in clusters], dtype=np.float64)
-        self.half_width, self.p = as_number(half_width), _check_p(p)
+        self.half_width, self.p = as_number(half_width), check_p(p)
         if self.centers.ndim != 2 or not np.isfinite(self.centers).all() or not 0 <= self.half_width < math.inf:
             msg = f"clusters have centers of shape {self.centers.shape} and half width {half_width!r}; allowed: finite (K, d)"
             raise InputError(msg)
@@ -376,10 +369,8 @@ class SeparatedClusters(GroundTruth):
 
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.floating]:
         which = rng.choice(len(self.masses), n, p=self.masses)
-        X: NDArray[np.floating] = self.centers[which] + rng.uniform(
-            -self.half_width, self.half_width, (n, self.n_features)
-        )
-        return X
+        around: NDArray[np.floating] = rng.uniform(-self.half_width, self.half_width, (n, self.n_features))
+        return self.centers[which] + around
 
     @property
     def separation(self) -> float:
@@ -406,11 +397,3 @@ class SeparatedClusters(GroundTruth):
 
 def _arguments(alpha: float, epsilon: float | str) -> tuple[float, float]:
     return check_fraction("alpha", alpha, one_allowed=False), parse_epsilon(epsilon)
-
-
-def _check_p(p: object) -> float:
-    number = as_number(p)
-    if not number >= 1:
-        msg = f"p is {p!r}; allowed: a number from 1, or infinity"
-        raise InputError(msg)
-    return number

@@ -12,7 +12,7 @@ import xarray as xr
 
 from numbaconc.data.arrays import as_sample, check_width, parse_alphas, parse_epsilons
 from numbaconc.errors import InputError, check_count
-from numbaconc.goal import Goal
+from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.layout import case_of, facts_of, lay_out, outcome_of
@@ -163,7 +163,7 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
 
 
 def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[Goal]:
-    """Return every pair of ε and α, those of one ε from the largest α down, so that one count of distances serves all."""
+    """Return a goal for every ε and α; of one ε the largest α comes first, whose distances are enough for the others."""
     if epsilon is None and alpha is None:
         own = search.goal()
         return [Goal.of(own.epsilon, own.alpha, own.margin, n_test)]
@@ -193,6 +193,9 @@ def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> 
     if not search.resumable:
         resumable = ", ".join(name for name, cls in Search.known.items() if cls.resumable)
         msg = f"checkpoint is {str(path)!r} with {type(search).__name__}; allowed: only with {resumable}"
+        raise InputError(msg)
+    if search.asked("margin") == AUTO:
+        msg = f"margin is 'auto' with checkpoint {str(path)!r}; allowed: a number, since 'auto' searches several times"
         raise InputError(msg)
     path = Path(path)
     if len(goals) == 1:

@@ -5,49 +5,44 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numbaconc.errors import InputError, did_you_mean
+from numbaconc.errors import InputError, as_number, did_you_mean
 
 
 class Norm(NamedTuple):
-    """One norm.
-
-    Attributes
-    ----------
-    name : str
-        In arguments and in files.
-    sign : str
-        In words.
-    p, dual : float
-        ‖·‖_p, and the q with 1/p + 1/q = 1.
-    search : str
-        The search that is taken where none is named.
-    """
+    """A norm ‖·‖_p: its name in arguments and files, its sign in words, and the search that is its own."""
 
     name: str
     sign: str
     p: float
-    dual: float
     search: str
 
 
 NORMS = {
     norm.name: norm
     for norm in (
-        Norm("linf", "ℓ∞", math.inf, 1.0, "rectangles"),
-        Norm("l2", "ℓ2", 2.0, 2.0, "balls"),
-        Norm("l1", "ℓ1", 1.0, math.inf, "halfspaces"),
+        Norm("linf", "ℓ∞", math.inf, "rectangles"),
+        Norm("l2", "ℓ2", 2.0, "balls"),
+        Norm("l1", "ℓ1", 1.0, "halfspaces"),
     )
 }
 
 
-def check_norm(name: str, value: object, allowed: tuple[str, ...] = tuple(NORMS)) -> str:
-    """Return a norm's name, given by its name or by its p (infinity, 2 or 1).
+def check_p(p: object) -> float:
+    """Return the p of a norm ‖·‖_p, a number from 1 or infinity; InputError for anything else."""
+    number = as_number(p)
+    if not number >= 1:
+        msg = f"p is {p!r}; allowed: a number from 1, or infinity"
+        raise InputError(msg)
+    return number
 
-    Raises
-    ------
-    InputError
-        If it is not one of those allowed.
-    """
+
+def dual(p: float) -> float:
+    """Return the q with 1/p + 1/q = 1: what a step of length 1 in ℓp adds to w·x is at most ‖w‖_q."""
+    return math.inf if p == 1 else 1.0 if math.isinf(p) else p / (p - 1)
+
+
+def check_norm(name: str, value: object, allowed: tuple[str, ...] = tuple(NORMS)) -> str:
+    """Return a norm's name, given by its name or by its p (infinity, 2 or 1); InputError if it is not allowed."""
     for known in allowed:
         if isinstance(value, str) and value == known:
             return known

@@ -244,6 +244,7 @@ def search_rectangles(
 ):
     """Algorithm 1 on uint8 rows; epsilon in levels, an exact number.
 
+    Where some q made clusters and none was feasible, the fewest points that make so many clusters are tried last.
     Returns what was tried, in order: (q, points clustered, risk count, expanded count, feasible, lower, upper), the
     counts and boxes None where there are fewer points than boxes.
     """
@@ -251,21 +252,26 @@ def search_rectangles(
     radii = kth_l1_uint8(X, n_neighbors, include_self).tolist()
     dense = sorted(range(n), key=lambda i: (radii[i], i))
     low, high, tried = Fraction(0), Fraction(1), []
-    while high - low > precision:
-        q = (low + high) / 2
+
+    def attempt(q):
         m = math.floor(q * n)
         if m < n_sets:
             tried.append((float(q), m, None, None, False, None, None))
-            high = q
-            continue
+            return False
         points = X[dense[:m]]
         labels, middles, _, _ = lloyd(points, n_sets, seed, centers, max_iter)
         lower, upper = boxes(points, labels, middles)
         risk, expanded = rectangle_risks(X, lower, upper, epsilon)
-        feasible = risk / n >= alpha
-        tried.append((float(q), m, risk, expanded, feasible, lower, upper))
-        if feasible:
+        tried.append((float(q), m, risk, expanded, risk / n >= alpha, lower, upper))
+        return risk / n >= alpha
+
+    while high - low > precision:
+        q = (low + high) / 2
+        if attempt(q):
             low = q
         else:
             high = q
+    clustered = [m for _, m, risk, *_ in tried if risk is not None]
+    if low == 0 and clustered and n_sets not in clustered:
+        attempt(Fraction(n_sets, n))
     return tried

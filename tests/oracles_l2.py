@@ -20,11 +20,17 @@ NOISE = 1e-9  # what floats do to a number that is meant to be whole
 # Kernels
 
 
-def keys(X, Y):
+def distances(X, Y):
     """Whole squared distances between uint8 rows; distances where either are floats."""
     squared = X.dtype == Y.dtype == np.uint8
-    found = [[_key(x, y, squared) for y in Y.tolist()] for x in X.tolist()]
-    return np.array(found, np.int32 if squared else np.float64).reshape(len(X), len(Y))
+    return np.array(_distances(X, Y, squared), np.int32 if squared else np.float64).reshape(len(X), len(Y))
+
+
+def _distances(X, Y, squared):
+    rows, others = X.tolist(), Y.tolist()
+    if squared:
+        return [[sum((x - y) * (x - y) for x, y in zip(a, b, strict=True)) for b in others] for a in rows]
+    return [[math.sqrt(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True))) for b in others] for a in rows]
 
 
 def count_pairs(X, pairs, tile, scale, counts):
@@ -52,10 +58,10 @@ def bound_balls(counts, steps, k_high, floors):
     return np.array(least, np.int32).reshape(len(counts), len(floors)), np.array(last, np.int64)
 
 
-def expand_radius(key, strength, squared):
+def expand_radius(radius, strength, squared):
     if not squared:
-        return key + strength
-    limit = math.sqrt(key) + strength
+        return radius + strength
+    limit = math.sqrt(radius) + strength
     v = int(limit * limit)
     while math.sqrt(v) > limit:
         v -= 1
@@ -73,26 +79,26 @@ def bound_expansions(counts, steps, rank):
     return np.array(near, np.int64), np.array(top, np.int64)
 
 
-def count_within(keys, reaches, weights):
-    columns = zip(keys.T.tolist(), reaches.tolist(), strict=True)
+def count_within(distances, reaches, weights):
+    columns = zip(distances.T.tolist(), reaches.tolist(), strict=True)
     found = [
-        sum(weight for key, weight in zip(column, weights.tolist(), strict=True) if key <= reach)
+        sum(weight for distance, weight in zip(column, weights.tolist(), strict=True) if distance <= reach)
         for column, reach in columns
     ]
     return np.array(found, np.int64)
 
 
-def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, cost=1):
+def best_balls(distances, squared, uncovered, unexpanded, strength, k_low, k_high, floors, reaches, cost=1):
     rows, dear = (
         [
-            _by_rank(sorted(_where(row, free)), sorted(_where(row, fresh)), strength, k_high, squared, price)
-            for row in keys.tolist()
+            _by_rank(sorted(_where(row, uncovered)), sorted(_where(row, unexpanded)), strength, k_high, squared, price)
+            for row in distances.tolist()
         ]
         for price in (1, cost)
     )
     objective = [min(worth for worth, _ in ranks[k_low - 1 :]) for ranks in dear]
     radius = [
-        min(key for worth, key in ranks[k_low - 1 :] if worth == best)
+        min(radius for worth, radius in ranks[k_low - 1 :] if worth == best)
         for ranks, best in zip(dear, objective, strict=True)
     ]
     least = [[min(worth for worth, _ in ranks[floor - 1 :]) for floor in floors.tolist()] for ranks in rows]
@@ -106,19 +112,22 @@ def best_balls(keys, squared, free, fresh, strength, k_low, k_high, floors, reac
 
 
 def _where(row, mask):
-    return [key for key, chosen in zip(row, mask, strict=True) if chosen]
+    return [distance for distance, chosen in zip(row, mask, strict=True) if chosen]
 
 
-def _by_rank(free_keys, fresh_keys, strength, k_high, squared, cost=1):
-    """Objective and key of the ball of each rank 1..k_high; a ball holds all that tie with its farthest point."""
+def _by_rank(uncovered, unexpanded, strength, k_high, squared, cost=1):
+    """Objective and radius of the ball of each rank 1..k_high; a ball holds all that tie with its farthest point.
+
+    Given are sorted distances.
+    """
     found = []
     for k in range(1, k_high + 1):
-        key = free_keys[k - 1]
-        if k > 1 and key == free_keys[k - 2]:
+        radius = uncovered[k - 1]
+        if k > 1 and radius == uncovered[k - 2]:
             found.append(found[-1])
             continue
-        expanded = bisect_right(fresh_keys, expand_radius(key, strength, squared))
-        found.append((cost * expanded - bisect_right(free_keys, key), key))
+        expanded = bisect_right(unexpanded, expand_radius(radius, strength, squared))
+        found.append((cost * expanded - bisect_right(uncovered, radius), radius))
     return found
 
 
@@ -151,7 +160,7 @@ class Balls(NamedTuple):
     """What the greedy chose, one entry a ball."""
 
     centers: list  # indices of rows
-    keys: list  # squared radii in levels for uint8 (whole), radii for floats
+    radii: list  # in levels; squared (and whole) for uint8
     covered: list
     expanded: list
     objective: list
@@ -174,36 +183,37 @@ def search_balls(X, epsilon, alpha, n_sets, delta=0.0):
     """Algorithm 2 on uint8 rows (epsilon on the scale of 1/255 a level) or float32 rows (epsilon in levels)."""
     n, squared = len(X), X.dtype == np.uint8
     strength = strength_in_levels(epsilon) if squared else epsilon
-    rows = X.tolist()
-    keys = [[_key(a, b, squared) for b in rows] for a in rows]
-    free, fresh = [True] * n, [True] * n
+    to = _distances(X, X, squared)
+    uncovered, unexpanded = [True] * n, [True] * n
     wanted = target(n, alpha, delta)
     balls = Balls([], [], [], [], [], [], [])
     for t in range(n_sets):
-        missing = wanted - (n - sum(free))
+        missing = wanted - (n - sum(uncovered))
         if missing <= 0:
             break
         fewest = -(-missing // (n_sets - t))
         best, rivals = None, 0
         for u in range(n):
-            ranks = _by_rank(sorted(_where(keys[u], free)), sorted(_where(keys[u], fresh)), strength, missing, squared)
-            worth, key = min(ranks[fewest - 1 :])  # of equal worth, the smallest ball
+            near, expandable = (sorted(_where(to[u], mask)) for mask in (uncovered, unexpanded))
+            worth, radius = min(
+                _by_rank(near, expandable, strength, missing, squared)[fewest - 1 :]
+            )  # then the smallest
             rivals = 1 if best is None or worth < best[0] else rivals + (worth == best[0])
             if best is None or worth < best[0]:
-                best = worth, key, u
-        worth, key, u = best
-        reach = expand_radius(key, strength, squared)
+                best = worth, radius, u
+        worth, radius, u = best
+        reach = expand_radius(radius, strength, squared)
         for j in range(n):
-            free[j] = free[j] and keys[u][j] > key
-            fresh[j] = fresh[j] and keys[u][j] > reach
-        counts = n - sum(free), n - sum(fresh)
-        for column, value in zip(balls, (u, key, *counts, worth, rivals, fewest), strict=True):
+            uncovered[j] = uncovered[j] and to[u][j] > radius
+            unexpanded[j] = unexpanded[j] and to[u][j] > reach
+        counts = n - sum(uncovered), n - sum(unexpanded)
+        for column, value in zip(balls, (u, radius, *counts, worth, rivals, fewest), strict=True):
             column.append(value)
     return balls
 
 
 def local_search(X, epsilon, balls, wanted, n_sets):
-    """Drop each ball in turn, choose again, and go on until a whole round improves nothing: centers and keys.
+    """Drop each ball in turn, choose again, and go on until a whole round improves nothing: centers and radii.
 
     In its place comes one ball that covers what is then missing, or two of which the first covers half of it,
     if fewer points are expanded then, or as many and more are covered, or as many by fewer balls. A ball
@@ -211,14 +221,13 @@ def local_search(X, epsilon, balls, wanted, n_sets):
     """
     n, squared = len(X), X.dtype == np.uint8
     strength = strength_in_levels(epsilon) if squared else epsilon
-    rows = X.tolist()
-    keys = [[_key(a, b, squared) for b in rows] for a in rows]
+    to = _distances(X, X, squared)
 
     def covered(some):
-        return {j for u, key in some for j in range(n) if keys[u][j] <= key}
+        return {j for u, radius in some for j in range(n) if to[u][j] <= radius}
 
     def expanded(some):
-        return {j for u, key in some for j in range(n) if keys[u][j] <= expand_radius(key, strength, squared)}
+        return {j for u, radius in some for j in range(n) if to[u][j] <= expand_radius(radius, strength, squared)}
 
     def rank(some):
         return len(expanded(some)), -len(covered(some)), len(some)
@@ -227,11 +236,11 @@ def local_search(X, epsilon, balls, wanted, n_sets):
         inside, reached = covered(some), expanded(some)
         found = []
         for u in range(n):
-            free = sorted(keys[u][j] for j in range(n) if j not in inside)
-            fresh = sorted(keys[u][j] for j in range(n) if j not in reached)
-            for key in free[fewest - 1 : most]:
-                expands = bisect_right(fresh, expand_radius(key, strength, squared))
-                found.append((expands, -bisect_right(free, key), u, key))
+            uncovered = sorted(to[u][j] for j in range(n) if j not in inside)
+            unexpanded = sorted(to[u][j] for j in range(n) if j not in reached)
+            for radius in uncovered[fewest - 1 : most]:
+                expands = bisect_right(unexpanded, expand_radius(radius, strength, squared))
+                found.append((expands, -bisect_right(uncovered, radius), u, radius))
         return min(found)[2:]
 
     balls, idle = list(balls), 0
@@ -248,12 +257,6 @@ def local_search(X, epsilon, balls, wanted, n_sets):
                 break
         balls, idle = kept, idle + 1
     return balls
-
-
-def _key(a, b, squared):
-    if squared:
-        return sum((x - y) * (x - y) for x, y in zip(a, b, strict=True))
-    return math.sqrt(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True)))
 
 
 # Regions, by definition

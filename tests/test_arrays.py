@@ -75,6 +75,25 @@ def test_floats_outside_the_unit_interval_are_announced():
         assert (sample.unit, sample.domain) == (1.0, None)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint16, ">i4"])
+def test_other_integers_are_floats_in_their_own_units(dtype):
+    X = np.array([[0, 100], [3, 7]], dtype)
+    with pytest.warns(UnitWarning, match=r"X_test lies in \[0, 100\].*own units"):
+        sample = as_sample(X, name="X_test")
+    assert sample.X.dtype == np.float32
+    np.testing.assert_array_equal(sample.X, X)
+    assert (sample.unit, sample.domain, sample.note) == (1.0, None, "")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, np.uint16, bool])
+def test_whole_numbers_of_0_and_1_are_what_floats_of_0_and_1_are(dtype):
+    X = np.array([[0, 1], [1, 1]])
+    sample, floats = as_sample(X.astype(dtype)), as_sample(X.astype(np.float64))
+    assert sample.X.dtype == floats.X.dtype == np.uint8
+    np.testing.assert_array_equal(sample.X, floats.X)
+    assert (sample.unit, sample.domain) == (floats.unit, floats.domain) == (1 / 255, (0.0, 1.0))
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4", ">f8", "<f8", np.float16, np.longdouble])
 def test_layout_and_byte_order_do_not_matter(dtype):
     wide = np.round(ODD * 64) / 64 + 0.001953125  # short enough for float16
@@ -163,10 +182,12 @@ def test_objects():
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint16, bool])
-def test_whole_numbers_that_are_not_uint8_are_told_how_to_scale(dtype):
-    message = refused(lambda: as_sample(np.ones((2, 2), dtype), name="X_train"), "X_train", str(np.dtype(dtype)))
-    assert "scale" in message
-    assert "X_train.astype('uint8')" in message
+def test_files_whose_whole_numbers_are_not_uint8_are_told_how_to_scale(dtype):
+    message = refused(lambda: as_sample(np.ones((2, 2), dtype), name="X_train", integers=False))
+    assert message == (
+        f"X_train has dtype {np.dtype(dtype)}; allowed: uint8, or floats "
+        "(scale it: X_train.astype('uint8') if all are in 0..255, or X_train / X_train.max() for floats in [0, 1])"
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.complex128, "U3", "S3", "M8[s]", "m8[s]"])

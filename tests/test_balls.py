@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import math
 import os
 import signal
@@ -24,12 +23,14 @@ from tqdm import tqdm
 import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.errors import InputError
+from numbaconc.goal import Goal
 from numbaconc.kernels import balls as kernels
 from numbaconc.kernels import distances as distance_kernels
 from numbaconc.kernels import processor
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import distances
 from numbaconc.search import greedy as search
+from numbaconc.search.run import Run
 
 LEVELS = (0.3, 1, 2, 3.5, 5, 8, 40.25, 300)  # strengths in grey levels
 BIG = np.iinfo(np.int32).max
@@ -49,11 +50,23 @@ def same(found, expected):
     np.testing.assert_array_equal(found, expected)
 
 
+def search_balls(X, epsilon, alpha, n_sets, delta=0.0, **settings):
+    """The search, fitted."""
+    return nc.BallSearch(n_sets=n_sets, delta=delta, epsilon=epsilon, alpha=alpha, **settings).fit(X)
+
+
+def run_search(X, checkpoint=None, *, progress=False, **settings):
+    """What a search finds that goes on from a checkpoint, or shows its progress."""
+    search = nc.BallSearch(**settings).checked()
+    (found,) = Run(search, nc.as_sample(X), nc.How(progress=progress)).find(search.goal(), checkpoint)
+    return found
+
+
 # Kernels
 
 
-def keys_between(X, Y):
-    """What `fill_distances` finds, from among other rows; nothing else is written."""
+def distances_between(X, Y):
+    """What `fill_distances` finds."""
     if X.dtype == Y.dtype == np.uint8:
         (left, left_norms, _), (right, _, right_norms) = distance_kernels.as_words(X), distance_kernels.as_words(Y)
         found = np.empty((len(X), len(Y)), np.int32)
@@ -64,59 +77,57 @@ def keys_between(X, Y):
     return found
 
 
-@given(
-    X=grey(n=(1, 40), d=(1, 40)),
-    cut=st.integers(1, 40),
-    kinds=st.sampled_from(["uu", "ff", "fu"]),
-)
-def test_keys_between_points(X, cut, kinds):
+@pytest.mark.parametrize("kinds", ["uu", "ff", "fu"])
+@settings(max_examples=20)
+@given(X=grey(n=(1, 40), d=(1, 40)), cut=st.integers(1, 40))
+def test_distances_between_points(kinds, X, cut):
     rows, others = (
-        X / np.float32(8) if kind == "f" else X for kind, X in zip(kinds, (X[:cut], X[::-1]), strict=True)
+        X / np.float32(8) if kind == "f" else X for kind, X in zip(kinds, (X[:cut], X[::-1].copy()), strict=True)
     )  # eighths of levels: sums are exact in any order
-    same(keys_between(rows, others), oracles.keys(rows, others))
+    same(distances_between(rows, others), oracles.distances(rows, others))
 
 
 @pytest.mark.parametrize("shape", [(1, 17), (8, 16), (9, 300), (65, 513)])
-def test_keys_of_many_points(shape):
+def test_distances_of_many_points(shape):
     X, Y = images(shape[0], 5, 0), images(shape[1], 5, 1)
-    same(keys_between(X, Y), oracles.keys(X, Y))
+    same(distances_between(X, Y), oracles.distances(X, Y))
     points = Y.astype(np.float32) / 4
-    same(keys_between(points[: shape[0]], points), oracles.keys(points[: shape[0]], points))
+    same(distances_between(points[: shape[0]], points), oracles.distances(points[: shape[0]], points))
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 1000, 2**15 - 1, 2**15])
-def test_keys_of_extreme_points(d):
+def test_distances_of_extreme_points(d):
     X = np.zeros((5, d), np.uint8)
     X[1], X[2, ::2], X[3, :1], X[4] = 255, 255, 128, 127
     expected = ((X[:, np.newaxis].astype(np.int64) - X) ** 2).sum(axis=2)
-    same(keys_between(X, X), expected.astype(np.int32))
+    same(distances_between(X, X), expected.astype(np.int32))
 
 
-def test_keys_of_points_that_begin_at_any_byte():
+def test_distances_of_points_that_begin_at_any_byte():
     for offset in range(5):
         X = images(9, 9, 0).ravel()[offset : offset + 72].reshape(9, 8)
-        same(keys_between(X, X), oracles.keys(X, X))
+        same(distances_between(X, X), oracles.distances(X, X))
 
 
 def test_equal_points_are_equally_far():
     X = np.random.default_rng(0).random((40, 37)).astype(np.float32)[np.arange(80) % 40]
-    found = keys_between(X, X)
+    found = distances_between(X, X)
     np.testing.assert_array_equal(found[:40], found[40:])
     np.testing.assert_array_equal(found[:, :40], found[:, 40:])
     np.testing.assert_array_equal(found, found.T)
-    np.testing.assert_array_equal(keys_between(X[7:8], X[3:60]), found[7:8, 3:60])
+    np.testing.assert_array_equal(distances_between(X[7:8], X[3:60]), found[7:8, 3:60])
 
 
 @needs_jit
 def test_equal_points_are_equally_far_wherever_they_are():
     """The same points elsewhere, next to others, in other numbers."""
     X = np.random.default_rng(0).normal(size=(700, 50)).astype(np.float32)
-    found = keys_between(X, X)
+    found = distances_between(X, X)
     np.testing.assert_array_equal(found, found.T)
     for rows in (slice(3, 4), slice(690, 700), slice(5, 300, 7)):
         for columns in (slice(0, 1), slice(250, 275), slice(1, None)):
             np.testing.assert_array_equal(
-                keys_between(np.ascontiguousarray(X[rows]), np.ascontiguousarray(X[columns])), found[rows, columns]
+                distances_between(np.ascontiguousarray(X[rows]), np.ascontiguousarray(X[columns])), found[rows, columns]
             )
 
 
@@ -175,7 +186,7 @@ def test_bounds_of_balls(data, n_buckets, n):
     reason="no wide vectors on this processor: all other tests take the portable path anyway",
 )
 def test_a_processor_without_wide_vectors():
-    """The same tests, compiled for the plainest of the kind."""
+    """The same tests of what is made of vector instructions, compiled for the plainest processor of the kind."""
     plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
     said = subprocess.run(
         [
@@ -187,7 +198,7 @@ def test_a_processor_without_wide_vectors():
             "no:cacheprovider",
             __file__,
             "-k",
-            "keys or counted or plain_loops",
+            "between_points and not fu or many_points or extreme or any_byte or counted",
         ],
         env=os.environ | plain,
         capture_output=True,
@@ -215,11 +226,11 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
         patch.setattr(search, "STEPS", steps)
         patch.setattr(search, "BUCKETS", buckets)
         patch.setattr(search, "FEW", 2)
-        greedy = search.Greedy(sample, levels, target, data.draw(st.integers(1, 4)))
-        greedy.sweep(progress=False)
+        greedy = search.Greedy(distances.Distances(sample), levels, target, data.draw(st.integers(1, 4)))
+        greedy.bound(progress=False)
     everyone = np.ones(n, np.bool_)
-    keys = oracles.keys(sample.X, sample.X)
-    state = keys, not as_float, everyone, everyone, levels, 1, target, greedy.floors, greedy.reach
+    to = oracles.distances(sample.X, sample.X)
+    state = to, not as_float, everyone, everyone, levels, 1, target, greedy.floors, greedy.reach
     _, _, least, reach = oracles.best_balls(*state)
     assert (greedy.least <= least).all()
     assert (greedy.least >= 0).all()
@@ -228,20 +239,20 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
 
 @settings(max_examples=200)
 @given(
-    key=st.one_of(st.integers(0, 400), st.integers(0, 2**31 - 1), st.integers(0, 2000).map(lambda r: r * r)),
+    square=st.one_of(st.integers(0, 400), st.integers(0, 2**31 - 1), st.integers(0, 2000).map(lambda r: r * r)),
     strength=st.one_of(st.sampled_from(LEVELS), st.floats(1e-6, 1000), st.integers(1, 1000).map(float)),
 )
-def test_the_largest_square_within_reach(key, strength):
-    found = kernels.expand_radius(float(key), strength, True)
-    expected = oracles.expand_radius(key, strength, True)
+def test_the_largest_square_within_reach(square, strength):
+    found = kernels.expand_radius(float(square), strength, True)
+    expected = oracles.expand_radius(square, strength, True)
     assert found == expected or min(found, expected) > BIG  # more than any squared distance is as good as any other
-    limit = math.sqrt(key) + strength
+    limit = math.sqrt(square) + strength
     assert found == math.floor(found)
     if expected <= BIG:
         assert math.sqrt(found) <= limit < math.sqrt(found + 1)
-        if math.isqrt(key) ** 2 == key and strength == math.floor(strength):
-            assert found == (math.isqrt(key) + strength) ** 2
-    assert kernels.expand_radius(math.sqrt(key), strength, False) == limit
+        if math.isqrt(square) ** 2 == square and strength == math.floor(strength):
+            assert found == (math.isqrt(square) + strength) ** 2
+    assert kernels.expand_radius(math.sqrt(square), strength, False) == limit
 
 
 @st.composite
@@ -251,19 +262,30 @@ def states(draw):
     shape = draw(st.integers(1, 4)), n
     small, top = st.integers(0, draw(st.sampled_from([0, 1, 6, 60]))), st.integers(BIG - 3, BIG)
     if squared:
-        keys = draw(hnp.arrays(np.int32, shape, elements=draw(st.sampled_from([small, top, st.one_of(small, top)]))))
+        to = draw(hnp.arrays(np.int32, shape, elements=draw(st.sampled_from([small, top, st.one_of(small, top)]))))
     else:
-        keys = draw(hnp.arrays(np.int32, shape, elements=small)) * draw(st.sampled_from([1e-20, 0.1, 1.0, 1e20]))
-    free, fresh = (draw(hnp.arrays(np.bool_, n)) for _ in range(2))
-    free[draw(st.integers(0, n - 1))] = True
-    k_high = draw(st.integers(1, int(free.sum())))
+        to = draw(hnp.arrays(np.int32, shape, elements=small)) * draw(st.sampled_from([1e-20, 0.1, 1.0, 1e20]))
+    uncovered, unexpanded = (draw(hnp.arrays(np.bool_, n)) for _ in range(2))
+    uncovered[draw(st.integers(0, n - 1))] = True
+    k_high = draw(st.integers(1, int(uncovered.sum())))
     k_low = draw(st.integers(1, k_high))
     floors = np.array(sorted(draw(st.sets(st.integers(1, k_low), min_size=1))), np.int64)
     strength = draw(st.sampled_from([1e-20, 0.3, 1.0, 2.0, 5.0, 1e5]))
     reaches = np.full(shape[0], np.inf)
     if draw(st.booleans()):  # no ball needs to reach farther
-        reaches[:] = [oracles.expand_radius(key, strength, squared) for key in keys.max(axis=1).tolist()]
-    return keys, squared, free, fresh, strength, k_low, k_high, floors, reaches, draw(st.sampled_from([1, n + 1]))
+        reaches[:] = [oracles.expand_radius(radius, strength, squared) for radius in to.max(axis=1).tolist()]
+    return (
+        to,
+        squared,
+        uncovered,
+        unexpanded,
+        strength,
+        k_low,
+        k_high,
+        floors,
+        reaches,
+        draw(st.sampled_from([1, n + 1])),
+    )
 
 
 @settings(max_examples=200)
@@ -281,22 +303,22 @@ def test_best_balls(state):
 @pytest.mark.parametrize("spread", [3, 40, 5000, 2_000_000])
 def test_best_balls_among_more_points(squared, spread):
     rng = np.random.default_rng(spread)
-    keys = rng.integers(0, spread, (5, 600)).astype(np.int32)
-    keys[0, :300] = 0
-    keys[1, 7] = BIG  # far from the rest
-    keys[2] = 3
-    free, fresh = rng.random(600) < 0.8, rng.random(600) < 0.6
+    to = rng.integers(0, spread, (5, 600)).astype(np.int32)
+    to[0, :300] = 0
+    to[1, 7] = BIG  # far from the rest
+    to[2] = 3
+    uncovered, unexpanded = rng.random(600) < 0.8, rng.random(600) < 0.6
     floors = np.array([1, 2, 9, 20], np.int64)
-    keys = keys if squared else np.sqrt(keys)
+    to = to if squared else np.sqrt(to)
     for strength in (0.5, 30.0, 1000.0):
-        for ranks in ((20, 20), (20, 100), (50, int(free.sum()))):
-            state = keys, squared, free, fresh, strength, *ranks, floors, np.full(5, np.inf)
+        for ranks in ((20, 20), (20, 100), (50, int(uncovered.sum()))):
+            state = to, squared, uncovered, unexpanded, strength, *ranks, floors, np.full(5, np.inf), 1
             found, expected = kernels.best_balls(*state), oracles.best_balls(*state)
             for ours, theirs in zip(found[:3], expected[:3], strict=True):
                 same(ours, theirs)
             top = BIG if squared else math.inf
             same(np.minimum(found[3], top), np.minimum(expected[3], top))
-            for ours, theirs in zip(kernels.best_balls(*state[:-1], expected[3]), found, strict=True):
+            for ours, theirs in zip(kernels.best_balls(*state[:-2], expected[3], 1), found, strict=True):
                 same(ours, theirs)  # the least reaches that are allowed
 
 
@@ -304,29 +326,32 @@ def test_best_balls_among_more_points(squared, spread):
 
 
 def check_balls(found, expected, X, unit=255):
-    """The same balls in the same order, and what was said of them holds when it is measured."""
+    """The same balls in the same order, and what is said of them."""
     n = len(X)
-    region = found.region
-    assert region.center_indices.tolist() == expected.centers
+    region = found.region_
+    assert region.center_indices.tolist() == found.center_indices_.tolist() == expected.centers
     np.testing.assert_allclose(region.centers, X[expected.centers] / np.float64(unit), rtol=1e-15)
-    radii = [math.sqrt(key) for key in expected.keys] if X.dtype == np.uint8 else expected.keys
+    radii = [math.sqrt(square) for square in expected.radii] if X.dtype == np.uint8 else expected.radii
     np.testing.assert_allclose(region.radii * unit, radii, rtol=4e-16, atol=0)
     for name in ("covered", "expanded", "objective"):
-        values = getattr(found, name)
+        values = getattr(found, f"{name}_")
         assert values.dtype == np.int64
         assert values.tolist() == getattr(expected, name), name
-    assert (found.risk, found.adversarial_risk) == (expected.covered[-1] / n, expected.expanded[-1] / n)
-    assert found.unrefined == found.adversarial_risk
+    assert (found.risk_, found.adversarial_risk_) == (expected.covered[-1] / n, expected.expanded[-1] / n)
+    assert found.unrefined_ == found.adversarial_risk_
+    columns = found.center_indices_, region.radii, found.covered_, found.expanded_
+    assert found.trace_ == tuple(zip(*(column.tolist() for column in columns), strict=True))
+    assert found.n_features_in_ == X.shape[1]
 
 
 def check_search(X, levels, alpha, n_sets, delta=0.0):
     epsilon = levels / 255
-    found = nc.search_balls(X, epsilon, alpha, n_sets, delta)
+    found = search_balls(X, epsilon, alpha, n_sets, delta)
     expected = oracles.search_balls(X, epsilon, alpha, n_sets, delta)
     check_balls(found, expected, X)
-    on_train = found.region.measure(X, epsilon)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
-    assert alpha * (1 - 1e-12) <= found.risk <= found.adversarial_risk
+    on_train = found.region_.measure(X, epsilon)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk_, found.adversarial_risk_)
+    assert alpha * (1 - 1e-12) <= found.risk_ <= found.adversarial_risk_
     return found, expected
 
 
@@ -412,11 +437,11 @@ def whole_floats(shape):
 def test_the_search_among_floats(data, X, epsilon, scale):
     sample = nc.Sample(X * np.float32(scale), 1.0)
     chosen = data.draw(search_settings(len(X)))
-    found = nc.search_balls(sample, epsilon * scale, *chosen)
+    found = search_balls(sample, epsilon * scale, *chosen)
     expected = oracles.search_balls(sample.X, epsilon * scale, *chosen)
     check_balls(found, expected, sample.X, unit=1)
-    on_train = found.region.measure(sample, epsilon * scale)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+    on_train = found.region_.measure(sample, epsilon * scale)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk_, found.adversarial_risk_)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -424,13 +449,13 @@ def test_the_search_among_floats_of_no_grid(seed):
     rng = np.random.default_rng(seed)
     X = rng.random((40, 7)).astype(np.float32)
     X[30:] = X[rng.integers(0, 30, 10)]
-    found = nc.search_balls(X, 0.2, 0.3, 4, 0.1)
+    found = search_balls(X, 0.2, 0.3, 4, 0.1)
     expected = oracles.search_balls(X, 0.2, 0.3, 4, 0.1)
-    assert found.region.center_indices.tolist() == expected.centers
-    np.testing.assert_allclose(found.region.radii, expected.keys, rtol=1e-14)
-    assert (found.covered.tolist(), found.expanded.tolist()) == (expected.covered, expected.expanded)
-    on_train = found.region.measure(X, 0.2)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+    assert found.center_indices_.tolist() == expected.centers
+    np.testing.assert_allclose(found.region_.radii, expected.radii, rtol=1e-14)
+    assert (found.covered_.tolist(), found.expanded_.tolist()) == (expected.covered, expected.expanded)
+    on_train = found.region_.measure(X, 0.2)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk_, found.adversarial_risk_)
 
 
 @pytest.fixture
@@ -438,9 +463,9 @@ def looked_at(monkeypatch):
     """How many centers `best_balls` was asked about, a number for each call."""
     asked = []
 
-    def counting(keys, *rest):
-        asked.append(len(keys))
-        return kernels.best_balls(keys, *rest)
+    def counting(distances, *rest):
+        asked.append(len(distances))
+        return kernels.best_balls(distances, *rest)
 
     monkeypatch.setattr(search, "best_balls", counting)
     return asked
@@ -460,8 +485,8 @@ def looked_at(monkeypatch):
 )
 def test_most_centers_need_no_second_look(X, levels, alpha, n_sets, delta, looked_at):
     n, (found, _) = len(X), check_search(X, levels, alpha, n_sets, delta)
-    assert len(found.covered) > 3
-    assert sum(looked_at) < len(found.covered) * n / 2
+    assert len(found.covered_) > 3
+    assert sum(looked_at) < len(found.covered_) * n / 2
 
 
 BLOCKS = (
@@ -489,7 +514,7 @@ def test_nothing_is_missed_by_looking_at_few_centers(data, X, levels, sizes, as_
         if as_float:
             points = nc.Sample(X.astype(np.float32), 1.0)
             expected = oracles.search_balls(points.X, levels, *chosen)
-            check_balls(nc.search_balls(points, levels, *chosen), expected, points.X, unit=1)
+            check_balls(search_balls(points, levels, *chosen), expected, points.X, unit=1)
         else:
             check_search(X, levels, *chosen)
 
@@ -515,15 +540,15 @@ def test_a_point_at_exactly_a_centers_reach(X, levels, count, n_sets, monkeypatc
 def test_several_blocks_as_they_are():
     assert distance_kernels.TILE < 2500
     X = np.random.default_rng(0).integers(0, 256, (2500, 2)).astype(np.uint8)
-    found = nc.search_balls(X, 4 / 255, 0.02, 4)
+    found = search_balls(X, 4 / 255, 0.02, 4)
     covered, expanded = np.zeros(2500, bool), np.zeros(2500, bool)
-    for t, (center, radius) in enumerate(zip(found.region.center_indices, found.region.radii * 255, strict=True)):
+    for t, (center, radius) in enumerate(zip(found.center_indices_, found.region_.radii * 255, strict=True)):
         squares = ((X.astype(np.int64) - X[center]) ** 2).sum(1)
         square = np.rint(radius**2)
         assert radius == pytest.approx(math.sqrt(square), rel=1e-15)
         covered |= squares <= square
         expanded |= np.sqrt(squares) <= math.sqrt(square) + 4
-        assert (covered.sum(), expanded.sum()) == (found.covered[t], found.expanded[t])
+        assert (covered.sum(), expanded.sum()) == (found.covered_[t], found.expanded_[t])
 
 
 # Laws
@@ -538,14 +563,14 @@ def test_threads_change_nothing(as_float):
     found = []
     for threads in (1, 2, 2):
         with using_threads(threads):
-            one = nc.search_balls(X, 0.05 * (36 if as_float else 1), 0.1, 8, 0.1)
+            one = search_balls(X, 0.05 * (36 if as_float else 1), 0.1, 8, 0.1)
         arrays = (
-            one.region.centers,
-            one.region.radii,
-            one.region.center_indices,
-            one.covered,
-            one.expanded,
-            one.objective,
+            one.region_.centers,
+            one.region_.radii,
+            one.center_indices_,
+            one.covered_,
+            one.expanded_,
+            one.objective_,
         )
         found.append([array.tobytes() for array in arrays])
     assert found[0] == found[1] == found[2]
@@ -557,69 +582,69 @@ def test_the_order_of_points_does_not_matter(seed):
     expected = oracles.search_balls(X, 30 / 255, 0.3, 3)
     assert expected.rivals == [1, 1, 1]
     rows = np.random.default_rng(seed).permutation(40)
-    found, moved = nc.search_balls(X, 30 / 255, 0.3, 3), nc.search_balls(X[rows], 30 / 255, 0.3, 3)
-    np.testing.assert_array_equal(moved.objective, found.objective)
-    np.testing.assert_array_equal(rows[moved.region.center_indices], found.region.center_indices)
+    found, moved = search_balls(X, 30 / 255, 0.3, 3), search_balls(X[rows], 30 / 255, 0.3, 3)
+    np.testing.assert_array_equal(moved.objective_, found.objective_)
+    np.testing.assert_array_equal(rows[moved.center_indices_], found.center_indices_)
 
 
 def test_of_equal_balls_the_first_point_wins():
     """Any pair is worth nothing, seen from itself or, where it is the nearest, from the first point."""
     X = np.array([[0], [100], [200], [50], [50], [200], [100], [0]], np.uint8)
     for rows in (X, X[::-1].copy()):
-        found = nc.search_balls(rows, 2 / 255, 0.5, 2)
-        assert found.objective.tolist() == [0, 0]
-        assert found.region.center_indices.tolist() == [0, 0]
-        np.testing.assert_allclose(found.region.radii * 255, [0, 50])
+        found = search_balls(rows, 2 / 255, 0.5, 2)
+        assert found.objective_.tolist() == [0, 0]
+        assert found.center_indices_.tolist() == [0, 0]
+        np.testing.assert_allclose(found.region_.radii * 255, [0, 50])
 
 
 def test_of_equal_ranks_the_smallest_ball_wins():
     """Every ball around 0 is worth nothing, whatever its rank."""
     X = np.array([[0], [10], [20], [30], [200]], np.uint8)
     for n_sets, radii in ((1, [20]), (2, [10, 20]), (3, [0, 10, 20])):
-        found = nc.search_balls(X, 1 / 255, 0.6, n_sets)
-        assert found.region.center_indices.tolist() == [0] * n_sets
-        np.testing.assert_allclose(found.region.radii * 255, radii)
+        found = search_balls(X, 1 / 255, 0.6, n_sets)
+        assert found.center_indices_.tolist() == [0] * n_sets
+        np.testing.assert_allclose(found.region_.radii * 255, radii)
 
 
 @given(X=grey(n=(4, 20), d=(1, 4)), seed=st.integers(0, 99), levels=st.sampled_from(LEVELS))
 def test_moving_all_points_changes_nothing(X, seed, levels):
     X = X // 2
     move = np.random.default_rng(seed).integers(0, 128, X.shape[1]).astype(np.uint8)
-    a, b, c = (nc.search_balls(points, levels / 255, 0.5, 3) for points in (X, X + move, 255 - X))
+    a, b, c = (search_balls(points, levels / 255, 0.5, 3) for points in (X, X + move, 255 - X))
     for other in (b, c):
-        np.testing.assert_array_equal(a.region.center_indices, other.region.center_indices)
-        np.testing.assert_array_equal(a.region.radii, other.region.radii)
-        np.testing.assert_array_equal(a.expanded, other.expanded)
+        np.testing.assert_array_equal(a.center_indices_, other.center_indices_)
+        np.testing.assert_array_equal(a.region_.radii, other.region_.radii)
+        np.testing.assert_array_equal(a.expanded_, other.expanded_)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_floats_of_grey_levels_are_grey_levels(dtype):
     X = blobs(60, 5, 1)
-    a, b = nc.search_balls(X, 0.1, 0.2, 4), nc.search_balls((X / 255).astype(dtype), 0.1, 0.2, 4)
-    assert a.region.radii.tobytes() == b.region.radii.tobytes()
-    assert a.region.centers.tobytes() == b.region.centers.tobytes()
-    assert a.expanded.tolist() == b.expanded.tolist()
+    a, b = search_balls(X, 0.1, 0.2, 4), search_balls((X / 255).astype(dtype), 0.1, 0.2, 4)
+    assert a.region_.radii.tobytes() == b.region_.radii.tobytes()
+    assert a.region_.centers.tobytes() == b.region_.centers.tobytes()
+    assert a.expanded_.tolist() == b.expanded_.tolist()
 
 
 def test_epsilon_as_a_fraction():
     X = blobs(60, 5, 1)
-    a, b = nc.search_balls(X, "8/255", 0.2, 4), nc.search_balls(X, 8 / 255, 0.2, 4)
-    assert (a.covered.tolist(), a.expanded.tolist()) == (b.covered.tolist(), b.expanded.tolist())
+    a, b = search_balls(X, "8/255", 0.2, 4), search_balls(X, 8 / 255, 0.2, 4)
+    assert (a.covered_.tolist(), a.expanded_.tolist()) == (b.covered_.tolist(), b.expanded_.tolist())
 
 
 def test_identical_points_are_one_ball():
-    found = nc.search_balls(np.full((20, 3), 9, np.uint8), 0.1, 0.3, 4)
-    assert found.region.radii.tolist() == [0]
-    assert (found.covered.tolist(), found.expanded.tolist(), found.objective.tolist()) == ([20], [20], [0])
-    assert (found.risk, found.adversarial_risk) == (1, 1)
+    found = search_balls(np.full((20, 3), 9, np.uint8), 0.1, 0.3, 4)
+    assert found.region_.radii.tolist() == [0]
+    assert (found.covered_.tolist(), found.expanded_.tolist(), found.objective_.tolist()) == ([20], [20], [0])
+    assert (found.risk_, found.adversarial_risk_) == (1, 1)
 
 
 def test_an_epsilon_that_reaches_everything():
     X = blobs(30, 3, 2)
     found, _ = check_search(X, 500, 0.5, 3)
-    assert found.adversarial_risk == 1
-    assert found.expanded.tolist() == [30] * len(found.expanded)
-    assert found.risk >= 0.5
+    assert found.adversarial_risk_ == 1
+    assert found.expanded_.tolist() == [30] * len(found.expanded_)
+    assert found.risk_ >= 0.5
 
 
 @needs_jit
@@ -633,21 +658,21 @@ def test_a_target_that_is_meant_to_be_whole():
     ):
         assert oracles.target(n, alpha, delta) == wanted
         X = np.arange(n, dtype=np.uint8)[:, None]
-        found = nc.search_balls(X, 1 / 255, alpha, wanted, delta)
-        assert found.covered.tolist() == list(range(1, wanted + 1))
+        found = search_balls(X, 1 / 255, alpha, wanted, delta)
+        assert found.covered_.tolist() == list(range(1, wanted + 1))
 
 
-def test_a_buffer_is_added_to_what_is_covered():
+def test_a_margin_is_added_to_what_is_covered():
     X = np.arange(100, dtype=np.uint8)[:, None]
-    for alpha, delta, buffer, wanted in ((0.07, 0, 0.07, 14), (0.05, 0.2, 0.011, 8), (0.29, 0, 0.01, 30)):
-        found = nc.search_balls(X, 1 / 255, alpha, wanted, delta, buffer=buffer)
-        assert found.covered.tolist() == list(range(1, wanted + 1))
+    for alpha, delta, margin, wanted in ((0.07, 0, 0.07, 14), (0.05, 0.2, 0.011, 8), (0.29, 0, 0.01, 30)):
+        found = search_balls(X, 1 / 255, alpha, wanted, delta, margin=margin)
+        assert found.covered_.tolist() == list(range(1, wanted + 1))
 
 
 def test_one_more_than_a_whole_target():
     X = np.arange(100, dtype=np.uint8)[:, None]
-    assert nc.search_balls(X, 1 / 255, 0.0701, 8).covered[-1] == 8
-    assert nc.search_balls(X, 1 / 255, 0.07, 7, 0.001).covered[-1] >= 8
+    assert search_balls(X, 1 / 255, 0.0701, 8).covered_[-1] == 8
+    assert search_balls(X, 1 / 255, 0.07, 7, 0.001).covered_[-1] >= 8
 
 
 def test_a_bar_shows_balls_and_counts(monkeypatch):
@@ -658,16 +683,14 @@ def test_a_bar_shows_balls_and_counts(monkeypatch):
             *args, **(kwargs | {"disable": False, "delay": 0, "mininterval": 0, "file": shown})
         ),
     )
-    found = nc.search_balls(blobs(60, 3, 0), 0.05, 0.3, 4, progress=True)
+    asked = {"epsilon": 0.05, "alpha": 0.3, "n_sets": 4, "progress": True}
+    found = run_search(blobs(60, 3, 0), **asked).attributes
     text = shown.getvalue()
+    assert "distances" in text
     assert "balls" in text
-    assert "covered" in text
-    assert "expanded" in text
-    assert str(found.covered[-1]) in text
-    assert str(found.expanded[-1]) in text
-    found = nc.search_balls(blobs(60, 3, 0), 0.05, 0.3, 4, local_search=True, progress=True)
-    assert "exchanges" in shown.getvalue()
-    assert f"expanded={found.expanded[-1]}" in shown.getvalue().split("exchanges")[-1]
+    assert f"covered={found['covered'][-1]}, expanded={found['expanded'][-1]}" in text
+    found = run_search(blobs(60, 3, 0), local_search=True, **asked).attributes
+    assert f"expanded={found['expanded'][-1]}" in shown.getvalue().split("exchanges")[-1]
 
 
 # Unions of balls
@@ -721,7 +744,7 @@ def sums_of_squares(top):
 
 
 def test_rims_of_any_radius():
-    """A ball of squared radius k holds the points up to k, its expansion those with d <= r + epsilon as the search has it."""
+    """A ball of squared radius k holds the points up to k, its expansion those with d <= r + epsilon."""
     X = sums_of_squares(1200)
     strengths = [levels / 255 for levels in (1, 2, 3.5, 8, math.sqrt(2), math.sqrt(5), 2 * math.sqrt(2))]
     for square in (*range(1, 200), 255, 1018, 1019, 1020, 1023):
@@ -741,18 +764,18 @@ def test_centers_may_be_anywhere_on_the_grid(radius):
         assert measured.adversarial_risk * 256 == sum(abs(x - center) <= radius + 7 for x in range(256))
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(X=lumps(n=(4, 20), d=(1, 4)), levels=st.sampled_from([1, 5, 6, 10.5]))
 def test_a_saved_region_measures_the_same(tmp_path_factory, X, levels):
-    found = nc.search_balls(X, levels / 255, 1 / len(X), 2)
+    found = search_balls(X, levels / 255, 1 / len(X), 2)
     path = tmp_path_factory.mktemp("region") / "balls.nc"
-    found.region.save(path)
+    found.region_.save(path)
     again = nc.load_region(path)
     assert isinstance(again, nc.BallUnion)
     for name in ("centers", "radii", "center_indices"):
-        same(getattr(again, name), getattr(found.region, name))
+        same(getattr(again, name), getattr(found.region_, name))
     measured = again.measure(X, levels / 255)
-    assert (measured.risk, measured.adversarial_risk) == (found.risk, found.adversarial_risk)
+    assert (measured.risk, measured.adversarial_risk) == (found.risk_, found.adversarial_risk_)
 
 
 def test_centers_off_the_data(tmp_path):
@@ -794,26 +817,47 @@ GOOD = {"epsilon": "8/255", "alpha": 0.1, "n_sets": 3}
     ("name", "bad"),
     [
         *(("epsilon", value) for value in (0, -1, float("nan"), float("inf"), "a", "1/0", None)),
-        *(("alpha", value) for value in (0, 1, -0.1, 1.5, float("nan"), "a", None, 0.01)),
+        *(("alpha", value) for value in (0, 1, -0.1, 1.5, float("nan"), "a", None)),
         *(("n_sets", value) for value in (0, -1, 2.5, "a", None)),
-        *((name, value) for name in ("delta", "buffer") for value in (-0.1, float("nan"), float("inf"), "a", None)),
+        *((name, value) for name in ("delta", "margin") for value in (-0.1, float("nan"), float("inf"), "a", None)),
+        *(("margin", value) for value in (0.9, 1, "auto")),
+        *(("local_search", value) for value in (1, "yes", None)),
     ],
 )
 def test_impossible_settings(name, bad):
-    refused(lambda: nc.search_balls(X60, **(GOOD | {name: bad})), name, repr(bad))
+    refused(lambda: search_balls(X60, **(GOOD | {name: bad})), f"{name} is {bad!r}", "allowed: ")
+
+
+def test_an_alpha_of_less_than_a_point():
+    says = "alpha is 0.01; allowed: at least 1/n = 0.0166667, so that a region holds one of the 60 points"
+    refused(lambda: search_balls(X60, **(GOOD | {"alpha": 0.01})), says)
 
 
 def test_a_target_of_all_points():
-    for alpha, delta in ((0.99, 0), (0.5, 1), (0.1, 9), (0.1, 1e300)):
-        refused(lambda alpha=alpha, delta=delta: nc.search_balls(X60, 0.1, alpha, 3, delta), "alpha", "60")
-    refused(lambda: nc.search_balls(X60, 0.1, 0.5, 3, buffer=0.5), "alpha", "buffer 0.5", "60")
-    assert nc.search_balls(X60, 0.1, 59 / 60, 3).covered[-1] >= 59
+    for alpha, delta, margin, asked in (
+        (0.99, 0, 0, "alpha is 0.99"),
+        (0.5, 0, 0.49, "alpha is 0.5 and margin 0.49"),
+        (0.5, 1, 0, "alpha is 0.5 and delta 1"),
+        (0.1, 9, 0, "alpha is 0.1 and delta 9"),
+        (0.1, 1e308, 0.2, "alpha is 0.1, margin 0.2 and delta 1e+308"),
+    ):
+        says = f"{asked}, to hold 60 points; allowed: fewer than the 60 there are"
+        assert refused(lambda given=(alpha, 3, delta), m=margin: search_balls(X60, 0.1, *given, margin=m)) == says
+    assert search_balls(X60, 0.1, 59 / 60, 3).covered_[-1] >= 59
+    assert search_balls(X60, 0.1, 0.5, 3, 29 / 30).covered_[-1] >= 59
 
 
 def test_bad_data_are_refused():
-    refused(lambda: nc.search_balls(X60.astype(np.int64), **GOOD), "int64", "scale")
-    refused(lambda: nc.search_balls(X60[:1], **GOOD), "1 row")
-    refused(lambda: nc.search_balls(np.full((9, 2), np.inf), **GOOD), "inf")
+    refused(lambda: search_balls(X60[:1], **GOOD), "1 sample", "a minimum of 2")
+    refused(lambda: search_balls(nc.Sample(X60[:1], 1 / 255), **GOOD), "X has 1 row", "allowed: at least 2")
+    refused(lambda: search_balls(np.full((9, 2), np.inf), **GOOD), "X", "inf")
+
+
+def test_integers_other_than_bytes_are_in_units_of_their_own():
+    with pytest.warns(nc.UnitWarning, match="epsilon is in the data's own units"):
+        found = search_balls(X60.astype(np.int64), 8, 0.1, 3)
+    expected = search_balls(nc.Sample(X60.astype(np.float32), 1.0), 8, 0.1, 3)
+    assert found.trace_ == expected.trace_
 
 
 # Checkpoints
@@ -839,10 +883,13 @@ def stopping(monkeypatch, name, calls):
 
 def identical(a, b):
     for name in ("covered", "expanded", "objective"):
-        same(getattr(a, name), getattr(b, name))
+        same(a.attributes[name], b.attributes[name])
     for name in ("centers", "radii", "center_indices"):
         same(getattr(a.region, name), getattr(b.region, name))
-    assert (a.risk, a.adversarial_risk, a.unrefined) == (b.risk, b.adversarial_risk, b.unrefined)
+    for one in (a, b):
+        same(one.attributes["center_indices"], one.region.center_indices)
+    assert (a.risk, a.adversarial_risk, a.trace) == (b.risk, b.adversarial_risk, b.trace)
+    assert a.attributes["unrefined"] == b.attributes["unrefined"]
 
 
 LONG = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 8, "delta": 0.1}
@@ -855,25 +902,25 @@ X90 = cloud(90, 3, 7)
 def test_an_interrupted_search_goes_on(function, as_float, tmp_path, monkeypatch):
     """Wherever it stops, and however often."""
     X = nc.Sample(X90 / np.float32(255) * np.float32(0.99), 1.0) if as_float else X90
-    whole = nc.search_balls(X, **LONG)
-    assert len(whole.covered) == 8
+    whole = run_search(X, **LONG)
+    assert len(whole.attributes["covered"]) == 8
     path, stops = tmp_path / "search.ckpt", 0
     for calls in (*range(12), 10**9):
         with monkeypatch.context() as patch:
             stopping(patch, function, calls)
             with contextlib.suppress(Stop):
-                identical(nc.search_balls(X, **LONG, checkpoint=path), whole)
+                identical(run_search(X, path, **LONG), whole)
                 break
         stops += 1
     assert stops > 0
-    identical(nc.search_balls(X, **LONG, checkpoint=path), whole)
-    fresh = tmp_path / "once.ckpt"
+    identical(run_search(X, path, **LONG), whole)
+    other = tmp_path / "once.ckpt"
     for calls in (1, 4, 9):
         with monkeypatch.context() as patch, contextlib.suppress(Stop):
             stopping(patch, function, calls)
-            nc.search_balls(X, **LONG, checkpoint=fresh)
-        identical(nc.search_balls(X, **LONG, checkpoint=fresh), whole)
-        fresh.unlink(missing_ok=True)
+            run_search(X, other, **LONG)
+        identical(run_search(X, other, **LONG), whole)
+        other.unlink(missing_ok=True)
 
 
 @needs_jit
@@ -883,18 +930,18 @@ def test_a_stop_loses_the_current_ball_only(tmp_path, monkeypatch, looked_at):
     with monkeypatch.context() as patch:
         work = search.replacing
         patch.setattr(search, "replacing", lambda path: (kept.append((len(looked_at), sum(looked_at))), work(path))[1])
-        whole = nc.search_balls(X90, **LONG, checkpoint=path)
+        whole = run_search(X90, path, **LONG)
     path.unlink()
-    assert len(kept) == len(whole.covered) == 8
+    assert len(kept) == len(whole.attributes["covered"]) == 8
     n_calls, total = len(looked_at), sum(looked_at)
     assert total > kept[0][1]
     for calls in range(kept[0][0], n_calls, 2):
         with monkeypatch.context() as patch:
             stopping(patch, "best_balls", calls)
             with pytest.raises(Stop):
-                nc.search_balls(X90, **LONG, checkpoint=path)
+                run_search(X90, path, **LONG)
         looked_at.clear()
-        identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
+        identical(run_search(X90, path, **LONG), whole)
         assert sum(looked_at) == total - max(looks for at, looks in kept if at <= calls)
         path.unlink()
 
@@ -907,7 +954,8 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
     monkeypatch.setattr(search, "BATCH", 32)
     rounds, work = [], search.count_pairs
     monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
-    whole = nc.search_balls(X, 0.2, 0.1, 3)
+    asked = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 3}
+    whole = run_search(X, **asked)
     total, n_rounds = sum(looked_at), len(rounds)
     assert n_rounds == len(distances.rounds(-(-len(X) // distance_kernels.TILE))) > 2
     for function, calls in (("count_pairs", 2), ("best_balls", 2), ("best_balls", 4)):
@@ -915,10 +963,10 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
         with monkeypatch.context() as patch:
             stopping(patch, function, calls)
             with pytest.raises(Stop):
-                nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path)
+                run_search(X, path, **asked)
         looked_at.clear()
         rounds.clear()
-        identical(nc.search_balls(X, 0.2, 0.1, 3, checkpoint=path), whole)
+        identical(run_search(X, path, **asked), whole)
         assert len(rounds) == (n_rounds - calls if function == "count_pairs" else 0)
         assert sum(looked_at) <= total - (function == "best_balls")
         assert path.is_file()
@@ -926,13 +974,13 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
 
 def test_a_finished_checkpoint_needs_no_search(tmp_path, monkeypatch):
     path = tmp_path / "deep" / "search.ckpt"
-    whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    whole = run_search(X90, path, **LONG)
     assert path.is_file()
     stopping(monkeypatch, "best_balls", 0)
-    identical(nc.search_balls(X90, **LONG, checkpoint=str(path)), whole)
+    identical(run_search(X90, str(path), **LONG), whole)
 
 
-OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "buffer": 0.05, "X": X90[::-1].copy()}
+OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "margin": 0.05, "X": X90[::-1].copy()}
 
 
 @pytest.mark.parametrize("name", [*OTHER, "float", "fewer"])
@@ -941,60 +989,46 @@ def test_a_checkpoint_of_something_else(name, calls, tmp_path, monkeypatch):
     path = tmp_path / "search.ckpt"
     with monkeypatch.context() as patch, contextlib.suppress(Stop):
         stopping(patch, "best_balls", calls)
-        nc.search_balls(X90, **LONG, checkpoint=path)
+        run_search(X90, path, **LONG)
     before = path.read_bytes()
     arguments = {"X": X90} | LONG
     if name in OTHER:
         arguments[name] = OTHER[name]
     else:
         arguments["X"] = X90[:-1] if name == "fewer" else nc.Sample(X90.astype(np.float32), 1 / 255)
-    theirs = LONG | {"buffer": 0.0}
+    theirs = LONG | {"margin": 0.0}
     named = f"{name} {theirs[name]}, not {OTHER[name]}" if name in theirs else "data"
-    refused(lambda: nc.search_balls(**arguments, checkpoint=path), path.name, named)
+    refused(lambda: run_search(checkpoint=path, **arguments), path.name, named)
     assert path.read_bytes() == before
 
 
 def test_a_broken_checkpoint(tmp_path):
     path = tmp_path / "search.ckpt"
-    whole = nc.search_balls(X90, **LONG, checkpoint=path)
+    whole = run_search(X90, path, **LONG)
     good = path.read_bytes()
     np.savez(tmp_path / "other.npz", X=X90)
     for bad in (b"", b"\n", b"PK", good[:100], good[: len(good) // 2], good[:-1], bytes(300), b"x" * 50 + good[50:]):
         path.write_bytes(bad)
-        refused(lambda: nc.search_balls(X90, **LONG, checkpoint=path), path.name)
+        refused(lambda: run_search(X90, path, **LONG), path.name)
         assert path.read_bytes() == bad
-    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "other.npz"), "other.npz")
-    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path), tmp_path.name)
+    refused(lambda: run_search(X90, tmp_path / "other.npz", **LONG), "other.npz")
+    refused(lambda: run_search(X90, tmp_path, **LONG), tmp_path.name)
     heads = [at + good.index(mark) for mark in (b"PK\x03\x04", b"PK\x01\x02") for at in range(46)]  # of a zip archive
     for at in [*heads, *np.random.default_rng(0).integers(0, len(good), 40)]:
         for bit in (1, 64):
             path.write_bytes(good[:at] + bytes([good[at] ^ bit]) + good[at + 1 :])
             with contextlib.suppress(InputError):
-                identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
-
-
-def test_a_checkpoint_from_before_there_was_a_buffer(tmp_path):
-    """It had none."""
-    path = tmp_path / "search.ckpt"
-    whole = nc.search_balls(X90, **LONG, checkpoint=path)
-    with np.load(path) as kept:
-        contents = dict(kept)
-    theirs = json.loads(str(contents["settings"]))
-    assert theirs.pop("buffer") == 0
-    with path.open("wb") as file:
-        np.savez(file, **contents | {"settings": np.array(json.dumps(theirs))})
-    identical(nc.search_balls(X90, **LONG, checkpoint=path), whole)
-    refused(lambda: nc.search_balls(X90, **LONG, buffer=0.1, checkpoint=path), "buffer 0.0, not 0.1")
+                identical(run_search(X90, path, **LONG), whole)
 
 
 def test_a_checkpoint_without_settings(tmp_path):
     path = tmp_path / "search.ckpt"
-    nc.search_balls(X90, **LONG, checkpoint=path)
+    run_search(X90, path, **LONG)
     with np.load(path) as kept:
         contents = dict(kept) | {"settings": np.array("{}")}
     with path.open("wb") as file:
         np.savez(file, **contents)
-    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=path), path.name)
+    refused(lambda: run_search(X90, path, **LONG), path.name)
 
 
 @pytest.mark.skipif(
@@ -1003,7 +1037,7 @@ def test_a_checkpoint_without_settings(tmp_path):
 def test_a_checkpoint_that_cannot_be_written(tmp_path, looked_at):
     tmp_path.chmod(0o500)
     try:
-        refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "c"), tmp_path.name)
+        refused(lambda: run_search(X90, tmp_path / "c", **LONG), tmp_path.name)
     finally:
         tmp_path.chmod(0o700)
     assert not looked_at
@@ -1011,7 +1045,7 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path, looked_at):
 
 def test_a_checkpoint_under_a_file(tmp_path, looked_at):
     (tmp_path / "file").write_text("")
-    refused(lambda: nc.search_balls(X90, **LONG, checkpoint=tmp_path / "file" / "c"), "file")
+    refused(lambda: run_search(X90, tmp_path / "file" / "c", **LONG), "file")
     assert not looked_at
 
 
@@ -1020,12 +1054,14 @@ import sys, time
 import numpy as np
 import numbaconc as nc
 from numbaconc.search import greedy
+from numbaconc.search.run import Run
 work = greedy.best_balls
 def slowly(*args):
     time.sleep(0.1)
     return work(*args)
 greedy.best_balls = slowly
-nc.search_balls(np.load(sys.argv[1]), 0.2, 0.3, 20, checkpoint=sys.argv[2])
+search = nc.BallSearch(epsilon=0.2, alpha=0.3, n_sets=20)
+Run(search, nc.as_sample(np.load(sys.argv[1])), nc.How()).find(search.goal(), sys.argv[2])
 """
 
 
@@ -1047,14 +1083,44 @@ def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
     assert len(seen) == 3
     rounds, counting = [], search.count_pairs
     monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), counting(*arguments)))
-    resumed = nc.search_balls(X, 0.2, 0.3, 20, checkpoint=path)
+    asked = {"epsilon": 0.2, "alpha": 0.3, "n_sets": 20}
+    resumed = run_search(X, path, **asked)
     looks, swept = sum(looked_at), len(rounds)
-    assert len(resumed.covered) == 20
+    assert len(resumed.attributes["covered"]) == 20
     looked_at.clear()
-    identical(resumed, nc.search_balls(X, 0.2, 0.3, 20))
+    identical(resumed, run_search(X, **asked))
     assert looks < sum(looked_at)
     n_rounds = len(distances.rounds(-(-len(X) // distance_kernels.TILE)))
     assert (swept, len(rounds)) == (0, n_rounds)  # not all counted again
+
+
+# Several goals
+
+
+def counted_rounds(monkeypatch):
+    """A list that grows by one for each round of distances that are counted."""
+    rounds, work = [], search.count_pairs
+    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
+    return rounds
+
+
+@pytest.mark.parametrize("local_search", [False, True])
+def test_goals_that_share_distances_get_what_each_gets_alone(local_search, monkeypatch):
+    """Distances are counted at most once for each epsilon, if the largest alpha comes first."""
+    rounds, X = counted_rounds(monkeypatch), nc.as_sample(cloud(300, 3, 4))
+    one = nc.BallSearch(n_sets=6, delta=0.1, local_search=local_search, margin=0.01).checked()
+    epsilons, alphas = (0.1, 0.11, 0.03, 0.4), (0.3, 0.1, 0.05)
+    goals = [Goal.of(epsilon, alpha, 0.01) for epsilon in epsilons for alpha in alphas]
+    alone = [Run(one, X, nc.How()).find(goal)[0] for goal in goals]
+    each = len(distances.rounds(-(-len(X) // distance_kernels.TILE)))
+    assert len(rounds) == each * len(goals)
+    together = Run(one, X, nc.How())
+    for goal, found in zip(goals, alone, strict=True):
+        rounds.clear()
+        identical(together.find(goal)[0], found)
+        assert len(rounds) in ({0, each} if goal.alpha == 0.3 else {0})
+    for goal, found in zip(reversed(goals), reversed(alone), strict=True):
+        identical(together.find(goal)[0], found)
 
 
 # Measured end to end
@@ -1064,51 +1130,94 @@ TRAIN, TEST = blobs(120, 4, 1, n_blobs=6), blobs(80, 4, 2, n_blobs=6)
 
 def test_measure_searches_on_train_and_measures_on_both():
     epsilons = [0.02, 0.1]
-    found = nc.find_regions(TRAIN, TEST, norm="l2", epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
+    found = nc.find_regions(None, TRAIN, TEST, norm="l2", epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
     ds = found.dataset
     assert set(ds["risk"].dims) == {"dataset", "epsilon", "T", "split"}
     assert ds["T"].values.tolist() == [4]
     assert ds["epsilon"].values.tolist() == epsilons
     assert (ds.attrs["norm"], ds.attrs["search"], ds.attrs["delta"]) == ("l2", "balls", 0.1)
     for epsilon in epsilons:
-        alone = nc.search_balls(TRAIN, epsilon, 0.1, 4, 0.1)
+        alone = search_balls(TRAIN, epsilon, 0.1, 4, 0.1)
         region = found.regions[epsilon]
-        np.testing.assert_array_equal(region.radii, alone.region.radii)
+        np.testing.assert_array_equal(region.radii, alone.region_.radii)
         here = ds.sel(epsilon=epsilon, T=4, dataset="data")
         on_test = oracles.ball_gap((TEST / 255).tolist(), region.centers.tolist(), region.radii.tolist())
-        assert float(here["risk"].sel(split="train")) == alone.risk
-        assert float(here["adversarial_risk"].sel(split="train")) == alone.adversarial_risk
+        assert float(here["risk"].sel(split="train")) == alone.risk_
+        assert float(here["adversarial_risk"].sel(split="train")) == alone.adversarial_risk_
         assert float(here["risk"].sel(split="test")) == sum(gap <= 0 for gap in on_test) / 80
         assert float(here["adversarial_risk"].sel(split="test")) == sum(gap <= epsilon for gap in on_test) / 80
-    again = nc.measure(TRAIN, TEST, norm="l2", search="balls", epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
-    assert again.drop_attrs().identical(ds.drop_attrs())
+    named = nc.measure("balls", TRAIN, TEST, epsilon=epsilons, alpha=0.1, n_sets=4, delta=0.1)
+    made = nc.measure(nc.BallSearch(n_sets=4, delta=0.1, alpha=0.1), TRAIN, TEST, epsilon=epsilons)
+    for again in (named, made):
+        assert again.drop_attrs().identical(ds.drop_attrs())
 
 
-def test_several_epsilons_keep_their_checkpoints_apart(tmp_path, monkeypatch):
-    settings = {"norm": "l2", "epsilon": [0.02, 0.1], "alpha": 0.1, "n_sets": 4, "checkpoint": tmp_path / "c.ckpt"}
-    first = nc.measure(TRAIN, TEST, **settings)
-    stopping(monkeypatch, "best_balls", 0)
-    assert nc.measure(TRAIN, TEST, **settings).drop_attrs().identical(first.drop_attrs())
-    assert len(list(tmp_path.iterdir())) == 2
+def test_several_alpha_share_one_histogram(monkeypatch):
+    rounds, epsilons, alphas = counted_rounds(monkeypatch), [0.1, 0.3], [0.05, 0.1, 0.3]
+    found = nc.find_regions("balls", TRAIN, TEST, epsilon=epsilons, alpha=alphas, n_sets=4)
+    assert len(rounds) == len(epsilons) * len(distances.rounds(-(-len(TRAIN) // distance_kernels.TILE)))
+    assert found.dataset["alpha"].values.tolist() == alphas
+    assert sorted(found.regions) == [(epsilon, alpha) for epsilon in epsilons for alpha in alphas]
+    for (epsilon, alpha), region in found.regions.items():
+        alone = search_balls(TRAIN, epsilon, alpha, 4)
+        for name in ("centers", "radii", "center_indices"):
+            same(getattr(region, name), getattr(alone.region_, name))
+        here = found.dataset.sel(epsilon=epsilon, alpha=alpha, T=4, dataset="data", split="train")
+        assert (float(here["risk"]), float(here["adversarial_risk"])) == (alone.risk_, alone.adversarial_risk_)
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("alphas", "names"),
     [
-        ({"norm": "l2", "search": "rectangles"}, ("search", "'rectangles'")),
-        ({"norm": "linf", "search": "balls"}, ("search", "'balls'")),
-        ({"norm": "l2", "search": "ball"}, ("search", "did you mean 'balls'")),
-        ({"norm": "l3"}, ("norm", "'l3'")),
-        ({"norm": "l2", "q": 0.5}, ("q", "0.5")),
-        ({"norm": "l2", "restarts": 2}, ("restarts", "2")),
-        ({"norm": "linf", "delta": 0.1}, ("delta", "0.1")),
-        ({"norm": "linf", "checkpoint": "c"}, ("checkpoint", "'c'")),
-        ({"norm": "linf", "local_search": True}, ("local_search", "True")),
-        ({"norm": "l2", "delta": -0.1}, ("delta", "-0.1")),
+        (0.1, ["c-0.02.ckpt", "c-0.1.ckpt"]),
+        ([0.1, 0.2], ["c-0.02-0.1.ckpt", "c-0.02-0.2.ckpt", "c-0.1-0.1.ckpt", "c-0.1-0.2.ckpt"]),
+    ],
+    ids=["alpha", "alphas"],
+)
+def test_several_goals_keep_their_checkpoints_apart(alphas, names, tmp_path, monkeypatch):
+    asked = {"epsilon": [0.02, 0.1], "alpha": alphas, "n_sets": 4}
+    plain = nc.measure("balls", TRAIN, TEST, **asked).drop_attrs()
+    asked["how"] = nc.How(checkpoint=tmp_path / "c.ckpt")
+    with monkeypatch.context() as patch:
+        stopping(patch, "best_balls", 3)
+        with pytest.raises(Stop):
+            nc.measure("balls", TRAIN, TEST, **asked)
+    assert nc.measure("balls", TRAIN, TEST, **asked).drop_attrs().identical(plain)
+    assert sorted(path.name for path in tmp_path.iterdir()) == names
+    stopping(monkeypatch, "best_balls", 0)
+    assert nc.measure("balls", TRAIN, TEST, **asked).drop_attrs().identical(plain)
+
+
+def test_one_goal_keeps_its_checkpoint_in_the_file_that_is_named(tmp_path):
+    nc.measure("balls", TRAIN, TEST, epsilon=0.1, alpha=0.1, n_sets=2, how=nc.How(checkpoint=tmp_path / "c.ckpt"))
+    assert [path.name for path in tmp_path.iterdir()] == ["c.ckpt"]
+
+
+@pytest.mark.parametrize(
+    ("search", "settings", "words"),
+    [
+        ("rectangles", {"norm": "l2"}, ("search is 'rectangles' with norm 'l2'", "allowed with it: ", "balls")),
+        ("balls", {"norm": "linf"}, ("search is 'balls' with norm 'linf'", "allowed with it: ", "rectangles")),
+        ("ball", {"norm": "l2"}, ("search is 'ball'", "allowed: ", "did you mean 'balls'")),
+        (None, {"norm": "l3"}, ("norm is 'l3'", "allowed: linf, l2, l1")),
+        (None, {"norm": "l2", "q": 0.5}, ("q is 0.5 with search 'balls'", "allowed: only with ", "rectangles")),
+        (None, {"norm": "l2", "restarts": 2}, ("restarts is given to search 'balls'", "allowed: ", "n_sets, delta")),
+        (None, {"norm": "linf", "delta": 0.1}, ("delta is 0.1 with search 'rectangles'", "allowed: only with balls")),
+        (
+            None,
+            {"norm": "linf", "local_search": True},
+            ("local_search is True with search 'rectangles'", "allowed: only with balls"),
+        ),
+        (
+            None,
+            {"norm": "linf", "how": nc.How(checkpoint="c")},
+            ("checkpoint is 'c' with RectangleSearch", "allowed: only with balls"),
+        ),
+        (None, {"norm": "l2", "delta": -0.1}, ("delta is -0.1", "allowed: a number of at least 0")),
     ],
 )
-def test_settings_that_do_not_fit(settings, words):
-    refused(lambda: nc.measure(TRAIN, TEST, **settings), *words)
+def test_settings_that_do_not_fit(search, settings, words):
+    refused(lambda: nc.measure(search, TRAIN, TEST, epsilon=0.1, alpha=0.1, **settings), *words)
 
 
 @pytest.fixture
@@ -1123,27 +1232,27 @@ def test_the_command_line(own, capsys, tmp_path):
     options = ["--epsilon", "0.1", "--alpha", "0.1", "--n-sets", "4", "--delta", "0.1", "--quiet"]
     assert main(["measure", own, "--norm", "l2", *options, "--checkpoint", "c.ckpt"]) == 0
     text = capsys.readouterr().out
-    alone = nc.search_balls(TRAIN, 0.1, 0.1, 4, 0.1)
+    alone = search_balls(TRAIN, 0.1, 0.1, 4, 0.1)
     assert "ℓ2" in text
     assert "ℓ∞" not in text
-    assert f"{100 * alone.risk:.2f}%" in text
-    assert f"{100 * alone.adversarial_risk:.2f}%" in text
+    assert f"{100 * alone.risk_:.2f}%" in text
+    assert f"{100 * alone.adversarial_risk_:.2f}%" in text
     assert (tmp_path / "c.ckpt").is_file()
     assert nc.open_results("own-l2.nc").attrs["search"] == "balls"
     region = nc.load_region("own-l2-region.nc")
-    np.testing.assert_array_equal(region.radii, alone.region.radii)
+    np.testing.assert_array_equal(region.radii, alone.region_.radii)
     assert main(["show", "own-l2.nc"]) == 0
     assert "ℓ2" in capsys.readouterr().out
 
 
 def test_a_local_search_from_the_command_line(own):
-    options = ["--epsilon", "0.1", "--alpha", "0.2", "--n-sets", "6", "--buffer", "0.05", "--local-search", "--quiet"]
+    options = ["--epsilon", "0.1", "--alpha", "0.2", "--n-sets", "6", "--margin", "0.05", "--local-search", "--quiet"]
     assert main(["measure", own, "--norm", "l2", *options]) == 0
-    alone = nc.search_balls(TRAIN, 0.1, 0.2, 6, buffer=0.05, local_search=True)
-    assert alone.adversarial_risk < alone.unrefined
-    np.testing.assert_array_equal(nc.load_region("own-l2-region.nc").radii, alone.region.radii)
+    alone = search_balls(TRAIN, 0.1, 0.2, 6, margin=0.05, local_search=True)
+    assert alone.adversarial_risk_ < alone.unrefined_
+    np.testing.assert_array_equal(nc.load_region("own-l2-region.nc").radii, alone.region_.radii)
     attributes = nc.open_results("own-l2.nc").attrs
-    assert (attributes["local_search"], attributes["buffer"]) == (1, 0.05)
+    assert (attributes["local_search"], attributes["margin"]) == (1, 0.05)
 
 
 @pytest.mark.parametrize(

@@ -15,10 +15,16 @@ import numbaconc as nc
 from numbaconc.certify import certify
 from numbaconc.data.arrays import as_sample
 from numbaconc.experiments import bounds, methods, pictures
-from numbaconc.search.best import choose
-from numbaconc.search.faces import search_faces
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_faces():
+    """Three in place of ten, which take three times as long."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(methods, "N_FACES", 3)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +39,11 @@ def done(tmp_path_factory):
 def run(folder, *arguments):
     options = ["--data-dir", str(folder), "--unverified-data", "--quiet", "--threads", "1"]
     return bounds.main([*options, "--datasets", "mnist", "--out", str(folder / "out"), *arguments])
+
+
+def faces(buffer):
+    """The search for faces as the experiment has it, for MNIST at the largest strength but one."""
+    return nc.FaceSearch(n_sets=10, epsilon=0.3, alpha=0.01, margin=buffer)
 
 
 def contents(folder):
@@ -75,30 +86,30 @@ def test_numbers_are_those_of_direct_searches(done):
     _, (train, test), out = done
     small, certified = (nc.open_results(bounds.result_path("linf", out, certified=one)) for one in (False, True))
     at = {"alpha": 0.01, "dataset": "mnist", "epsilon": 0.3}
-    n_faces = methods.METHODS["linf"]["faces"]
     here = small.sel(at).sel(search="faces")
-    found = search_faces(train, 0.3, 0.01, n_faces, buffer=here.buffer.item())
-    assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk
-    assert here.adversarial_risk.sel(split="test").item() == found.region.measure(test, 0.3).adversarial_risk
+    found = faces(here.buffer.item()).fit(train)
+    assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk_
+    assert here.adversarial_risk.sel(split="test").item() == found.region_.measure(test, 0.3).adversarial_risk
     tested = small.sel(split="test").sel(search=["faces", "halfspaces"])
     assert ((tested.risk >= 0.01) | (tested.buffer == methods.BUFFERS[-1])).all()
 
-    every = methods.searches("linf", 0.3, None, None)
-    some = {name: every[name] for name in methods.AMONG["linf"]}
-    chosen = choose(some, as_sample(train), 0.3, 0.01, buffer="auto", n_test=len(test))
-    proven = certify(chosen.region, test, 0.3)
+    some = [nc.FaceSearch(n_sets=10), nc.HalfSpaceSearch(norm="linf")]
+    best = nc.BestSearch(searches=some, norm="linf", margin="auto")
+    chosen = nc.find_regions(best, train, test, epsilon=0.3, alpha=0.01)
+    proven = certify(chosen.regions[0.3], test, 0.3)
     here = certified.sel(at).squeeze()
-    assert here.chosen.item() == chosen.search
-    assert here.buffer.item() == chosen.buffer
+    assert chosen.dataset["compared"].item().startswith(f"{here.chosen.item()} of faces ")
+    assert here.buffer.item() == chosen.dataset["margin"].item()
     assert (here.measure_at_least.item(), here.expansion_at_most.item()) == (proven.L, proven.U)
 
     (row,) = (row for row in bounds.rows() if (row.dataset, row.norm, row.epsilon_text) == ("mnist", "linf", "0.3"))
     n_sets, q = row.sets
-    boxes = nc.cover_rectangles(train, q, 0.3, n_sets, extend=True).measure(test, 0.3)
+    search = nc.RectangleSearch(n_sets=n_sets, q=q, extend=True, epsilon=0.3, alpha=0.01)
+    boxes = search.fit(train).region_.measure(test, 0.3)
     here = small.sel(at).sel(search="rectangles", split="test")
     assert (here.risk.item(), here.adversarial_risk.item()) == (boxes.risk, boxes.adversarial_risk)
     l2 = nc.open_results(bounds.result_path("l2", out, certified=False))
-    found = nc.search_balls(train, 3.16, 0.01, 1, centers="neighbours").region
+    found = nc.FreeBallSearch(n_sets=1, epsilon=3.16, alpha=0.01).fit(train).region_
     here = l2.sel(at | {"epsilon": 3.16}).sel(search="free_balls")
     moved = found.holding(train, math.ceil((0.01 + here.buffer.item()) * len(train) - 1e-9))
     region = found if here.buffer.item() == 0 else moved
@@ -134,15 +145,15 @@ def test_pictures(done):
     ds = nc.open_results(out / "bounds-regions-mnist.nc")
     small = nc.open_results(bounds.result_path("linf", out, certified=False))
     buffer = small.buffer.sel(alpha=0.01, dataset="mnist", epsilon=0.3, search="faces").item()
-    found = search_faces(train, 0.3, 0.01, methods.METHODS["linf"]["faces"], buffer=buffer)
-    assert int(ds["upper"].sum() + ds["lower"].sum()) == found.n_faces
-    on_test = found.region.measure(test, 0.3)
+    found = faces(buffer).fit(train)
+    assert int(ds["upper"].sum() + ds["lower"].sum()) == found.n_faces_
+    on_test = found.region_.measure(test, 0.3)
     n_inside, n_expanded = (round(len(test) * share) for share in (on_test.risk, on_test.adversarial_risk))
     counts = {"inside": n_inside, "expanded": n_expanded - n_inside, "outside": len(test) - n_expanded}
     assert {name: ds.sizes[f"n_{name}"] for name in counts} == {
         name: min(count, pictures.COLUMNS) for name, count in counts.items()
     }
-    first = np.flatnonzero(found.region.gap(test) >= 0.3)[0]
+    first = np.flatnonzero(found.region_.gap(test) >= 0.3)[0]
     assert (ds["outside"].values[0].ravel() == test[first]).all()
     pixels = matplotlib.image.imread(out / "bounds-regions-mnist.png")
     assert pixels[..., :3].std() > 0.05

@@ -27,8 +27,11 @@ from tqdm import tqdm
 import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.data.datasets import load_dataset
+from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.results import open_results
+from numbaconc.norms import NORMS
+from numbaconc.results.files import open_results
+from numbaconc.search.base import known_searches
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -102,7 +105,7 @@ def made(own, tmp_path_factory):
 @pytest.fixture(scope="module")
 def in_python():
     """The same from Python."""
-    return nc.measure(TRAIN, TEST, epsilon=["8/255", 0.1], restarts=3, seed=4, name="own", **SETTINGS)
+    return measure(epsilon=["8/255", 0.1], restarts=3, seed=4)
 
 
 def measured(*arguments):
@@ -111,6 +114,13 @@ def measured(*arguments):
         patch.setattr("numbaconc.show.plots.plot_measurement", lambda ds, path: None)
         fine("measure", *arguments, "--out", "one.nc", *OPTIONS)
     return open_results("one.nc")
+
+
+def measure(train=TRAIN, test=TEST, *, epsilon=0.1, alpha=0.05, name="own", restarts=1, **settings):
+    """What the command line must find with the rectangles of `OPTIONS`, in Python."""
+    search = nc.RectangleSearch(**SETTINGS | settings)
+    search = search if restarts == 1 else nc.Restarts(search, restarts)
+    return nc.measure(search, train, test, epsilon=epsilon, alpha=alpha, name=name)
 
 
 def same(first, second):
@@ -147,15 +157,16 @@ def test_the_bound_is_that_of_the_kept_region(made):
     """By hand: of the restarts' regions the one of least training adversarial risk."""
     text, path = made
     for epsilon in (8 / 255, 0.1):
-        found = [nc.search_rectangles(TRAIN, epsilon, 0.05, 3, seed, n_neighbors=5) for seed in (4, 5, 6)]
-        assert all(one.risk >= 0.05 for one in found)
-        best = min(found, key=lambda one: one.adversarial_risk)
-        on_test = best.region.measure(TEST, epsilon)
+        searches = [nc.RectangleSearch(seed=seed, epsilon=epsilon, alpha=0.05, **SETTINGS) for seed in (4, 5, 6)]
+        found = [search.fit(TRAIN) for search in searches]
+        assert all(one.risk_ >= 0.05 for one in found)
+        best = min(found, key=lambda one: one.adversarial_risk_).region_
+        on_test = best.measure(TEST, epsilon)
         said = f"a set of measure {on_test.risk:.2%} grows to at most {on_test.adversarial_risk:.2%}"
         assert said in text
         kept = nc.load_region(path.with_name(f"m-region-{epsilon:g}.nc"))
-        np.testing.assert_array_equal(kept.lower, best.region.lower)
-        np.testing.assert_array_equal(kept.upper, best.region.upper)
+        np.testing.assert_array_equal(kept.lower, best.lower)
+        np.testing.assert_array_equal(kept.upper, best.upper)
         assert kept.epsilon == epsilon
         again = kept.measure(TEST, epsilon)
         assert (again.risk, again.adversarial_risk) == (on_test.risk, on_test.adversarial_risk)
@@ -228,7 +239,8 @@ def test_epsilon_as_a_fraction_and_as_a_number(own):
 def test_the_kept_region_has_risk_alpha_on_train(own):
     """At a fixed q the restart of least adversarial risk may have too little risk."""
     ds = measured(own, "--epsilon", "8/255", "--q", 0.8, "--alpha", 0.14, "--restarts", 8)
-    found = [nc.cover_rectangles(TRAIN, 0.8, "8/255", 3, seed, n_neighbors=5) for seed in range(8)]
+    at_q = nc.RectangleSearch(q=0.8, epsilon="8/255", alpha=0.14, **SETTINGS)
+    found = [at_q.set_params(seed=seed).fit(TRAIN).region_ for seed in range(8)]
     risks = [region.measure(TRAIN, "8/255") for region in found]
     least = min(range(8), key=lambda seed: risks[seed].adversarial_risk)
     allowed = [seed for seed in range(8) if risks[seed].risk >= 0.14]
@@ -254,8 +266,8 @@ def test_a_fixed_q_is_a_dimension(own):
 def test_max_train_is_a_seeded_subsample(own):
     ds = measured(own, "--max-train", 90, "--seed", 7, "--restarts", 2)
     assert ds["n_points"].values.tolist() == [[90, 80]]
-    rows = np.sort(np.random.default_rng(7).choice(120, 90, replace=False))
-    assert same(ds, nc.measure(TRAIN[rows], TEST, seed=7, restarts=2, name="own", **SETTINGS))
+    rows = np.sort(np.random.default_rng(0).choice(120, 90, replace=False))  # whatever the seed of the search
+    assert same(ds, measure(TRAIN[rows], seed=7, restarts=2))
     assert same(measured(own, "--max-train", 120), measured(own))
     assert same(measured(own, "--max-train", 99999), measured(own))
 
@@ -270,16 +282,19 @@ def test_one_thread_measures_the_same(own):
 
 def test_settings_of_the_search_are_passed_on(own):
     """Each differs from the default, so that one which is dropped is seen."""
-    common = {"epsilon": 0.1, "name": "own"} | SETTINGS
     plain = measured(own)
     for options, settings in (
         (["--centers", "median"], {"centers": "median"}),
-        (["--exclude-self"], {"include_self": False}),
+        (["--no-include-self"], {"include_self": False}),
         (["--alpha", "0.2"], {"alpha": 0.2}),
         (["--seed", "2"], {"seed": 2}),
+        (["--margin", "0.1"], {"margin": 0.1}),
+        (["--precision", "0.3"], {"precision": 0.3}),
+        (["--max-iter", "1"], {"max_iter": 1}),
+        (["--extend", "--epsilon", "0.2"], {"extend": True, "epsilon": 0.2}),
     ):
         ds = measured(own, *options)
-        assert same(ds, nc.measure(TRAIN, TEST, **(common | settings)))
+        assert same(ds, measure(**settings))
         assert not ds.equals(plain), f"{options} makes no difference to these data"
 
 
@@ -292,7 +307,7 @@ def test_one_array_is_split(fraction):
     n_test = round(200 * (fraction or 0.2))
     ds = measured("all.npy", *options)
     assert ds["n_points"].values.tolist() == [[200 - n_test, n_test]]
-    assert same(ds, nc.measure(split.train, split.test, name="all", **SETTINGS))
+    assert same(ds, measure(split.train, split.test, name="all"))
     assert same(ds.drop_vars("dataset"), measured("packed.npz", *options).drop_vars("dataset"))
 
 
@@ -302,7 +317,7 @@ def test_images_of_a_user_as_totensor_makes_them():
     ran = call("measure", "floats.npz", "--out", "f.nc", *[option for option in OPTIONS if option != "--quiet"])
     assert ran.status == 0
     assert any("multiples of 1/255" in line for line in lines(ran.err))
-    assert same(open_results("f.nc"), nc.measure(TRAIN, TEST, name="floats", **SETTINGS))
+    assert same(open_results("f.nc"), measure(name="floats"))
 
 
 @pytest.mark.filterwarnings("always::numbaconc.UnitWarning")
@@ -443,8 +458,7 @@ def test_data_that_are_not_the_published_ones():
     ds = open_results("mnist-linf.nc")
     assert ds.attrs["data_verified"] == "NOT the published contents"
     assert "NOT the published contents" in fine("show", "mnist-linf.nc")
-    expected = nc.measure(X[:60], X[60:], q=0.5, n_sets=2, n_neighbors=5, name="mnist")
-    assert same(ds, expected)
+    assert same(ds, measure(X[:60], X[60:], q=0.5, n_sets=2, name="mnist"))
 
 
 def test_a_known_data_set_that_is_not_on_disk():
@@ -481,7 +495,7 @@ def test_a_sweep_from_a_file(grid):
     text = fine("sweep", grid(), "--quiet")
     assert set(tree(Path())) == {"grid.toml", "own.npz", "grid.nc"}
     ds = open_results("grid.nc")
-    expected = nc.measure(TRAIN, TEST, epsilon=["8/255", 0.1], restarts=2, q=0.8, **SETTINGS)
+    expected = measure(epsilon=["8/255", 0.1], restarts=2, q=0.8)
     for name in ("risk", "adversarial_risk"):
         np.testing.assert_array_equal(ds[name].sel(q=0.8).squeeze(), expected[name].squeeze())
     assert ds.attrs["data_verified"] == "own: the user's own"
@@ -530,7 +544,9 @@ def test_show_joins_files_and_says_what_differs(grid):
     ("text", "options", "says"),
     [
         (SWEEP.replace("T = 3", "T = 0"), [], ["T", "0", "at least 1"]),
-        (SWEEP.replace("T = 3", "n_sets = 3"), [], ["'n_sets'", "allowed: dataset, epsilon, T"]),
+        (SWEEP.replace("T = 3", "n_set = 3"), [], ["'n_set'", "allowed: dataset, epsilon", "did you mean 'n_sets'"]),
+        (SWEEP + "delta = 0.5", [], ["delta is 0.5 with search 'rectangles'", "allowed: only with balls"]),
+        (SWEEP, ["--plugin", "no_such_module"], ["plugin 'no_such_module' cannot be imported"]),
         (SWEEP.replace("own.npz", "none.npz"), [], ["none.npz"]),
         ("T = ", [], ["grid.toml", "not TOML"]),
         (SWEEP, ["--out", "s.txt"], ["out", "'s.txt'", ".nc"]),
@@ -583,26 +599,38 @@ def refused(*arguments, says):
         (["--epsilon", "0.1", "--epsilon", "0.2,-1"], ["epsilon", "'-1'", "positive number"]),
         *[(["--alpha", value], ["alpha", value, "(0, 1)"]) for value in ("0", "1", "-0.5", "nan", "garbage")],
         (["--alpha", "0.008"], ["alpha", "0.008", "1/n = 0.00833"]),
-        (["--n-sets", "0"], ["n_sets", "0", "from 1 to 120"]),
-        (["--n-sets", "-3"], ["n_sets", "-3", "from 1 to 120"]),
+        *[(["--n-sets", value], [f"n_sets is {value}", "at least 1"]) for value in ("0", "-3", "2.5")],
         (["--n-sets", "121"], ["n_sets", "121", "from 1 to 120"]),
-        (["--n-sets", "two"], ["n_sets", "two"]),
+        (["--n-sets", "two"], ["n_sets is 'two'", "at least 1"]),
         (["--n-sets", "61", "--q", "0.5"], ["n_sets", "61", "from 1 to 60"]),
         (["--n-sets", "120"], ["n_sets", "120", "from 1 to 60"]),
         *[(["--q", value], ["q", value, "(0, 1]"]) for value in ("0", "1.01", "-0.5", "nan", "garbage")],
         (["--epsilon", "0.999"], ["alpha", "0.05", "no q", "largest risk seen is 0"]),
         (["--alpha", "0.99"], ["alpha", "0.99", "no q", "largest risk seen is 0."]),
         (["--n-neighbors", "120"], ["n_neighbors", "120", "from 1 to 119"]),
-        (["--n-neighbors", "0"], ["n_neighbors", "0", "from 1 to 119"]),
+        (["--n-neighbors", "0"], ["n_neighbors", "0", "at least 1"]),
         (["--max-train", "5", "--alpha", "0.3"], ["n_neighbors", "5", "from 1 to 4"]),
         (["--max-train", "1"], ["max_train", "1", "at least 2"]),
-        (["--restarts", "0"], ["restarts", "0", "at least 1"]),
+        *[(["--restarts", value], [f"restarts is {value}", "at least 1"]) for value in ("0", "1.5")],
+        (["--restarts", "many"], ["restarts is 'many'", "at least 1"]),
         (["--seed", "-1"], ["seed", "-1", "at least 0"]),
         (["--threads", "0"], ["threads", "0", "from 1 to"]),
         (["--threads", "100000"], ["threads", "100000", "from 1 to"]),
         (["--test-fraction", "1"], ["test_fraction", "1", "(0, 1)"]),
         (["--norm", "linfty"], ["norm", "'linfty'", "linf", "did you mean 'linf'"]),
         (["--centers", "medain"], ["centers", "'medain'", "mean, median", "did you mean 'median'"]),
+        (["--search", "fces"], ["search", "'fces'", "balls, best, faces", "did you mean 'faces'"]),
+        (
+            ["--search", "balls", "--norm", "linf"],
+            ["search", "'balls'", "'linf'", "best, faces, halfspaces, rectangles"],
+        ),
+        (["--max-iter", "0"], ["max_iter", "0", "at least 1"]),
+        *[(["--margin", value], [f"margin is {value}", "less than 1", "'auto'"]) for value in ("-0.1", "1.0")],
+        (["--margin", "much"], ["margin is 'much'", "less than 1", "'auto'"]),
+        (["--margin", "0.95"], ["margin", "0.95", "less than 1 - alpha = 0.95"]),
+        (["--margin", "0.1", "--q", "0.5"], ["margin", "0.1", "q = 0.5", "only where q is searched"]),
+        (["--checkpoint", "c.npz"], ["checkpoint", "'c.npz'", "only with balls"]),
+        (["--plugin"], ["plugin", "expected one argument"]),
         (["--out", "result.txt"], ["out", "'result.txt'", ".nc"]),
         (["--out", "result"], ["out", "'result'", ".nc"]),
         (["--colour", "blue"], ["colour"]),
@@ -713,6 +741,39 @@ def test_two_epsilon_that_print_alike_have_a_region_each(own):
     assert sorted(region.epsilon for region in regions) == [0.1, 0.1000001]
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ValueError("no\nfont"), "ValueError: no font"),
+        (OSError(errno.ENOSPC, "No space left"), "InputError: output 'own-linf.png' cannot be written: No space left"),
+        (None, "ModuleNotFoundError: import of matplotlib.figure halted; None in sys.modules"),
+    ],
+    ids=("an error", "a full disk", "no Matplotlib"),
+)
+@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+@pytest.mark.filterwarnings("always:no plot was drawn:UserWarning")
+def test_a_plot_that_fails(own, monkeypatch, error, says, options):
+    """One warning; the numbers and the regions are there, and a plot is not spoken of."""
+
+    def fail(*_, **__):
+        raise error
+
+    if error is None:
+        monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    else:
+        monkeypatch.setattr("matplotlib.figure.Figure.savefig", fail)
+    ran = call("measure", own, *OPTIONS, "--epsilon", "0.1,0.2", *options)
+    assert (ran.status, lines(ran.err)) == (0, [f"numbaconc measure: warning: no plot was drawn: {says}"])
+    assert set(tree(Path())) == {"own-linf.nc", "own-linf-region-0.1.nc", "own-linf-region-0.2.nc"}
+    assert same(open_results("own-linf.nc"), measure(epsilon=[0.1, 0.2]))
+    assert [nc.load_region(f"own-linf-region-{epsilon}.nc").epsilon for epsilon in (0.1, 0.2)] == [0.1, 0.2]
+    assert "png" not in ran.out
+    if options:
+        assert set(json.loads(ran.out)["files"]) == {"result", "regions"}
+    else:
+        assert re.findall(r"^(result|plot|region):", ran.out, re.MULTILINE) == ["result", "region"]
+
+
 # A full disk, ctrl-C, a reader that leaves
 
 
@@ -788,7 +849,7 @@ def test_the_first_thing_a_user_does(environment):
     assert set(tree(Path())) == {"digits-linf.nc", "digits-linf.png", "digits-linf-region.nc"}
     ds = open_results("digits-linf.nc")
     data = load_dataset("digits")
-    assert same(ds, nc.measure(data.train, data.test, name="digits"))
+    assert same(ds, nc.measure(None, data.train, data.test, epsilon=0.1, alpha=0.05, name="digits"))
     assert ds.attrs["data_verified"] == "the published contents"
     assert ds.attrs["command"] == "numbaconc measure"
     assert ran.out.startswith("digits: 1,438 training and 359 test points\n")
@@ -807,7 +868,7 @@ def test_as_a_module(environment, own):
     assert ran.status == 0
     assert ran.err == ""
     (case,) = json.loads(ran.out)["cases"]
-    ds = nc.measure(TRAIN, TEST, **SETTINGS)
+    ds = measure()
     assert case["adversarial_risk_test"] == ds["adversarial_risk"].sel(split="test").item()
     assert open_results("own-linf.nc").attrs["command"].startswith("python -m numbaconc measure ")
 
@@ -824,22 +885,243 @@ def test_version():
     assert fine("--version") == f"numbaconc {version('numbaconc')}\n"
 
 
-def test_help_names_every_option():
-    text = fine("measure", "--help")
-    for option in (
-        "--norm",
-        "--epsilon",
-        "--alpha",
-        "--n-sets",
-        "--q",
-        "--seed",
-        "--restarts",
-        "--max-train",
-        "--json",
+SLOW = ("sklearn", "matplotlib", "scipy.stats", "xarray")  # each takes as long as all that is ours
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needed"), [(None, []), (["data", "list"], []), (["show", "RESULT"], ["xarray"])], ids=str
+)
+def test_libraries_that_are_not_needed_are_not_imported(environment, made, arguments, needed):
+    code = "import sys, numbaconc"
+    if arguments is not None:
+        arguments = [argument.replace("RESULT", str(made[1])) for argument in arguments]
+        code += f", numbaconc.cli\nassert numbaconc.cli.main({arguments}) == 0"
+    code += f"\nprint([name for name in {SLOW} if name in sys.modules], file=sys.stderr)"
+    ran = execute(environment, sys.executable, "-c", code)
+    assert (ran.status, ran.err) == (0, f"{needed}\n")
+    assert bool(ran.out) == (arguments is not None)
+
+
+@pytest.fixture
+def help_of_measure(monkeypatch):
+    """What `measure --help` says: by group, the words of each option."""
+    monkeypatch.setenv("COLUMNS", "10000")
+    groups = {}
+    for line in fine("measure", "--help").splitlines():
+        if re.fullmatch(r"\S.*:", line):
+            options = groups.setdefault(line.removesuffix(":"), {})
+        elif line.startswith("  -"):
+            left, _, words = line.strip().partition("  ")
+            option = re.search(r"--[\w-]+", left)[0]
+            options[option] = words.strip()
+        elif line.startswith("      "):
+            options[option] += line.strip()
+    return groups
+
+
+def test_help_names_every_option(help_of_measure):
+    options = help_of_measure["options"]
+    common = ("norm", "search", "epsilon", "alpha", "restarts", "checkpoint", "max-train", "test-fraction", "threads")
+    for option in (*common, "plugin", "data-dir", "unverified-data", "out", "json", "quiet"):
+        assert options[f"--{option}"]
+    assert "(default: linf rectangles, l2 balls, l1 halfspaces)" in options["--search"]
+    assert "(default: that of the search, or linf)" in options["--norm"]
+    assert options["--epsilon"].endswith("(default: 0.1)")
+    assert options["--alpha"].endswith("(default: 0.05)")
+
+
+APART = ("epsilon", "alpha", "norm")  # settings whose options are not made from what searches declare
+
+
+def test_every_setting_of_every_search_is_an_option(help_of_measure):
+    """Grouped by search, with the words and the defaults that the searches declare."""
+    having = {}
+    for cls in known_searches().values():
+        for name, one in cls.settings().items():
+            if name not in APART:
+                having.setdefault(f"--{name.replace('_', '-')}", {})[cls.name] = one
+    common = help_of_measure["options"]
+    made = {option: group for group, options in help_of_measure.items() if options is not common for option in options}
+    assert made.keys() == having.keys()
+    for option, declared in having.items():
+        assert made[option] == (next(iter(declared)) if len(declared) == 1 else "settings of several searches")
+        words = help_of_measure[made[option]][option]
+        assert "%" not in words
+        defaults = {search: one.default for search, one in declared.items()}
+        for search, one in declared.items():
+            assert one.help in words
+            assert len(declared) == 1 or search in words
+            default = ",".join(map(str, one.default)) if isinstance(one.default, tuple) else one.default
+            if len(set(defaults.values())) > 1:
+                assert f"{search} {'not given' if default is None else default}" in words.rpartition("(default: ")[2]
+            elif default is not None:
+                assert words.endswith(f"(default: {default})")
+            else:
+                assert "(default: " not in words
+
+
+GIVEN = {  # a value of each setting, none of them a default: the option, and what the search gets
+    "margin": ("--margin=0.01", 0.01),
+    "n_sets": ("--n-sets=7", 7),
+    "delta": ("--delta=0.5", 0.5),
+    "local_search": ("--local-search", True),
+    "searches": ("--searches=faces,halfspaces", "faces,halfspaces"),
+    "norm": ("--norm=l2", "l2"),
+    "validation": ("--validation=0.25", 0.25),
+    "seed": ("--seed=12345678901234567890", 12345678901234567890),
+    "n_points": ("--n-points=20", 20),
+    "n_starts": ("--n-starts=3", 3),
+    "max_iter": ("--max-iter=9", 9),
+    "n_components": ("--n-components=2", 2),
+    "powers": ("--powers=1,inf", (1.0, np.inf)),
+    "q": ("--q=0.5", 0.5),
+    "n_neighbors": ("--n-neighbors=5", 5),
+    "include_self": ("--no-include-self", False),
+    "centers": ("--centers=median", "median"),
+    "precision": ("--precision=0.1", 0.1),
+    "extend": ("--extend", True),
+}
+
+
+@pytest.mark.parametrize("search", list(known_searches()))
+def test_options_reach_the_search(own, monkeypatch, search):
+    """Each alone; a setting without a line in GIVEN is not tested, which is an error."""
+    asked = []
+
+    def stop(search, *_, **__):
+        asked.append(search)
+        msg = "enough"
+        raise InputError(msg)
+
+    monkeypatch.setattr("numbaconc.measurement.find_regions", stop)
+    cls = known_searches()[search]
+    for name in cls.settings().keys() - {"epsilon", "alpha"}:
+        option, value = GIVEN[name]
+        assert call("measure", own, "--search", search, option).status == 2
+        assert asked[-1].get_params(deep=False) == cls(**{name: value}).get_params(deep=False)
+
+
+@pytest.mark.parametrize("search", list(known_searches()))
+def test_a_setting_that_the_search_lacks(own, search):
+    """The searches that have it are named."""
+    known = known_searches()
+    for name, (option, value) in GIVEN.items():
+        if name not in (*known[search].settings(), "norm"):
+            having = ", ".join(other for other, cls in known.items() if name in cls.settings())
+            (line,) = refused("measure", own, "--search", search, option, says=[])
+            error = f"{name} is {value!r} with search {search!r}; allowed: only with {having}"
+            assert line == f"numbaconc measure: error: {error}"
+
+
+def test_restarts_of_a_search_that_draws_nothing(own):
+    for options, search in (
+        (["--norm", "l2"], "balls"),
+        (["--search", "faces"], "faces"),
+        (["--norm", "l1"], "halfspaces"),
     ):
-        assert option in text
-    for option in ("--threads", "--test-fraction", "--data-dir", "--unverified-data", "--out", "--quiet"):
-        assert option in text
+        says = [f"restarts is 3 with search '{search}', which draws nothing; allowed: only with best, rectangles"]
+        refused("measure", own, *options, "--restarts", 3, says=says)
+        fine("measure", own, *options, "--restarts", 1, "--quiet")
+
+
+@pytest.mark.parametrize(
+    ("options", "norm", "expected"),
+    [
+        (["--norm", "l2"], "l2", nc.BallSearch()),
+        (["--norm", "l1", "--max-iter", "0"], "l1", nc.HalfSpaceSearch(norm="l1", max_iter=0)),
+        (["--search", "balls"], "l2", nc.BallSearch()),
+        (["--search", "free_balls", "--max-iter", "0"], "l2", nc.FreeBallSearch(max_iter=0)),
+        (["--search", "hyperplane"], "l2", nc.HyperplaneSearch()),
+        (["--search", "faces"], "linf", nc.FaceSearch()),
+        (["--search", "halfspaces", "--max-iter", "0"], "linf", nc.HalfSpaceSearch(max_iter=0)),
+        (
+            ["--search", "halfspaces", "--norm", "l2", "--max-iter", "0"],
+            "l2",
+            nc.HalfSpaceSearch(norm="l2", max_iter=0),
+        ),
+    ],
+    ids=str,
+)
+def test_the_norm_and_the_search_follow_each_other(own, options, norm, expected):
+    text = fine("measure", own, *options, "--quiet")
+    ds = open_results(f"own-{norm}.nc")
+    assert same(ds, nc.measure(expected, TRAIN, TEST, epsilon=0.1, alpha=0.05, name="own"))
+    assert (ds.attrs["norm"], ds.attrs["search"]) == (norm, expected.name)
+    assert f"own, {NORMS[norm].sign} epsilon 0.1, alpha 0.05" in text
+
+
+@pytest.mark.parametrize("alphas", [["--alpha", ".05,.1"], ["--alpha", "0.1", "--alpha", "0.05"]], ids=str)
+def test_several_alpha(own, alphas):
+    """One result, and a region for each goal, under its label."""
+    epsilons = {"0.0313725": 8 / 255, "0.1": 0.1}
+    options = [*alphas, "--epsilon", "8/255,0.1", "--search", "faces"]
+    printed = json.loads(fine("measure", own, *options, "--out", "m.nc", "--quiet", "--json"))
+    ds = open_results("m.nc")
+    assert ds["alpha"].values.tolist() == [0.05, 0.1]
+    assert set(ds["risk"].dims) == {"alpha", "dataset", "epsilon", "T", "split"}
+    files = printed["files"]["regions"]
+    assert list(files) == [f"{epsilon}-{alpha}" for epsilon in epsilons for alpha in ("0.05", "0.1")]
+    for label, path in files.items():
+        epsilon, alpha = epsilons[label.split("-")[0]], float(label.split("-")[1])
+        found = nc.FaceSearch(epsilon=epsilon, alpha=alpha).fit(TRAIN)
+        region = nc.load_region(path)
+        assert path == f"m-region-{label}.nc"
+        assert region.epsilon == epsilon
+        np.testing.assert_array_equal(region.lower, found.region_.lower)
+        np.testing.assert_array_equal(region.upper, found.region_.upper)
+        here = ds.sel(epsilon=epsilon, alpha=alpha, T=5, dataset="own")
+        assert here["risk"].sel(split="train") == found.risk_
+        on_test = found.region_.measure(TEST, epsilon)
+        assert here["adversarial_risk"].sel(split="test") == on_test.adversarial_risk
+        (case,) = [one for one in printed["cases"] if (one["epsilon"], one["alpha"]) == (epsilon, alpha)]
+        assert (case["risk_train"], case["risk_test"]) == (found.risk_, on_test.risk)
+    assert set(tree(Path())) == {"m.nc", "m.png", *files.values()}
+
+
+def test_the_best_of_some_searches(own):
+    """Its seed is that of the split, and it says so."""
+    options = ["--search", "best", "--searches", "faces,halfspaces", "--n-sets", 2, "--quiet"]
+    compared = {}
+    for seed in (0, 3):
+        printed = json.loads(fine("measure", own, *options, "--seed", seed, "--json"))
+        (case,) = printed["cases"]
+        search = nc.BestSearch(searches="faces,halfspaces", n_sets=2, seed=seed)
+        assert same(open_results("own-linf.nc"), nc.measure(search, TRAIN, TEST, epsilon=0.1, alpha=0.05, name="own"))
+        found = search.set_params(epsilon=0.1, alpha=0.05).fit(TRAIN)
+        assert [one.search for one in found.table_] == ["faces", "halfspaces"]
+        compared[seed] = case["compared"]
+        assert compared[seed] == [f"{found.search_} of {', '.join(map(str, found.table_))}"]
+        assert (case["kept_seed"], case["T"]) == (seed, 2)
+        assert open_results("own-linf.nc")["seed"].values.tolist() == [seed]
+        assert printed["attributes"]["searches"] == "faces, halfspaces"
+        assert f"(risk -> adversarial risk): {compared[seed][0]}." in fine("show", "own-linf.nc")
+    assert compared[0] != compared[3]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import no_such_module_either", "plugin 'my_plugin' cannot be imported: ModuleNotFoundError: "),
+        ("raise ValueError('several\\nlines')", "plugin 'my_plugin' cannot be imported: ValueError: several lines"),
+        ("raise SystemExit(0)", "plugin 'my_plugin' cannot be imported: SystemExit: 0"),
+        (
+            "import numbaconc\nclass Mine(numbaconc.Search):\n    name = 'balls'",
+            "search 'balls' is numbaconc.search.balls.BallSearch already; allowed: another name",
+        ),
+    ],
+    ids=("a module", "an error", "an end", "a name"),
+)
+@pytest.mark.parametrize("command", [["measure", "own.npz"], ["sweep", "grid.toml"]], ids=lambda one: one[0])
+def test_a_plugin_that_cannot_be_imported(monkeypatch, text, says, command):
+    """The searches stay those that were known before."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # beside the plugin
+    before = known_searches()
+    Path("my_plugin.py").write_text(text)
+    (line,) = refused(*command, "--plugin", "my_plugin", says=[])
+    assert line.startswith(f"numbaconc: error: {says}")
+    assert "my_plugin" not in sys.modules
+    assert known_searches() == before
 
 
 @needs_jit
@@ -850,7 +1132,7 @@ def test_ctrl_c(environment, made):
     np.savez("own.npz", X_train=(X / 255).astype(np.float32), X_test=X[:100])
     Path("own-linf.nc").write_bytes(OLD)
     before = tree(Path())
-    command = [script(), "measure", "own.npz", "--q", "0.9", "--n-sets", "1000", "--restarts", "1000000"]
+    command = [script(), "measure", "own.npz", "--q", "0.9", "--n-sets", "1000", "--restarts", "1000"]
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a child would inherit an ignored one
     try:
         running = subprocess.Popen(
@@ -865,6 +1147,7 @@ def test_ctrl_c(environment, made):
             time.sleep(0.1)
         time.sleep(2)  # from now on it clusters, most of the time inside a kernel
         assert running.poll() is None, running.stderr.read()
+        assert list(radii.glob("[!.]*")), "the search has not begun"
         running.send_signal(signal.SIGINT)
         out, err = running.communicate(timeout=30)
     finally:

@@ -14,7 +14,7 @@ from conftest import needs_jit
 from numbaconc.experiments import convergence
 from numbaconc.groundtruth import Gaussian, HammingCube, Sphere, centered_cubes
 from numbaconc.kernels.threads import using_threads
-from numbaconc.results import open_results
+from numbaconc.results.files import open_results
 
 NAMES = ["convergence.nc", "convergence.png", "convergence.svg"]
 pytestmark = needs_jit

@@ -462,6 +462,16 @@ def test_npz_that_cannot_be_used(tmp_path, arrays, says):
     message(raised)
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint16, bool])
+def test_npy_of_whole_numbers_that_are_not_uint8_is_told_how_to_scale(tmp_path, dtype):
+    np.save(tmp_path / "mine.npy", images(10, 4).astype(dtype))
+    with pytest.raises(
+        InputError, match=rf"X has dtype {np.dtype(dtype)}; allowed: uint8, or floats \(scale it: "
+    ) as raised:
+        load_dataset(tmp_path / "mine.npy")
+    message(raised)
+
+
 class Bomb:
     """Leaves a trace if it is ever unpickled."""
 

@@ -22,7 +22,7 @@ import numbaconc as nc
 from numbaconc.cli import main as numbaconc_main
 from numbaconc.experiments import commands
 from numbaconc.experiments.published import TYPED, published
-from numbaconc.results import open_results
+from numbaconc.results.files import open_results
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -231,9 +231,10 @@ def test_the_numbers_are_those_of_the_papers_setting(tables, sets, number, name,
     ds = open_results(tables[number][1] / f"table{number}.nc")
     train, test = sets[name]
     here = ds.sel(dataset=name, epsilon=nc.parse_epsilon(epsilon), T=n_sets, q=q)
-    radii = nc.knn_radii(train, 50)
+    train = nc.as_sample(train)  # it keeps the radii
+    search = nc.RectangleSearch(n_sets=n_sets, q=q, n_neighbors=50, epsilon=epsilon, alpha=0.05)
     for seed in (2, 3, 4):
-        region = nc.cover_rectangles(train, q, epsilon, n_sets, seed, radii=radii)
+        region = search.set_params(seed=seed).fit(train).region_
         for split, X in (("train", train), ("test", test)):
             m = region.measure(X, epsilon)
             assert here["risk"].sel(seed=seed, split=split).item() == m.risk
@@ -312,7 +313,8 @@ def test_quick_is_said_and_reduced(sets, data_dir, monkeypatch):
     assert ds.attrs["max_train"] == 200
     assert "quick" in Path("table1.md").read_text(encoding="utf-8")
     train, test = sets["mnist"]
-    region = nc.cover_rectangles(nc.as_sample(train).subsample(200, 0), 0.662, 0.1, 5, 5)
+    search = nc.RectangleSearch(n_sets=5, q=0.662, seed=5, epsilon=0.1, alpha=0.01)
+    region = search.fit(nc.as_sample(train).subsample(200, 0)).region_
     at = {"dataset": "mnist", "epsilon": 0.1, "T": 5, "q": 0.662, "seed": 5, "split": "test"}
     assert ds["adversarial_risk"].sel(at) == region.measure(test, 0.1).adversarial_risk
 
@@ -478,7 +480,8 @@ def test_balls_are_the_search_s(l2_tables, sets):
     ):
         train, test = sets[name]
         for epsilon in epsilons:
-            region = nc.search_balls(train, epsilon, alpha, n_sets, delta).region
+            search = nc.BallSearch(n_sets=n_sets, delta=delta, epsilon=epsilon, alpha=alpha)
+            region = search.fit(train).region_
             row = page[name, "balls", epsilon]
             for split, X in (("train", train), ("test", test)):
                 m = region.measure(X, epsilon)
@@ -493,7 +496,7 @@ def test_two_searches_stand_side_by_side(l2_tables, sets):
     page, ds = l2_tables[3]
     assert ds["search"].values.tolist() == ["hyperplane", "balls"]
     for epsilon in ("1.58", "3.16", "4.74"):
-        region = nc.search_hyperplane(sets["mnist"][0], epsilon, 0.01).region
+        region = nc.HyperplaneSearch(epsilon=epsilon, alpha=0.01).fit(sets["mnist"][0]).region_
         m = region.measure(sets["mnist"][1], epsilon)
         here = ds.sel(search="hyperplane", dataset="mnist", T=1, epsilon=float(epsilon), split="test")
         assert (here["risk"], here["adversarial_risk"]) == (m.risk, m.adversarial_risk)

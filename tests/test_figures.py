@@ -16,7 +16,7 @@ import numbaconc as nc
 from numbaconc.experiments import all as everything
 from numbaconc.experiments import figures, report, tables
 from numbaconc.experiments.published import published
-from numbaconc.sweep import executors
+from numbaconc.results.layout import assemble
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -51,14 +51,14 @@ def test_figure_1(sets, capsys):
     assert against_q["T"].item() == 30
     assert against_q["q"].values.tolist() == list(Q)
     train, test = sets[1]["cifar10"]
-    region = nc.cover_rectangles(train, 0.9, "8/255", 30, seed=1)
+    region = nc.RectangleSearch(n_sets=30, q=0.9, seed=1, epsilon="8/255", alpha=0.05).fit(train).region_
     here = against_q.sel(q=0.9, seed=1, split="test")
     assert here.adversarial_risk.item() == region.measure(test, "8/255").adversarial_risk
     assert set(against_T["dataset"].values) == {"mnist", "cifar10"}
-    found = nc.search_rectangles(sets[1]["mnist"][0], 0.3, 0.01, 4, seed=0)
+    found = nc.RectangleSearch(n_sets=4, epsilon=0.3, alpha=0.01).fit(sets[1]["mnist"][0])
     here = against_T.sel(dataset="mnist", epsilon=0.3, T=4, seed=0)
-    assert here.q_found.item() == found.q
-    assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk
+    assert here.q_found.item() == found.q_
+    assert here.adversarial_risk.sel(split="train").item() == found.adversarial_risk_
     assert np.isnan(against_T.sel(dataset="mnist", epsilon=8 / 255).risk).all()
 
 
@@ -71,7 +71,7 @@ def test_plots_are_drawn_from_what_is_stored(sets, monkeypatch):
     assert pixels.shape[1] > pixels.shape[0] > 100
     assert pixels[..., :3].std() > 0.05
     assert ElementTree.parse("out/figure3.svg").getroot().tag.endswith("svg")
-    monkeypatch.setattr(executors, "measure_job", None)  # calling it would fail
+    monkeypatch.setattr("numbaconc.sweep.executors.measure_cases", None)  # calling it would fail
     assert run(*command) == 0
     assert {path.name: path.read_bytes() for path in Path("out").iterdir()} == first
 
@@ -125,8 +125,8 @@ def test_everything_and_its_report(sets, monkeypatch, capsys):
     capsys.readouterr()
 
     before = {path.name: path.read_bytes() for path in Path("out").iterdir() if path.suffix == ".nc"}
-    monkeypatch.setattr(executors, "measure_job", None)  # what is there is not measured again
-    monkeypatch.setattr(tables, "find_regions", None)
+    monkeypatch.setattr("numbaconc.sweep.executors.measure_cases", None)  # what is there is not measured again
+    monkeypatch.setattr(tables, "measure", None)
     assert run(*options) == 0
     assert {path.name: path.read_bytes() for path in Path("out").iterdir() if path.suffix == ".nc"} == before
     assert Path("out/report.md").read_text(encoding="utf-8") == text
@@ -147,7 +147,7 @@ def by_hand(shift):
         values = {quantity: row.values[quantity, split][0] / 100 for quantity in ("risk", "adversarial_risk")}
         values["adversarial_risk"] += shift / 100 if split == "test" else 0
         rows.append(at | {"split": split} | values)
-    return nc.results.assemble(rows).assign_coords(alpha=row.alpha)
+    return assemble(rows).assign_coords(alpha=row.alpha)
 
 
 @pytest.mark.parametrize(("shift", "sigmas"), [(0.0, None), (0.89, None), (0.91, "3.0"), (-1.5, "5.0")])

@@ -15,7 +15,8 @@ from scipy.stats import norm
 import numbaconc as nc
 from numbaconc.certify import certify
 from numbaconc.groundtruth import Gaussian, HammingCube, Line, SeparatedClusters, Sphere, centered_cubes
-from numbaconc.measurement import SEARCHES
+from numbaconc.norms import NORMS
+from numbaconc.search.base import known_searches, search_named
 
 COVARIANCE = np.array([[2.0, 0.5, 0.2], [0.5, 1.0, -0.3], [0.2, -0.3, 0.5]])
 CLUSTERS = [((0.0, 0.0), 0.1), ((1.0, 0.0), 0.3), ((0.0, 1.0), 0.6)]
@@ -282,23 +283,22 @@ def check_search(find, law, alpha, epsilon, n=2000, within=None, n_test=20_000):
 
 
 def by(norm, search, n_sets=1, **settings):
-    """One of the searches, by its name."""
+    """One of the searches, by its name; with so many sets if it takes a number of them in this norm."""
+    if "n_sets" in search_named(search, norm).settings() and (norm, search) != ("l1", "best"):
+        settings |= {"n_sets": n_sets}
 
     def find(X, epsilon, alpha):
-        settings_here = settings | {"epsilon": epsilon, "alpha": alpha, "n_sets": n_sets}
-        return nc.find_regions(X, X, norm, search=search, **settings_here).regions[epsilon]
+        goal = {"epsilon": epsilon, "alpha": alpha}
+        return nc.find_regions(search, X, X, norm=norm, **goal, **settings).regions[epsilon]
 
     return find
 
 
-def halfspaces_l1(X, epsilon, alpha):
-    return nc.search_halfspaces(X, epsilon, alpha, 1).region
-
-
 faces, halfspaces_linf = by("linf", "faces"), by("linf", "halfspaces")
 balls, halfspaces, hyperplane = by("l2", "balls"), by("l2", "halfspaces"), by("l2", "hyperplane")
-ALL = [(norm, search) for norm, searches in SEARCHES.items() for search in searches]
-POWERS = {"linf": math.inf, "l2": 2.0}
+halfspaces_l1 = by("l1", "halfspaces")
+OURS = {name: cls for name, cls in known_searches().items() if cls.__module__.startswith("numbaconc.")}
+ALL = [(norm, name) for norm in NORMS for name, cls in OURS.items() if norm in cls.norms]
 
 # Collections that contain the optimum: near it
 REACHED = {
@@ -316,8 +316,8 @@ REACHED = {
     "a face, linf, elsewhere": (faces, Gaussian(COVARIANCE, [1.0, 2.0, 3.0], math.inf), 0.1, 0.5, 0.01),
     "balls, l2, in the plane": (balls, Gaussian([4.0, 1.0]), 0.1, 0.5, 0.03),
     "free balls, l2, in the plane": (by("l2", "free_balls"), Gaussian([4.0, 1.0]), 0.1, 0.5, 0.01),
-    # without the buffer too few of the points held back are in it, but for boxes that hold twice what α asks for
-    "best, linf, on the line": (by("linf", "best", buffer=0.02), Line("uniform"), 0.2, 0.1, 0.01),
+    # without the margin too few of the points held back are in it, but for boxes that hold twice what α asks for
+    "best, linf, on the line": (by("linf", "best", margin=0.02), Line("uniform"), 0.2, 0.1, 0.01),
 }
 LINE = {"normal": (0.05, 0.5), "laplace": (0.1, 0.5), "uniform": (0.2, 0.1)}
 # Half lines, as a face, a half space, or an interval that reaches beyond all points
@@ -325,7 +325,7 @@ HALF_LINES = [of for of in ALL if of[1] not in {"rectangles", "best"}]
 # Others stay above: centered boxes, expansions in the ambient space
 ABOVE = {
     **{
-        f"{search}, gaussian {norm}": (by(norm, search), Gaussian(np.ones(5), p=POWERS[norm]), 0.05, 0.5)
+        f"{search}, gaussian {norm}": (by(norm, search), Gaussian(np.ones(5), p=NORMS[norm].p), 0.05, 0.5)
         for norm, search in ALL
         if search != "best"  # one of the others
     },
@@ -375,7 +375,7 @@ UNIONS = [("linf", "rectangles"), ("linf", "faces"), ("linf", "best"), ("l2", "b
 def test_every_search_finds_separated_clusters(of, n_sets, placed):
     """What is found holds most of the least clusters that together have measure α, and grows into them alone."""
     clusters, alpha = PLACED[placed]
-    law = SeparatedClusters(clusters, 0.02, POWERS[of[0]])
+    law = SeparatedClusters(clusters, 0.02, NORMS[of[0]].p)
     measured = check_search(by(*of, n_sets), law, alpha, 0.3)
     assert measured.risk > alpha - 0.01
     assert measured.adversarial_risk == pytest.approx(law.concentration(alpha, 0.3), abs=0.01)
@@ -395,9 +395,9 @@ def test_half_spaces_are_found_that_attain_the_cube_in_l1(d):
     X = cube.points()
     for k, t in itertools.product(range(0, d, 1 + d // 6), (1, 2, 3)):
         if cube.ball(k) < 1:
-            found = nc.search_halfspaces(X, t, cube.ball(k), 1)
-            assert (found.risk, found.adversarial_risk) == (cube.ball(k), cube.ball(min(k + t, d)))
-            assert found.adversarial_risk == cube.concentration(found.risk, t)
+            found = nc.HalfSpaceSearch(norm="l1", epsilon=t, alpha=cube.ball(k)).fit(X)
+            assert (found.risk_, found.adversarial_risk_) == (cube.ball(k), cube.ball(min(k + t, d)))
+            assert found.adversarial_risk_ == cube.concentration(found.risk_, t)
 
 
 @needs_jit
@@ -411,7 +411,7 @@ def test_no_search_gets_below_harper_on_all_points(alpha):
             found = find(X, epsilon, alpha).measure(X, epsilon)
             assert found.adversarial_risk >= cube.concentration(found.risk, epsilon)
     for t in (1, 2):
-        found = nc.search_halfspaces(X, t, alpha, 1)
+        found = halfspaces_l1(X, t, alpha).measure(X, t)
         assert found.adversarial_risk >= HammingCube(7).concentration(found.risk, t)
 
 

@@ -1,4 +1,4 @@
-"""Half spaces for any ℓp: counts against plain loops, cases whose answer is known, and laws of the search."""
+"""Half spaces in the three norms: counts against plain loops, cases whose answer is known, and laws of the search."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ from scipy.stats import norm
 import numbaconc as nc
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import descent
-from numbaconc.search import halfspaces as search
-from numbaconc.search.halfspaces import search_halfspaces
+from numbaconc.search import halfspaces as module
+from numbaconc.search.components import principal_components
 
 NEAR = 1e-9  # no call closer than this is left to rounding
-NORMS = (1, 1.5, 2, 3, math.inf)
+POWERS = {"l1": 1, "l2": 2, "linf": math.inf}
 FEWER = {"n_components": 3, "n_starts": 2, "max_iter": 8}
+
+
+def search(points, epsilon, alpha, norm="linf", **settings):
+    return nc.HalfSpaceSearch(norm=norm, epsilon=epsilon, alpha=alpha, **settings).fit(points)
+
+
+def risks(fitted):
+    return fitted.risk_, fitted.adversarial_risk_
 
 
 # Plain versions; they use nothing of ours
@@ -83,7 +91,8 @@ def test_blocks_are_put_together():
 def test_components_are_those_of_the_covariance(d):
     X = blobs(300, d, seed=d)
     vectors = np.linalg.eigh(np.cov(X.T.astype(float)).reshape(d, d))[1]
-    found = search._components(descent.Points(X), 5)
+    points = descent.Points(X)
+    found = principal_components(points.X - points.middle, min(5, d))
     assert found.shape == (min(5, d), d)
     for k, v in enumerate(found):
         assert abs(v @ vectors[:, -1 - k]) == pytest.approx(1, abs=1e-6)
@@ -91,10 +100,10 @@ def test_components_are_those_of_the_covariance(d):
 
 def test_powers_of_a_component():
     v = np.array([[0.5, -1.0, 0.0, 0.25]])
-    np.testing.assert_array_equal(search._power(v, 0), [[1, -1, 1, 1]])
-    np.testing.assert_array_equal(search._power(v, 1), v)
-    np.testing.assert_array_equal(search._power(v, 2), [[0.25, -1, 0, 0.0625]])
-    np.testing.assert_array_equal(search._power(v, math.inf), [[0, -1, 0, 0]])
+    np.testing.assert_array_equal(module._power(v, 0), [[1, -1, 1, 1]])
+    np.testing.assert_array_equal(module._power(v, 1), v)
+    np.testing.assert_array_equal(module._power(v, 2), [[0.25, -1, 0, 0.0625]])
+    np.testing.assert_array_equal(module._power(v, math.inf), [[0, -1, 0, 0]])
 
 
 # The search
@@ -105,37 +114,39 @@ def test_powers_of_a_component():
     n=st.integers(5, 60),
     d=st.integers(1, 6),
     seed=st.integers(0, 9999),
-    p=st.sampled_from(NORMS),
+    norm=st.sampled_from(list(POWERS)),
     share=st.sampled_from([0.05, 0.21, 0.5]),
-    buffer=st.sampled_from([0.0, 0.1]),
+    margin=st.sampled_from([0.0, 0.1]),
     levels=st.sampled_from([0.7, 3, 8, 40.3]),
 )
-def test_the_risks_are_what_plain_loops_count(n, d, seed, p, share, buffer, levels):
+def test_the_risks_are_what_plain_loops_count(n, d, seed, norm, share, margin, levels):
     X = blobs(n, d, seed)
     assume((X[1:] != X[:-1]).any() and share * n >= 1)
-    found = search_halfspaces(X, levels / 255, share, p, buffer=buffer, **FEWER)
-    w = found.region.w.tolist()
+    found, p = search(X, levels / 255, share, norm, margin=margin, **FEWER), POWERS[norm]
+    w = found.region_.w.tolist()
+    assert found.region_.p == p
     assert dual_norm(w, p) == pytest.approx(1, abs=1e-9)
     values = heights(X.tolist(), w)
-    n_inside = math.ceil((share + buffer) * n - NEAR)
+    n_inside = math.ceil((share + margin) * n - NEAR)
     _, level = cut(values, n_inside, 0)
-    assert round(found.risk * n) >= n_inside
+    assert round(found.risk_ * n) >= n_inside
     low, high = (sum(v >= level - levels * dual_norm(w, p) + side for v in values) for side in (1e-6, -1e-6))
-    assert low <= round(found.adversarial_risk * n) <= high
+    assert low <= round(found.adversarial_risk_ * n) <= high
     if p in (1, math.inf) and all(c in (-1, 0, 1) for c in w) and levels in (3, 8):  # whole numbers: no rounding
-        assert round(found.adversarial_risk * n) == cut(values, n_inside, levels)[0]
-    assert found.adversarial_risk <= found.unrefined
+        assert round(found.adversarial_risk_ * n) == cut(values, n_inside, levels)[0]
+    assert [one.moved for one in found.trace_] == [found.adversarial_risk_] <= [found.trace_[0].candidate]
 
 
-@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("norm", POWERS)
 @pytest.mark.parametrize("seed", range(3))
-def test_moving_never_makes_it_worse(p, seed):
+def test_moving_never_makes_it_worse(norm, seed):
     X = blobs(250, 6, seed)
-    left = search_halfspaces(X, "12/255", 0.1, p, **(FEWER | {"max_iter": 0}))
-    moved = search_halfspaces(X, "12/255", 0.1, p, **FEWER)
-    assert left.adversarial_risk == left.unrefined == moved.unrefined
-    assert moved.adversarial_risk <= left.adversarial_risk
-    assert min(left.risk, moved.risk) >= 0.1
+    left = search(X, "12/255", 0.1, norm, **(FEWER | {"max_iter": 0}))
+    moved = search(X, "12/255", 0.1, norm, **FEWER)
+    assert left.trace_ == (descent.Moved(left.adversarial_risk_, left.adversarial_risk_),)
+    assert moved.trace_ == (descent.Moved(left.adversarial_risk_, moved.adversarial_risk_),)
+    assert moved.adversarial_risk_ <= left.adversarial_risk_
+    assert min(left.risk_, moved.risk_) >= 0.1
 
 
 def test_moving_finds_what_no_component_shows():
@@ -144,8 +155,8 @@ def test_moving_finds_what_no_component_shows():
     u = rng.uniform(-40, 40, 2000)
     X = np.stack([u + rng.normal(0, 9, 2000), -u, 60 * rng.normal(size=2000)], axis=1)
     X = nc.Sample((128 + X).astype(np.float32), 1.0)
-    found = search_halfspaces(X, 8, 0.1, n_starts=6)
-    assert found.adversarial_risk < 0.95 * found.unrefined
+    found = search(X, 8, 0.1, "l2", n_starts=6)
+    assert found.adversarial_risk_ < 0.95 * found.trace_[0].candidate
 
 
 FULL = np.array([[4.0, 1.0, 0.5], [1.0, 2.0, 0.0], [0.5, 0.0, 1.0]])
@@ -154,24 +165,24 @@ DIAGONAL = np.diag([4.0, 1.0, 2.0])
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("p", "covariance", "spread"),
+    ("name", "covariance", "spread"),
     [
-        (2, FULL, math.sqrt(np.linalg.eigvalsh(FULL)[-1])),
-        (math.inf, FULL, 2.0),
-        (1, DIAGONAL, math.sqrt(7)),
+        ("l2", FULL, math.sqrt(np.linalg.eigvalsh(FULL)[-1])),
+        ("linf", FULL, 2.0),
+        ("l1", DIAGONAL, math.sqrt(7)),
     ],
     ids=["l2", "linf", "l1"],
 )
-def test_on_a_normal_distribution_the_answer_is_the_truth(p, covariance, spread):
+def test_on_a_normal_distribution_the_answer_is_the_truth(name, covariance, spread):
     """Φ(Φ⁻¹(α) + ε / ‖Σ^½‖_{2→p}), within four deviations of 20,000 points."""
     rng = np.random.default_rng(1)
     root = np.linalg.cholesky(covariance)
     train, test = (nc.Sample((rng.normal(size=(20_000, 3)) @ root.T).astype(np.float32), 1.0) for _ in range(2))
-    found = search_halfspaces(train, 1.5, 0.05, p, n_starts=4, max_iter=20)
+    found = search(train, 1.5, 0.05, name, n_starts=4, max_iter=20)
     truth = norm.cdf(norm.ppf(0.05) + 1.5 / spread)
-    measured = found.region.measure(test, 1.5)
-    assert found.risk == 0.05
-    assert found.adversarial_risk == pytest.approx(truth, abs=0.013)
+    measured = found.region_.measure(test, 1.5)
+    assert found.risk_ == 0.05
+    assert found.adversarial_risk_ == pytest.approx(truth, abs=0.013)
     assert measured.risk == pytest.approx(0.05, abs=0.009)
     assert measured.adversarial_risk == pytest.approx(truth, abs=0.013)
 
@@ -183,18 +194,25 @@ CUBE = (np.arange(1024)[:, np.newaxis] >> np.arange(10) & 1).astype(np.uint8)
 @pytest.mark.parametrize(("k", "t"), [(0, 1), (1, 1), (2, 1), (2, 2), (3, 2), (4, 3)])
 def test_on_the_hamming_cube_the_answer_is_harpers(k, t):
     ball, expanded = (sum(math.comb(10, i) for i in range(m + 1)) for m in (k, k + t))
-    found = search_halfspaces(nc.Sample(CUBE, 1.0), t, ball / 1024, 1, n_components=10)
-    assert (found.risk, found.adversarial_risk) == (ball / 1024, expanded / 1024)
-    assert set(np.abs(found.region.w)) == {1}
+    found = search(nc.Sample(CUBE, 1.0), t, ball / 1024, "l1", n_components=10)
+    assert risks(found) == (ball / 1024, expanded / 1024)
+    assert set(np.abs(found.region_.w)) == {1}
 
 
 def test_a_face_with_ties_is_counted_to_the_level():
     """All points of the level that α reaches are inside, and those exactly ε below in the expansion."""
     X = np.array([[0], [0], [0], [90], [192], [192], [199], [200], [200], [200]], np.uint8)
-    found = search_halfspaces(X, "8/255", 0.2, math.inf)
-    assert (found.risk, found.adversarial_risk) == (0.3, 0.3)  # the other side: 0 with nothing near
-    found = search_halfspaces(X[3:], "8/255", 2 / 7, math.inf)
-    assert (found.risk, found.adversarial_risk) == (2 / 7, 2 / 7) or found.risk == 3 / 7
+    found = search(X, "8/255", 0.2)
+    assert risks(found) == (0.3, 0.3)  # the other side: 0 with nothing near
+    found = search(X[3:], "8/255", 2 / 7)
+    assert risks(found) == (2 / 7, 2 / 7) or found.risk_ == 3 / 7
+
+
+@pytest.mark.parametrize("norm", POWERS)
+def test_a_norm_is_given_by_its_name_or_its_p(norm):
+    X = blobs(60, 3, 0)
+    a, b = (search(X, 0.05, 0.1, given, **FEWER).region_ for given in (norm, POWERS[norm]))
+    assert (a.w.tobytes(), a.b, a.p) == (b.w.tobytes(), b.b, b.p)
 
 
 @needs_jit
@@ -203,18 +221,18 @@ def test_any_number_of_threads_gives_the_same():
     regions = []
     for n_threads in {1, available_threads()}:
         with using_threads(n_threads):
-            regions.append(search_halfspaces(X, 0.05, 0.1).region)
+            regions.append(search(X, 0.05, 0.1, "l2").region_)
     assert {(region.w.tobytes(), region.b) for region in regions} == {(regions[0].w.tobytes(), regions[0].b)}
 
 
 def test_more_points_than_candidates_are_compared_on(monkeypatch):
     monkeypatch.setattr(descent, "FEW", 50)
     X = blobs(333, 4, 2)
-    found = search_halfspaces(X, 0.05, 0.1, **FEWER)
-    assert found.risk * 333 >= 34
-    assert found.adversarial_risk <= found.unrefined
-    on_train = found.region.measure(X, 0.05)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
+    found = search(X, 0.05, 0.1, "l2", **FEWER)
+    assert found.risk_ * 333 >= 34
+    assert [one.moved for one in found.trace_] == [found.adversarial_risk_] <= [found.trace_[0].candidate]
+    on_train = found.region_.measure(X, 0.05)
+    assert (on_train.risk, on_train.adversarial_risk) == risks(found)
 
 
 # Bad input
@@ -227,8 +245,8 @@ X60 = blobs(60, 6, seed=0)
     [
         *(("epsilon", value) for value in (0, -1, float("nan"), "a", None)),
         *(("alpha", value) for value in (0, 1, float("nan"), "a", 0.01, 0.99)),
-        *(("p", value) for value in (0.5, float("nan"), "two")),
-        *(("buffer", value) for value in (-0.1, 0.9, float("nan"), "a")),
+        *(("norm", value) for value in (1.5, 3, float("nan"), "two", "L2", None, True)),
+        *(("margin", value) for value in (-0.1, 0.9, float("nan"), "a", "auto")),
         *(("n_components", value) for value in (0, 1.5)),
         *(("powers", value) for value in ((), (-1,), ("a",))),
         *(("n_starts", value) for value in (0, "a")),
@@ -236,8 +254,9 @@ X60 = blobs(60, 6, seed=0)
     ],
 )
 def test_impossible_settings(name, bad):
-    refused(lambda: search_halfspaces(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), name, repr(bad))
+    said = refused(lambda: search(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), "allowed: ")
+    assert said.startswith(f"{name} is {bad!r}")
 
 
 def test_identical_points_are_refused():
-    refused(lambda: search_halfspaces(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
+    refused(lambda: search(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
-from numbaconc.cli import main
+from numbaconc.cli.main import main
 
 NEAR = 1e-9  # no call closer than this is left to rounding
 NORMS = (1, 1.5, 2, 3, math.inf)
@@ -27,6 +27,14 @@ def stretched(n, d, seed):
     return np.rint(X).clip(0, 255).astype(np.uint8)
 
 
+def search(points, epsilon, alpha, **settings):
+    return nc.HyperplaneSearch(epsilon=epsilon, alpha=alpha, **settings).fit(points)
+
+
+def risks(fitted):
+    return fitted.risk_, fitted.adversarial_risk_
+
+
 # The search
 
 
@@ -36,18 +44,18 @@ def check_search(X, epsilon, alpha, unit=255):
     if min(best.margin, other.margin) < NEAR:
         return False
     n = len(X)
-    found = nc.search_hyperplane(X, epsilon, alpha)
-    assert (found.risk, found.adversarial_risk) == (best.inside / n, best.expanded / n)
-    length = np.linalg.norm(found.region.w)
-    cosine = found.region.w @ best.w / length
+    found = search(X, epsilon, alpha)
+    assert risks(found) == (best.inside / n, best.expanded / n)
+    length = np.linalg.norm(found.region_.w)
+    cosine = found.region_.w @ best.w / length
     if best.expanded < other.expanded:
         assert cosine == pytest.approx(1, abs=1e-6)
     better = best if cosine > 0 else other
     assert abs(cosine) == pytest.approx(1, abs=1e-6)
-    assert found.region.b / length == pytest.approx(better.b, abs=1e-6)
-    on_train = found.region.measure(X, epsilon)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
-    assert round(found.risk * n) == oracles.target(n, alpha, 0)
+    assert found.region_.b / length == pytest.approx(better.b, abs=1e-6)
+    on_train = found.region_.measure(X, epsilon)
+    assert (on_train.risk, on_train.adversarial_risk) == risks(found)
+    assert round(found.risk_ * n) == oracles.target(n, alpha, 0)
     return True
 
 
@@ -81,8 +89,8 @@ def test_the_better_side_is_taken(seed, negated):
 def test_how_many_points_lie_above(alpha):
     """⌈n α⌉ of 100, where 0.07 x 100 and 0.29 x 100 are whole."""
     X = nc.Sample(np.random.default_rng(0).permutation(100).astype(np.float32)[:, np.newaxis] ** 2, 1.0)
-    found = nc.search_hyperplane(X, 0.5, alpha)
-    assert round(found.risk * 100) == math.ceil(round(100 * alpha, 6))
+    found = search(X, 0.5, alpha)
+    assert round(found.risk_ * 100) == math.ceil(round(100 * alpha, 6))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -98,7 +106,7 @@ def test_wide_data_get_the_same_answer_every_time(shape):
     X = stretched(*shape, seed=1)
     X = np.minimum(X, 250)
     assert check_search(X, 15 / 255, 0.1)
-    a, b = (nc.search_hyperplane(X, 15 / 255, 0.1).region for _ in range(2))
+    a, b = (search(X, 15 / 255, 0.1).region_ for _ in range(2))
     assert a.w.tobytes() == b.w.tobytes()
     assert a.b == b.b
 
@@ -106,38 +114,38 @@ def test_wide_data_get_the_same_answer_every_time(shape):
 def test_ties_at_the_threshold_are_outside():
     """Of two directions, the points at the threshold are never above it: here four tie for the top two."""
     X = np.array([[0], [0], [0], [0], [90], [100], [160], [200], [200], [200]], np.uint8)
-    found = nc.search_hyperplane(X, 1 / 255, 0.2)  # up: b = 200, nothing above; down: b = 0, the same
-    assert found.risk == 0
-    assert found.adversarial_risk == 0.3  # the three at 200, not the four at 0
+    found = search(X, 1 / 255, 0.2)  # up: b = 200, nothing above; down: b = 0, the same
+    assert found.risk_ == 0
+    assert found.adversarial_risk_ == 0.3  # the three at 200, not the four at 0
 
 
 def test_duplicates_are_on_the_same_side():
     X = np.random.default_rng(3).random((25, 37)).astype(np.float32)
     X = X[np.arange(100) % 25]
     for alpha in (0.04, 0.05, 0.2):
-        found = nc.search_hyperplane(X, 0.1, alpha)
-        gap = found.region.gap(X)
+        found = search(X, 0.1, alpha)
+        gap = found.region_.gap(X)
         np.testing.assert_array_equal(gap[:25], gap[25:50])
-        assert round(found.risk * 100) == 4 * (math.ceil(round(100 * alpha, 6)) // 4)
+        assert round(found.risk_ * 100) == 4 * (math.ceil(round(100 * alpha, 6)) // 4)
 
 
 def test_data_of_grey_levels_may_be_floats():
     X = stretched(60, 5, 0)
-    a, b = nc.search_hyperplane(X, "8/255", 0.1), nc.search_hyperplane(X / 255, 8 / 255, 0.1)
-    assert (a.risk, a.adversarial_risk) == (b.risk, b.adversarial_risk)
-    assert a.region.w.tobytes() == b.region.w.tobytes()
+    a, b = search(X, "8/255", 0.1), search(X / 255, 8 / 255, 0.1)
+    assert risks(a) == risks(b)
+    assert a.region_.w.tobytes() == b.region_.w.tobytes()
 
 
 @pytest.mark.parametrize(("alpha", "epsilon"), [(0.05, 1.0), (0.1, 0.5), (0.3, 1.0)])
 def test_on_a_normal_distribution_a_half_space_is_what_theory_says(alpha, epsilon):
     rng = np.random.default_rng(0)
     X = nc.Sample(rng.normal(size=(40_000, 4)).astype(np.float32), 1.0)
-    found = nc.search_hyperplane(X, epsilon, alpha)
+    found = search(X, epsilon, alpha)
     truth = norm.cdf(norm.ppf(alpha) + epsilon)
-    assert found.risk == pytest.approx(alpha, abs=1e-4)
-    assert found.adversarial_risk == pytest.approx(truth, abs=0.012)  # three deviations
+    assert found.risk_ == pytest.approx(alpha, abs=1e-4)
+    assert found.adversarial_risk_ == pytest.approx(truth, abs=0.012)  # three deviations
     fresh = nc.Sample(rng.normal(size=(40_000, 4)).astype(np.float32), 1.0)
-    measured = found.region.measure(fresh, epsilon)
+    measured = found.region_.measure(fresh, epsilon)
     assert measured.risk == pytest.approx(alpha, abs=0.012)
     assert measured.adversarial_risk == pytest.approx(truth, abs=0.012)
 
@@ -257,15 +265,14 @@ X60 = blobs(60, 6, seed=0)
     ],
 )
 def test_impossible_settings(name, bad):
-    refused(lambda: nc.search_hyperplane(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), name, repr(bad))
+    refused(lambda: search(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), f"{name} is {bad!r}", "allowed: ")
 
 
 def test_bad_data_are_refused():
-    refused(lambda: nc.search_hyperplane(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
-    refused(lambda: nc.search_hyperplane(np.full((20, 3), 0.3), 0.1, 0.1), "X", "identical")
-    refused(lambda: nc.search_hyperplane(X60.astype(np.int64), 0.1, 0.1), "int64", "scale")
-    refused(lambda: nc.search_hyperplane(X60[:1], 0.1, 0.1), "1 row")
-    refused(lambda: nc.search_hyperplane(np.full((9, 2), np.inf), 0.1, 0.1), "inf")
+    refused(lambda: search(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
+    refused(lambda: search(np.full((20, 3), 0.3), 0.1, 0.1), "X", "identical")
+    refused(lambda: search(X60[:1], 0.1, 0.1), "1 sample", "minimum of 2")
+    refused(lambda: search(np.full((9, 2), np.inf), 0.1, 0.1), "X contains infinity")
 
 
 # Measured end to end
@@ -275,8 +282,8 @@ TRAIN, TEST = stretched(120, 4, 1), stretched(80, 4, 2)
 
 def test_measure_searches_on_train_and_measures_on_both():
     epsilons = [0.02, 0.1]
-    settings = {"norm": "l2", "search": "hyperplane", "epsilon": epsilons, "alpha": 0.1}
-    found = nc.find_regions(TRAIN, TEST, **settings)
+    settings = {"norm": "l2", "epsilon": epsilons, "alpha": 0.1}
+    found = nc.find_regions("hyperplane", TRAIN, TEST, **settings)
     ds = found.dataset
     assert set(ds["risk"].dims) == {"dataset", "epsilon", "split"}
     assert (ds.attrs["norm"], ds.attrs["search"]) == ("l2", "hyperplane")
@@ -289,21 +296,28 @@ def test_measure_searches_on_train_and_measures_on_both():
         assert float(here["risk"].sel(split="test")) == np.mean(heights > best.b)
         assert float(here["adversarial_risk"].sel(split="test")) == np.mean(heights > best.b - epsilon)
         assert found.regions[epsilon].p == 2
-    assert nc.measure(TRAIN, TEST, **settings).drop_attrs().identical(ds.drop_attrs())
+    assert (
+        nc.measure(nc.HyperplaneSearch(), TRAIN, TEST, epsilon=epsilons, alpha=0.1)
+        .drop_attrs()
+        .identical(ds.drop_attrs())
+    )
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "says"),
     [
-        ({"norm": "linf"}, ("search", "'hyperplane'")),
-        ({"delta": 0.1}, ("delta", "0.1")),
-        ({"checkpoint": "c"}, ("checkpoint", "'c'")),
-        ({"q": 0.5}, ("q", "0.5")),
-        ({"restarts": 3}, ("restarts", "3")),
+        ({"norm": "linf"}, "search is 'hyperplane' with norm 'linf'; allowed with it: "),
+        ({"delta": 0.1}, "delta is 0.1 with search 'hyperplane'; allowed: only with balls"),
+        ({"q": 0.5}, "q is 0.5 with search 'hyperplane'; allowed: only with rectangles"),
+        ({"n_sets": 4}, "n_sets is 4 with search 'hyperplane'; allowed: only with "),
+        ({"restarts": 3}, "restarts is given to search 'hyperplane'; allowed: epsilon, alpha, margin"),
+        ({"how": nc.How(checkpoint="c")}, "checkpoint is 'c' with HyperplaneSearch; allowed: only with balls"),
     ],
 )
-def test_settings_that_do_not_fit(settings, words):
-    refused(lambda: nc.measure(TRAIN, TEST, **({"norm": "l2", "search": "hyperplane"} | settings)), *words)
+def test_settings_that_do_not_fit(settings, says):
+    goal = {"epsilon": 0.1, "alpha": 0.1}
+    said = refused(lambda: nc.measure("hyperplane", TRAIN, TEST, **goal, **({"norm": "l2"} | settings)))
+    assert said.startswith(says)
 
 
 @pytest.fixture
@@ -314,23 +328,23 @@ def own(tmp_path, monkeypatch):
     return "own.npz"
 
 
-@pytest.mark.parametrize("more", [[], ["--n-sets", "4"], ["--json"]], ids=str)
+@pytest.mark.parametrize("more", [[], ["--json"]], ids=str)
 def test_the_command_line(own, more, capsys):
     options = ["--norm", "l2", "--search", "hyperplane", "--epsilon", "0.05", "--alpha", "0.1", "--quiet", *more]
     assert main(["measure", own, *options]) == 0
     text = capsys.readouterr().out
-    alone = nc.search_hyperplane(TRAIN, 0.05, 0.1)
+    alone = search(TRAIN, 0.05, 0.1)
     if "--json" in more:
-        assert f'"adversarial_risk_train": {alone.adversarial_risk}' in text
+        assert f'"adversarial_risk_train": {alone.adversarial_risk_}' in text
     else:
         assert "ℓ2" in text
         assert "ℓ∞" not in text
         assert "T =" not in text
-        assert f"{100 * alone.risk:.2f}%" in text
-        assert f"{100 * alone.adversarial_risk:.2f}%" in text
+        assert f"{100 * alone.risk_:.2f}%" in text
+        assert f"{100 * alone.adversarial_risk_:.2f}%" in text
     region = nc.load_region("own-l2-region.nc")
     assert isinstance(region, nc.HalfSpace)
-    np.testing.assert_array_equal(region.w, alone.region.w)
+    np.testing.assert_array_equal(region.w, alone.region_.w)
     assert main(["show", "own-l2.nc"]) == 0
     assert "ℓ2" in capsys.readouterr().out
 
@@ -341,6 +355,7 @@ def test_the_command_line(own, more, capsys):
         (["--norm", "l2", "--delta", "0.1"], ("delta", "0.1")),
         (["--norm", "linf"], ("search", "'hyperplane'")),
         (["--norm", "l2", "--q", "0.5"], ("q", "0.5")),
+        (["--n-sets", "4"], ("n_sets", "4")),
     ],
 )
 def test_a_command_line_that_does_not_fit(own, options, words, capsys, tmp_path):

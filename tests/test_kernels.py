@@ -673,14 +673,14 @@ def test_thread_limits_nest():
 
 @needs_jit
 def test_a_search_is_the_same_on_any_number_of_threads():
-    from numbaconc.search.rectangles import search_rectangles
+    from numbaconc.search.rectangles import RectangleSearch
 
     X = blobs(240, 23, seed=5)
 
     def search(n_threads):
         with threads.using_threads(n_threads):
-            result = search_rectangles(X, epsilon="8/255", alpha=0.05, n_sets=4, seed=3, n_neighbors=10)
-        return result.q, result.trace, result.region.lower.tobytes(), result.region.upper.tobytes()
+            found = RectangleSearch(n_sets=4, seed=3, n_neighbors=10, epsilon="8/255", alpha=0.05).fit(X)
+        return found.q_, found.trace_, found.region_.lower.tobytes(), found.region_.upper.tobytes()
 
     assert search(1) == search(threads.available_threads())
 

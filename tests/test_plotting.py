@@ -9,21 +9,21 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import images, refused
 
 import numbaconc as nc
-from numbaconc.errors import InputError
 from numbaconc.kernels.threads import using_threads
+from numbaconc.results.queries import certificate, select_case
 from numbaconc.show.plots import plot_measurement
-from numbaconc.show.words import certificate, select_case
+
+X = images(140, 3, 0)
 
 
 @pytest.fixture(scope="module")
 def ds():
-    X = np.random.default_rng(0).integers(0, 256, (140, 3)).astype(np.uint8)
+    search = nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=5), 3)
     with using_threads(1):
-        return nc.measure(
-            X[:80], X[80:], epsilon=[0.05, 0.1], alpha=0.1, n_sets=2, n_neighbors=5, restarts=3, name="my points"
-        )
+        return nc.measure(search, X[:80], X[80:], epsilon=[0.05, 0.1], alpha=0.1, name="my points")
 
 
 @pytest.fixture
@@ -120,11 +120,36 @@ def test_the_dataset_stays_as_it_is(ds, tmp_path):
 
 
 def test_one_restart_and_a_fixed_q(tmp_path):
-    X = np.random.default_rng(0).integers(0, 256, (140, 3)).astype(np.uint8)
+    search = nc.RectangleSearch(q=0.5, n_sets=2, n_neighbors=5)
     with using_threads(1):
-        ds = nc.measure(X[:80], X[80:], q=0.5, n_sets=2, n_neighbors=5)
+        ds = nc.measure(search, X[:80], X[80:], epsilon=0.1, alpha=0.05)
     plot_measurement(ds, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
+
+
+def test_several_alpha(drawn, monkeypatch, tmp_path):
+    """A curve for each region, named, and a line for each alpha; the search here has no seed and no T."""
+    levels = {}
+    level = matplotlib.axes.Axes.axhline
+
+    def leveling(axes, y, **keywords):
+        levels[keywords["label"]] = y
+        return level(axes, y, **keywords)
+
+    monkeypatch.setattr(matplotlib.axes.Axes, "axhline", leveling)
+    with using_threads(1):
+        ds = nc.measure(nc.HyperplaneSearch(), X[:80], X[80:], epsilon=[0.05, 0.1], alpha=[0.1, 0.2])
+    plot_measurement(ds, tmp_path / "plot.png")
+    assert levels == {"alpha = 10%": 0.1, "alpha = 20%": 0.2}
+    curves = {label: line for label, line in drawn.items() if label is not None and label.startswith("found")}
+    assert len(curves) == 8
+    for epsilon in (0.05, 0.1):
+        for alpha in (0.1, 0.2):
+            for split in ("train", "test"):
+                strengths, risks = curves[f"found for epsilon {epsilon:g}, alpha {alpha:g}, {split}"]
+                here = ds.sel(epsilon=epsilon, alpha=alpha, split=split).squeeze()
+                assert (strengths[0], strengths[-1]) == (0, epsilon)
+                assert (risks[0], risks[-1]) == (here["risk"], here["adversarial_risk"])
 
 
 def test_a_failure_leaves_the_old_figure(ds, tmp_path, monkeypatch):
@@ -136,12 +161,10 @@ def test_a_failure_leaves_the_old_figure(ds, tmp_path, monkeypatch):
 
     (tmp_path / "plot.png").write_bytes(b"old")
     monkeypatch.setattr(matplotlib.figure.Figure, "savefig", half)
-    with pytest.raises(InputError, match=r"plot\.png.*No space left"):
-        plot_measurement(ds, tmp_path / "plot.png")
+    refused(lambda: plot_measurement(ds, tmp_path / "plot.png"), "plot.png", "No space left")
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"plot.png": b"old"}
 
 
 def test_a_folder_in_the_way(ds, tmp_path):
     (tmp_path / "plot.png").mkdir()
-    with pytest.raises(InputError, match=r"plot\.png.*is a folder"):
-        plot_measurement(ds, tmp_path / "plot.png")
+    refused(lambda: plot_measurement(ds, tmp_path / "plot.png"), "plot.png", "is a folder")

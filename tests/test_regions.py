@@ -11,7 +11,7 @@ import numpy as np
 import oracles
 import pytest
 import xarray as xr
-from conftest import grey, images
+from conftest import grey, images, refused
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -354,13 +354,11 @@ def test_a_damaged_region_is_refused_or_whole(tmp_path):
 # What is refused
 
 
-@pytest.mark.parametrize("call", ["gap", "measure"])
+@pytest.mark.parametrize("call", [EXAMPLE.gap, EXAMPLE.contains, lambda X: EXAMPLE.measure(X, 0.125)])
 @pytest.mark.parametrize("width", [1, 3])
 def test_points_of_another_width(call, width):
-    X = np.zeros((4, width), np.uint8)
-    with pytest.raises(InputError, match=f"{width}.*2") as caught:
-        EXAMPLE.gap(X) if call == "gap" else EXAMPLE.measure(X, 0.125)
-    assert "\n" not in str(caught.value)
+    says = f"X has {width} coordinates; allowed: 2, as the region has"
+    refused(lambda: call(np.zeros((4, width), np.uint8)), says)
 
 
 @pytest.mark.parametrize("epsilon", [0, -0.1, np.nan, np.inf, "a", "1/0", None])
@@ -494,7 +492,7 @@ def test_a_copy_is_the_same_region(copied):
 def test_extending_to_a_domain_given_as_two_numbers(epsilon):
     """The same as for images, whose domain is known."""
     X = images(40, 6, seed=3)
-    region = nc.cover_rectangles(X, 0.8, epsilon, 3, n_neighbors=5)
+    region = nc.RectangleSearch(n_sets=3, q=0.8, n_neighbors=5, epsilon=epsilon, alpha=0.5).fit(X).region_
     by_points, by_numbers = nc.extend_to_domain(region, X), nc.extend_to_domain(region, (0, 1))
     np.testing.assert_array_equal(by_numbers.lower, by_points.lower)
     np.testing.assert_array_equal(by_numbers.upper, by_points.upper)
@@ -507,22 +505,51 @@ def test_what_is_no_domain(domain):
         nc.extend_to_domain(region, domain)
 
 
-# A border that is moved
+# All families
+
+FAMILIES = {
+    "rectangles": lambda rng, corners: RectangleComplement(*corners, "2/255"),
+    "balls": lambda rng, corners: nc.BallUnion(corners[0], rng.integers(0, 9, 2) / 255),
+    "half space": lambda rng, corners: nc.HalfSpace(rng.normal(size=3), 10 / 255, rng.choice([1, 2, np.inf])),
+    "half space of whole levels": lambda rng, corners: nc.HalfSpace(rng.permutation([0, 1, -2]), 7 / 255, np.inf),
+}
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-@pytest.mark.parametrize("family", ["rectangles", "balls", "half space"])
-@given(seed=st.integers(0, 9999), data=st.data())
-def test_a_moved_border_holds_so_many_points(family, dtype, seed, data):
+def points_and_region(family, dtype, seed):
+    """Thirty points of few values, so that some lie on borders, and a region among them."""
     rng = np.random.default_rng(seed)
     X = rng.integers(0, 20, (30, 3)).astype(dtype) / (1 if dtype == np.uint8 else dtype(255))
     sample = Sample(X.astype(dtype), unit=1 / 255 if dtype == np.uint8 else 1)
     corners = np.sort(rng.integers(0, 20, (2, 2, 3)), axis=0) / 255
-    region = {
-        "rectangles": lambda: RectangleComplement(*corners, "2/255"),
-        "balls": lambda: nc.BallUnion(corners[0], rng.integers(0, 9, 2) / 255),
-        "half space": lambda: nc.HalfSpace(rng.normal(size=3), 10 / 255, data.draw(st.sampled_from([1, 2, np.inf]))),
-    }[family]()
+    return sample, FAMILIES[family](rng, corners)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("family", FAMILIES)
+@given(seed=st.integers(0, 9999))
+def test_the_points_that_a_region_contains_are_those_that_measure_counts(family, dtype, seed):
+    sample, region = points_and_region(family, dtype, seed)
+    inside = region.contains(sample)
+    assert (inside.dtype, inside.shape) == (bool, (30,))
+    assert np.count_nonzero(inside) / 30 == region.measure(sample, 1).risk
+    for i in range(30):
+        alone = sample.take(np.array([i]))
+        assert region.measure(alone, 1).risk == inside[i] == region.contains(alone)[0]
+    gap = region.gap(sample)
+    certain = np.abs(gap) > 1e-9
+    np.testing.assert_array_equal(inside[certain], gap[certain] < 0)
+    if dtype == np.uint8 and family != "half space":  # whole levels: none is left to rounding
+        np.testing.assert_array_equal(inside, gap <= 0 if region.closed else gap < 0)
+
+
+# A border that is moved
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("family", FAMILIES)
+@given(seed=st.integers(0, 9999), data=st.data())
+def test_a_moved_border_holds_so_many_points(family, dtype, seed, data):
+    sample, region = points_and_region(family, dtype, seed)
     gaps = np.sort(region.gap(sample))
     single = dtype == np.float32 or family == "rectangles"  # rounded to float32 somewhere
     near = (1e-6 if single else 1e-9) * max(sample.to_units(sample.X.max()), *np.abs(gaps))

@@ -11,15 +11,20 @@ import xarray as xr
 
 import numbaconc as nc
 from numbaconc.errors import InputError
-from numbaconc.results import assemble, join_results, mean_and_std, open_results, provenance, save_results
+from numbaconc.results.files import open_results, save_results
+from numbaconc.results.join import join_results
+from numbaconc.results.layout import assemble
+from numbaconc.results.queries import mean_and_std
+from numbaconc.results.schema import provenance
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def measured(name="mine", *, n_train=60, width=3, **settings):
     X = np.random.default_rng(width).integers(0, 256, (n_train + 40, width)).astype(np.uint8)
-    settings = {"epsilon": [0.02, "8/255"], "alpha": 0.1, "n_sets": 2, "n_neighbors": 5, "restarts": 2} | settings
-    return nc.measure(X[:n_train], X[n_train:], name=name, **settings)
+    goal = {"epsilon": settings.pop("epsilon", [0.02, "8/255"]), "alpha": settings.pop("alpha", 0.1)}
+    search = nc.Restarts(nc.RectangleSearch(**{"n_sets": 2, "n_neighbors": 5} | settings), 2)
+    return nc.measure(search, X[:n_train], X[n_train:], name=name, **goal)
 
 
 @pytest.fixture(scope="module")
@@ -307,7 +312,15 @@ def test_joined_results_are_a_result_file(tmp_path):
 
 @pytest.mark.parametrize(
     "settings",
-    [{"n_sets": 3}, {"epsilon": 0.3}, {"name": "other", "width": 2}, {"q": 0.6}],
+    [
+        {"n_sets": 3},
+        {"epsilon": 0.3},
+        {"name": "other", "width": 2},
+        {"q": 0.6},
+        {"alpha": 0.2},
+        {"alpha": [0.2, 0.3]},
+        {"name": "other", "epsilon": 0.01, "n_train": 300, "margin": "auto"},
+    ],
     ids=str,
 )
 def test_whole_measurements_are_joined(settings):

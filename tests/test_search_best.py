@@ -1,49 +1,48 @@
-"""The best of all searches is chosen on training points that were held back, and found again on all."""
+"""What stands over the searches: the best of several, restarts, several goals at once, and the rule for what is kept."""
 
 from __future__ import annotations
 
+import itertools
 import math
+from typing import Any
 
 import numpy as np
 import pytest
-from conftest import blobs, needs_jit
+from conftest import blobs, needs_jit, refused
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
 
 import numbaconc as nc
-from numbaconc.search import best as module
+from numbaconc.errors import InputError
+from numbaconc.goal import kept_index
+from numbaconc.search.run import Run
+from numbaconc.search.settings import Unchecked, setting
 
 X = blobs(400, 4, 1)
-NAMES = {"linf": ["rectangles", "faces", "halfspaces"], "l2": ["balls", "free_balls", "halfspaces", "hyperplane"]}
+NAMES = {
+    "linf": {"rectangles", "faces", "halfspaces"},
+    "l2": {"balls", "free_balls", "halfspaces", "hyperplane"},
+    "l1": {"halfspaces"},
+}
+GOAL = {"epsilon": 0.1, "alpha": 0.1}
 
 
 def split(seed, validation=0.3):
+    """The points that are searched, and those held back."""
     order = np.random.default_rng(seed).permutation(len(X))
     held = round(len(X) * validation)
     return X[np.sort(order[held:])], X[np.sort(order[:held])]
 
 
-@needs_jit
-@pytest.mark.parametrize("norm", NAMES)
-def test_every_search_is_tried_and_measured_on_points_held_back(norm):
-    found = nc.search_best(X, 0.1, 0.1, norm, 3, seed=5)
-    assert [one.search for one in found.table] == NAMES[norm]
-    rest, apart = split(5)
-    by_hand = {
-        "faces": lambda: nc.search_faces(rest, 0.1, 0.1, 3),
-        "halfspaces": lambda: nc.search_halfspaces(rest, 0.1, 0.1, {"linf": np.inf, "l2": 2}[norm]),
-        "rectangles": lambda: nc.search_rectangles(rest, 0.1, 0.1, 3, 5, extend=True),
-        "balls": lambda: nc.search_balls(rest, 0.1, 0.1, 3, local_search=True),
-        "free_balls": lambda: nc.search_balls(rest, 0.1, 0.1, 1, centers="neighbours"),
-        "hyperplane": lambda: nc.search_hyperplane(rest, 0.1, 0.1),
-    }
-    for one in found.table:
-        measured = by_hand[one.search]().region.measure(apart, 0.1)
-        assert (one.risk, one.adversarial_risk) == (measured.risk, measured.adversarial_risk)
-    on_train = found.region.measure(X, 0.1)
-    assert (found.risk, found.adversarial_risk) == (on_train.risk, on_train.adversarial_risk)
+def contents(region):
+    """Everything that a file of the region would hold, to the last bit."""
+    held = {name: np.asarray(variable[1]).tobytes() for name, variable in region._variables().items()}
+    return type(region).__name__, held
 
 
-class Fixed:
-    """A search that finds what it is told, on any points."""
+class Told:
+    """A region that measures as it is told."""
 
     def __init__(self, risk, adversarial_risk):
         self.risk, self.adversarial_risk = risk, adversarial_risk
@@ -52,91 +51,382 @@ class Fixed:
         return nc.Measurement(0.1, self.risk, self.adversarial_risk, 80)
 
 
-@pytest.mark.parametrize(
-    ("risks", "chosen"),
-    [
-        ({"a": (0.10, 0.30), "b": (0.12, 0.20), "c": (0.09, 0.10)}, "b"),  # c is too small
-        ({"a": (0.10, 0.20), "b": (0.10, 0.20)}, "a"),
-        ({"a": (0.05, 0.06), "b": (0.09, 0.50)}, "b"),  # none is enough: the most risk
-        ({"a": None, "b": (0.2, 0.5)}, "b"),  # a fails
-    ],
-)
-def test_the_choice(monkeypatch, risks, chosen):
-    def searches(*_, **__):
-        def make(values):
-            def search(*_):
-                if values is None:
-                    msg = "no"
-                    raise nc.InputError(msg)
-                return Fixed(*values)
+class Fixed(nc.Search):
+    """A search that finds what it is told, on any points; without a name when it is made, it is not known by one."""
 
-            return search
+    norms = ("linf",)
 
-        return {name: make(values) for name, values in risks.items()}
+    told: Any = setting(default=None, check=Unchecked("risks, or nothing to fail"), help="what is found")
+    seed: int = setting(default=0, check=Unchecked("a number"), help="which of several is found", coordinate="seed")
 
-    monkeypatch.setattr(module, "every_search", searches)
-    found = nc.search_best(X, 0.1, 0.1)
-    assert found.search == chosen
-    assert [bool(one.error) for one in found.table] == [values is None for values in risks.values()]
+    def find(self, prepared, goal, how):
+        told = self.told[self.seed] if isinstance(self.told, list) else self.told
+        if told is None:
+            msg = "told is None; allowed: risks"
+            raise InputError(msg)
+        return nc.Found(Told(*told), goal, *told, self, attributes={"q": self.seed})
+
+
+Fixed.name = "fixed"
+
+
+# The rule
+
+
+def kept(risk, adversarial_risk, alpha):
+    """The same in a loop: the first of what is kept so far and of what is better."""
+    best = None
+    for i in range(len(risk)):
+        if math.isnan(risk[i]):
+            continue
+        enough = risk[i] >= alpha
+        rank = (not enough, adversarial_risk[i] if enough else -risk[i])
+        if best is None or rank < best[0]:
+            best = rank, i
+    return best and best[1]
+
+
+RISKS = st.sampled_from([0.0, 0.05, 0.1, 0.2, 1.0, math.nan])
+
+
+@settings(max_examples=300)
+@given(st.lists(st.tuples(RISKS, st.integers(0, 3)), min_size=1, max_size=6), st.sampled_from([0.05, 0.1, 0.15]))
+def test_what_is_kept_is_what_a_loop_keeps(pairs, alpha):
+    risk = [risk for risk, _ in pairs]
+    adversarial_risk = [risk + 0.1 * more for risk, more in pairs]  # NaN where there is none
+    if not all(map(math.isnan, risk)):
+        assert kept_index(risk, adversarial_risk, alpha) == kept(risk, adversarial_risk, alpha)
+
+
+def test_the_rule_holds_along_the_last_axis():
+    rng = np.random.default_rng(0)
+    risk = rng.choice([0.05, 0.1, 0.2, np.nan], (4, 3, 6), p=[0.4, 0.2, 0.2, 0.2])
+    risk[..., 0] = 0.05
+    adversarial_risk, alpha = risk + rng.choice([0.1, 0.2], risk.shape), rng.choice([0.1, 0.2, 0.3], (4, 3))
+    found = kept_index(risk, adversarial_risk, alpha)
+    for at in np.ndindex(4, 3):
+        assert found[at] == kept(risk[at], adversarial_risk[at], alpha[at])
+
+
+# The best of several
 
 
 @needs_jit
-@pytest.mark.parametrize("search", ["faces", "halfspaces"])
-def test_the_promise_of_the_automatic_buffer(search):
-    """In 40 dimensions regions found on 560 points fit these: at the buffer for all 800 a third to a half fall short."""
-    asked = {
-        "faces": lambda sample, share: nc.search_faces(sample, 0.05, share, 10).region,
-        "halfspaces": lambda sample, share: nc.search_halfspaces(sample, 0.05, share, np.inf, max_iter=5).region,
+@pytest.mark.parametrize("norm", NAMES)
+def test_every_search_is_tried_and_measured_on_points_held_back(norm):
+    sets = {} if norm == "l1" else {"n_sets": 3}
+    found = nc.BestSearch(norm=norm, seed=5, **sets, **GOAL).fit(X)
+    assert {one.search for one in found.table_} >= NAMES[norm]
+    assert found.trace_ == found.table_
+    rest, apart = split(5)
+    by_hand = {
+        "faces": nc.FaceSearch(n_sets=3, **GOAL),
+        "halfspaces": nc.HalfSpaceSearch(norm=norm, **GOAL),
+        "rectangles": nc.RectangleSearch(n_sets=3, seed=5, **GOAL),
+        "balls": nc.BallSearch(n_sets=3, **GOAL),
+        "free_balls": nc.FreeBallSearch(n_sets=3, **GOAL),
+        "hyperplane": nc.HyperplaneSearch(**GOAL),
     }
+    for one in found.table_:
+        if one.search in by_hand:
+            measured = by_hand[one.search].fit(rest).region_.measure(apart, 0.1)
+            assert (one.risk, one.adversarial_risk) == (measured.risk, measured.adversarial_risk)
+    assert contents(found.region_) == contents(by_hand[found.search_].fit(X).region_)
+    on_train = found.region_.measure(X, 0.1)
+    assert (found.risk_, found.adversarial_risk_) == (on_train.risk, on_train.adversarial_risk)
+
+
+@pytest.mark.parametrize(
+    ("told", "chosen"),
+    [
+        ([(0.10, 0.30), (0.12, 0.20), (0.09, 0.10)], "fixed_2"),  # the third is too small
+        ([(0.10, 0.20), (0.10, 0.20)], "fixed"),
+        ([(0.05, 0.06), (0.09, 0.50)], "fixed_2"),  # none is enough: the most risk
+        ([None, (0.2, 0.5)], "fixed_2"),  # the first fails
+    ],
+)
+def test_the_choice(told, chosen):
+    found = nc.BestSearch(searches=[Fixed(told=one) for one in told], **GOAL).fit(X)
+    assert found.search_ == chosen
+    assert [one.search for one in found.table_] == ["fixed", "fixed_2", "fixed_3"][: len(told)]
+    assert [one.error for one in found.table_] == ["" if one else "told is None; allowed: risks" for one in told]
+    best = told[[one.search for one in found.table_].index(chosen)]
+    assert (found.risk_, found.adversarial_risk_) == best
+
+
+def test_all_fail():
+    said = refused(lambda: nc.BestSearch(searches=[Fixed(), Fixed()], **GOAL).fit(X))
+    assert said == "no search found a region at epsilon 0.1 and alpha 0.1: fixed: told is None; allowed: risks"
+
+
+@needs_jit
+def test_searches_may_be_given():
+    """As they are, or by name: then they have the norm, the number of sets and the seed of the search over them."""
+    mine = nc.RectangleSearch(n_sets=2, seed=9, n_neighbors=7, extend=True)
+    found = nc.BestSearch(searches=["rectangles", mine, "faces"], n_sets=3, seed=5, **GOAL).fit(X)
+    assert [one.search for one in found.table_] == ["rectangles", "rectangles_2", "faces"]
+    rest, apart = split(5)
+    by_hand = {
+        "rectangles": nc.RectangleSearch(n_sets=3, seed=5, **GOAL),
+        "rectangles_2": clone(mine).set_params(**GOAL),
+        "faces": nc.FaceSearch(n_sets=3, **GOAL),
+    }
+    for one in found.table_:
+        measured = by_hand[one.search].fit(rest).region_.measure(apart, 0.1)
+        assert (one.risk, one.adversarial_risk) == (measured.risk, measured.adversarial_risk)
+    assert contents(found.region_) == contents(by_hand[found.search_].fit(X).region_)
+    named = nc.BestSearch(searches="rectangles, faces", n_sets=3, seed=5, **GOAL).fit(X)
+    assert named.table_[0][:3] == found.table_[0][:3]
+    assert named.table_[1][:3] == found.table_[2][:3]
+
+
+def test_a_member_that_fails_is_in_the_table_and_the_result():
+    """More boxes than points can be clustered: the search over it says why, and leaves the choice to the others."""
+    searches = [nc.RectangleSearch(n_sets=300), nc.HalfSpaceSearch(max_iter=0)]
+    ds = nc.measure(nc.BestSearch(searches=searches), X, X[:50], **GOAL)
+    found = nc.BestSearch(searches=searches, **GOAL).fit(X)
+    assert found.search_ == "halfspaces"
+    assert found.table_[0].error.startswith("n_sets is 300; allowed: a whole number from 1 to 280")
+    assert math.isnan(found.table_[0].risk)
+    assert ds["compared"].item() == f"halfspaces of {', '.join(map(str, found.table_))}"
+    assert str(found.table_[0]) == f"rectangles {found.table_[0].error}"
+
+
+def test_settings_of_the_searches_are_its_own_too():
+    best = nc.BestSearch(searches=[nc.FaceSearch(n_sets=2), "halfspaces", nc.FaceSearch(n_sets=4)], seed=3)
+    params = best.get_params()
+    assert (params["faces__n_sets"], params["faces_2__n_sets"], params["seed"]) == (2, 4, 3)
+    assert not any("__" in name for name in best.get_params(deep=False))
+    assert not any(name.startswith("halfspaces__") for name in params)
+    assert best.set_params(faces_2__n_sets=7, seed=4) is best
+    assert [one.n_sets for one in (best.searches[0], best.searches[2])] == [2, 7]
+    assert best.seed == 4
+    copied = clone(best)
+    assert copied.searches[2] is not best.searches[2]
+    assert copied.get_params()["faces_2__n_sets"] == 7
+    copied.set_params(faces_2__n_sets=1)
+    assert best.searches[2].n_sets == 7
+    refused(lambda: best.set_params(balls__n_sets=1), "balls__n_sets is no setting; allowed: ", "faces__n_sets")
+    with pytest.raises(ValueError, match="Invalid parameter 'sets'"):
+        best.set_params(sets=1)
+    with pytest.raises(ValueError, match="Invalid parameter 'sets'"):
+        best.set_params(faces__sets=1)
+
+
+def test_labels_are_those_of_the_table_where_names_are_among_the_searches():
+    best = nc.BestSearch(searches=["faces", nc.FaceSearch(n_sets=2)], **GOAL)
+    best.set_params(faces_2__n_sets=1)
+    assert best.get_params()["faces_2__n_sets"] == 1
+    assert [one.search for one in best.fit(X).table_] == list(best.members()) == ["faces", "faces_2"]
+
+
+def test_a_search_within_a_search_within_a_search():
+    best = nc.BestSearch(searches=[nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=7), 3)], **GOAL)
+    (label,) = best.members()
+    best.set_params(**{f"{label}__search__n_sets": 3, f"{label}__n": 2})
+    assert best.get_params()[f"{label}__search__n_sets"] == 3
+    found = best.fit(X)
+    alone = nc.Restarts(nc.RectangleSearch(n_sets=3, n_neighbors=7), 2, **GOAL).fit(X)
+    assert found.search_ == label
+    assert contents(found.region_) == contents(alone.region_)
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    "search",
+    [nc.FaceSearch(n_sets=10, margin="auto"), nc.HalfSpaceSearch(max_iter=5, margin="auto")],
+    ids=lambda search: search.name,
+)
+def test_the_promise_of_the_automatic_margin(search):
+    """In 40 dimensions regions found on 560 points fit these: at the margin for all 800 a third to a half fall short."""
     proven = []
     for seed in range(15):
         points = (40 * np.random.default_rng(seed).normal(size=(1200, 40)) + 128).clip(0, 255).astype(np.uint8)
-        some = {search: asked[search]}
-        found = module.choose(some, nc.as_sample(points[:800]), 0.05, 0.1, buffer="auto", n_test=400)
+        (found,) = Run(search.checked(), nc.as_sample(points[:800]), nc.How()).find(nc.Goal.of(0.05, 0.1, "auto", 400))
         proven.append(nc.certify(found.region, points[800:], 0.05).L >= 0.1)
     assert all(proven)  # each fails once in a hundred times at most, and these seeds are fixed
 
 
 @needs_jit
-def test_what_the_automatic_buffer_chooses_is_kept_as_it_is():
-    found = nc.search_best(X, 0.1, 0.1, buffer="auto", n_test=100, n_sets=3)
-    apart = split(0)[1]
-    assert found.buffer == nc.buffer_for(len(apart), 100, 0.1, n_chains=2 + 2 + 1)
+def test_what_the_automatic_margin_chooses_is_kept_as_it_is():
+    search = nc.BestSearch(n_sets=3, searches=["rectangles", "faces", "halfspaces"], margin="auto").checked()
+    (found,) = Run(search, nc.as_sample(X), nc.How()).find(nc.Goal.of(0.1, 0.1, "auto", 100))
+    apart, table = split(0)[1], found.trace
+    assert found.goal.margin == nc.buffer_for(len(apart), 100, 0.1, n_chains=2 + 2 + 1)
     measured = found.region.measure(apart, 0.1)
-    (chosen,) = (one for one in found.table if one.search == found.search)
+    (chosen,) = (one for one in table if one.search == found.attributes["search"])
     assert (chosen.risk, chosen.adversarial_risk) == (measured.risk, measured.adversarial_risk)
-    needed = math.ceil((0.1 + found.buffer) * len(apart) - 1e-9)
-    assert all(round(one.risk * len(apart)) >= needed for one in found.table)
-    assert chosen.adversarial_risk == min(one.adversarial_risk for one in found.table)
-
-
-def test_all_fail(monkeypatch):
-    def fail(*_):
-        msg = "cannot"
-        raise nc.InputError(msg)
-
-    monkeypatch.setattr(module, "every_search", lambda *_, **__: {"a": fail})
-    with pytest.raises(nc.InputError, match=r"no search found a region at epsilon 0.1 and alpha 0.1: a: cannot"):
-        nc.search_best(X, 0.1, 0.1)
+    needed = math.ceil((0.1 + found.goal.margin) * len(apart) - 1e-9)
+    assert all(round(one.risk * len(apart)) >= needed for one in table)
+    assert chosen.adversarial_risk == min(one.adversarial_risk for one in table)
+    on_train = found.region.measure(X, 0.1)
+    assert (found.risk, found.adversarial_risk) == (on_train.risk, on_train.adversarial_risk)
+    ds = nc.measure(nc.BestSearch(n_sets=3, searches=list(NAMES["linf"]), margin="auto"), X, X[:100], **GOAL)
+    assert ds["margin"].item() == found.goal.margin
 
 
 @pytest.mark.parametrize(
     ("given", "says"),
     [
-        ({"norm": "l7"}, "norm is 'l7'; allowed: linf, l2"),
-        ({"buffer": 0.95}, "buffer is 0.95; allowed: less than 1 - alpha = 0.9"),
-        ({"buffer": -1}, "buffer is -1; allowed: a number of at least 0"),
-        ({"buffer": "auto"}, "n_test is None; allowed: a whole number of at least 1"),
-        (
-            {"buffer": "auto", "n_test": 3},
-            "n is 120 and n_test 3, too few to promise L >= alpha 0.1; allowed: more points",
-        ),
-        ({"buffer": "automatic"}, "buffer is 'automatic'; allowed: a number of at least 0, or 'auto'"),
+        ({"norm": "l7"}, "norm is 'l7'; allowed: linf, l2, l1"),
+        ({"margin": 0.95}, "margin is 0.95; allowed: a number of at least 0 and less than 1 - alpha = 0.9, or 'auto'"),
+        ({"margin": -1}, "margin is -1; allowed: a number of at least 0 and less than 1, or 'auto'"),
+        ({"margin": "auto"}, "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many"),
+        ({"margin": "automatic"}, "margin is 'automatic'; allowed: a number of at least 0 and less than 1, or 'auto'"),
         ({"validation": 1}, "validation is 1; allowed: a number in (0, 1)"),
         ({"seed": -1}, "seed is -1; allowed: a whole number of at least 0"),
+        ({"n_sets": 0}, "n_sets is 0; allowed: a whole number of at least 1"),
+        ({"norm": "l1", "n_sets": 3}, "n_sets is 3 with searches halfspaces; allowed: with one that has it"),
+        ({"searches": ["balls"]}, "search is 'balls' with norm 'linf'; allowed with it: "),
+        ({"searches": ["cubes"]}, "search is 'cubes'; allowed: "),
+        ({"searches": []}, "searches is []; allowed: a list of one or more searches, or of names of them"),
+        ({"searches": 5}, "searches is 5; allowed: a list of one or more searches"),
+        ({"searches": nc.FaceSearch()}, "searches is FaceSearch(); allowed: a list of one or more searches"),
+        (
+            {"searches": [nc.BallSearch()]},
+            "searches holds BallSearch(); allowed: searches in norm 'linf', none of which",
+        ),
+        (
+            {"searches": [nc.BestSearch()]},
+            "searches holds BestSearch(); allowed: searches in norm 'linf', none of which",
+        ),
+        ({"searches": [nc.FaceSearch(n_sets=0)]}, "n_sets is 0; allowed: a whole number of at least 1"),
+        ({"searches": [nc.FaceSearch], "norm": "linf"}, "search is <class "),
     ],
 )
 def test_what_is_refused(given, says):
-    with pytest.raises(nc.InputError) as caught:
-        nc.search_best(X, 0.1, 0.1, **given)
-    assert str(caught.value).startswith(says)
+    assert refused(lambda: nc.BestSearch(**(GOAL | given)).fit(X)).startswith(says)
+
+
+def test_too_few_points_for_the_automatic_margin():
+    search = nc.BestSearch(searches=["faces"], margin="auto")
+    said = refused(lambda: nc.measure(search, X, X[:3], **GOAL))
+    assert said.startswith("n is 120 and n_test 3, too few to promise L >= alpha 0.1; allowed: more points")
+    refused(lambda: nc.BestSearch(**(GOAL | {"alpha": 0.4})).fit(X[:3]), "X has 3 rows; allowed: at least 4")
+
+
+# Restarts
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(st.sampled_from([0.05, 0.1, 0.2]), st.integers(0, 2)), min_size=1, max_size=6))
+def test_restarts_keep_by_the_rule(pairs):
+    told = [(risk, risk + 0.1 * more) for risk, more in pairs]
+    found = nc.Restarts(Fixed(told=told), len(told), **GOAL).fit(X[:20])
+    expected = kept(*zip(*told, strict=True), 0.1)
+    assert (found.seed_, found.q_) == (expected, expected)
+    assert (found.risk_, found.adversarial_risk_) == told[expected]
+    assert [(one.risk, one.adversarial_risk) for one in found.trace_] == told
+    assert [one.search.seed for one in found.trace_] == list(range(len(told)))
+
+
+@needs_jit
+def test_restarts_are_the_search_with_other_seeds():
+    search = nc.RectangleSearch(n_sets=3, seed=4, q=0.8, n_neighbors=7)
+    found = nc.Restarts(search, 4, **GOAL).fit(X)
+    alone = [clone(search).set_params(seed=seed, **GOAL).fit(X) for seed in range(4, 8)]
+    assert [contents(one.region) for one in found.trace_] == [contents(one.region_) for one in alone]
+    best = kept([one.risk_ for one in alone], [one.adversarial_risk_ for one in alone], 0.1)
+    assert found.seed_ == 4 + best
+    assert contents(found.region_) == contents(alone[best].region_)
+    assert (found.q_, found.n_neighbors_) == (0.8, 7)
+    assert search.get_params() == nc.RectangleSearch(n_sets=3, seed=4, q=0.8, n_neighbors=7).get_params()
+
+
+@needs_jit
+def test_measure_has_all_seeds_and_keeps_the_region_that_restarts_keep():
+    search = nc.RectangleSearch(n_sets=2, seed=1, n_neighbors=7)
+    found = nc.find_regions(nc.Restarts(search, 3), X, X[:50], **GOAL)
+    alone = nc.Restarts(search, 3, **GOAL).fit(X)
+    assert found.dataset["seed"].values.tolist() == [1, 2, 3]
+    on_train = found.dataset.sel(dataset="data", split="train", T=2, epsilon=0.1)
+    assert on_train["risk"].values.tolist() == [one.risk for one in alone.trace_]
+    assert on_train["adversarial_risk"].values.tolist() == [one.adversarial_risk for one in alone.trace_]
+    assert contents(found.regions[0.1]) == contents(alone.region_)
+
+
+def test_settings_within_restarts():
+    restarts = nc.Restarts(nc.RectangleSearch(n_sets=2), 3)
+    assert restarts.get_params()["search__n_sets"] == 2
+    restarts.set_params(search__n_sets=4, n=2)
+    assert (restarts.search.n_sets, restarts.n) == (4, 2)
+    assert clone(restarts).get_params()["search__n_sets"] == 4
+
+
+def test_what_is_asked_may_stand_in_the_search_that_is_repeated():
+    inner = nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=7, margin=0.02, **GOAL), 2).fit(X)
+    outer = nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=7), 2, margin=0.02, **GOAL).fit(X)
+    assert contents(inner.region_) == contents(outer.region_)
+    assert inner.risk_ >= 0.12
+
+
+@pytest.mark.parametrize(
+    ("search", "n", "says"),
+    [
+        (None, 2, "search is None; allowed: a search with a seed"),
+        ("rectangles", 2, "search is 'rectangles'; allowed: a search with a seed"),
+        (nc.FaceSearch(), 2, "search is FaceSearch(); allowed: a search with a seed"),
+        (nc.RectangleSearch(), 0, "n is 0; allowed: a whole number of at least 1"),
+        (nc.RectangleSearch(n_sets=0), 2, "n_sets is 0; allowed: a whole number of at least 1"),
+        (nc.RectangleSearch(alpha=0.2), 2, "alpha is 0.1 with a search whose alpha is 0.2; allowed: given once"),
+        (nc.RectangleSearch(seed=-2), 2, "seed is -2; allowed: a whole number of at least 0"),
+    ],
+)
+def test_what_cannot_be_repeated(search, n, says):
+    assert refused(lambda: nc.Restarts(search, n, **GOAL).fit(X)).startswith(says)
+
+
+# Several goals at once
+
+FEW = {"n_components": 3, "n_starts": 2, "max_iter": 8}
+EPSILONS, ALPHAS = [4 / 255, 8 / 255, 20.5 / 255], [0.05, 0.1, 0.3]
+FLOATS = np.random.default_rng(4).normal(size=(400, 4)).astype(np.float32) / np.float32(9)
+SEARCHES = {
+    "faces, bytes": (nc.FaceSearch(n_sets=3), X),
+    "faces, floats of few values": (nc.FaceSearch(n_sets=3), nc.Sample(X.astype(np.float32) / np.float32(253))),
+    "faces, floats of many values": (nc.FaceSearch(n_sets=3), nc.Sample(FLOATS)),
+    "faces, with a margin": (nc.FaceSearch(n_sets=2, margin=0.02), nc.Sample(FLOATS)),
+    "half spaces, linf": (nc.HalfSpaceSearch(**FEW), X),
+    "half spaces, l2": (nc.HalfSpaceSearch(norm="l2", **FEW), nc.Sample(FLOATS)),
+    "half spaces, l1": (nc.HalfSpaceSearch(norm="l1", **FEW), X),
+    "hyperplane": (nc.HyperplaneSearch(), X),
+    "rectangles": (nc.RectangleSearch(n_sets=3, n_neighbors=7), X),
+    "rectangles of floats": (nc.RectangleSearch(n_sets=3, n_neighbors=7), nc.Sample(FLOATS)),
+    "rectangles, extended": (nc.RectangleSearch(n_sets=3, n_neighbors=7, extend=True), X),
+    "rectangles at a fixed q, extended": (nc.RectangleSearch(n_sets=3, n_neighbors=7, q=0.7, extend=True), X),
+    "best": (nc.BestSearch(searches=["faces", "rectangles"], n_sets=2), X),
+    "restarts": (nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=7), 2), X),
+}
+
+
+@needs_jit
+@pytest.mark.parametrize("name", SEARCHES)
+def test_several_goals_give_what_one_by_one_gives(name):
+    search, points = SEARCHES[name]
+    sample = points if isinstance(points, nc.Sample) else nc.as_sample(points)
+    test = sample.take(np.arange(0, 400, 3))
+    together = nc.find_regions(search, sample, test, epsilon=EPSILONS, alpha=ALPHAS)
+    variables = [one for one in ("risk", "adversarial_risk", "q_found") if one in together.dataset]
+    assert len(together.regions) == 9
+    for epsilon, alpha in itertools.product(EPSILONS, ALPHAS):
+        fresh = nc.Sample(sample.X, sample.unit, sample.domain)  # which knows nothing yet
+        alone = nc.find_regions(search, fresh, test, epsilon=epsilon, alpha=alpha)
+        assert contents(together.regions[epsilon, alpha]) == contents(alone.regions[epsilon])
+        here = together.dataset.sel(epsilon=epsilon, alpha=alpha)
+        for variable in variables:
+            np.testing.assert_array_equal(here[variable], alone.dataset[variable].sel(epsilon=epsilon))
+
+
+@needs_jit
+@pytest.mark.parametrize("name", SEARCHES)
+def test_the_order_of_goals_does_not_matter(name):
+    search, points = SEARCHES[name]
+    sample = points if isinstance(points, nc.Sample) else nc.as_sample(points)
+    margin = search.asked("margin")
+    goals = [nc.Goal.of(epsilon, alpha, margin) for epsilon, alpha in itertools.product(EPSILONS, ALPHAS)]
+    one_way, other = (Run(search.checked(), sample, nc.How()) for _ in range(2))
+    found = {goal: one_way.find(goal) for goal in goals}
+    for goal in [goals[i] for i in np.random.default_rng(0).permutation(9)]:
+        for a, b in zip(found[goal], other.find(goal), strict=True):
+            assert contents(a.region) == contents(b.region)
+            assert (a.risk, a.adversarial_risk) == (b.risk, b.adversarial_risk)

@@ -9,19 +9,26 @@ import numpy as np
 import oracles
 import oracles_faces
 import pytest
-from conftest import blobs, exact_floats, grey, images, needs_jit
+from conftest import blobs, exact_floats, grey, images, needs_jit, refused
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.data.arrays import Sample
-from numbaconc.errors import InputError
+from numbaconc.data.arrays import Sample, UnitWarning
 from numbaconc.kernels import faces as kernels
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search.faces import search_faces
+from numbaconc.search.faces import FaceSearch
 
 LEVELS = st.sampled_from([0.3, 1, 2, 7.5, 8, 25.5, 60, 254, 255, 300])  # strengths in grey levels
 WHOLE = np.float32(720720)  # the step of `exact_floats`
+
+
+def search(points, epsilon, alpha, n_sets, **settings):
+    return FaceSearch(n_sets=n_sets, epsilon=epsilon, alpha=alpha, **settings).fit(points)
+
+
+def risks(fitted):
+    return fitted.risk_, fitted.adversarial_risk_
 
 
 def same(found, expected):
@@ -100,9 +107,9 @@ def test_codes_of_floats(X, n_levels, strength, data):
 # The search
 
 
-def wanted(n, alpha, buffer=0.0):
-    """⌈(α + buffer) n⌉, exactly."""
-    return math.ceil((Fraction(alpha).limit_denominator(10**6) + Fraction(buffer).limit_denominator(10**6)) * n)
+def wanted(n, alpha, margin=0.0):
+    """⌈(α + margin) n⌉, exactly."""
+    return math.ceil((Fraction(alpha).limit_denominator(10**6) + Fraction(margin).limit_denominator(10**6)) * n)
 
 
 def check_region(region, faces, d, per_level):
@@ -122,25 +129,24 @@ def check_region(region, faces, d, per_level):
         np.testing.assert_array_equal(region.upper[0], upper / per_level)
 
 
-def check_search(sample, epsilon, strength, alpha, n_sets, buffer=0.0):
+def check_search(sample, epsilon, strength, alpha, n_sets, margin=0.0):
     """The search finds what the plain loops find, and the region's own measure says the same."""
     X, n = sample.X, len(sample)
-    found = search_faces(sample, epsilon, alpha, n_sets, buffer=buffer)
-    target = wanted(n, alpha, buffer)
+    found = search(sample, epsilon, alpha, n_sets, margin=margin)
+    target = wanted(n, alpha, margin)
     expected = oracles_faces.search_faces(X, Fraction(strength), target, n_sets)
-    assert [start[0] for start in found.trace] == list(range(1, n_sets + 1))
-    for start, numbers in zip(found.trace, expected.starts, strict=True):
+    assert [start[0] for start in found.trace_] == list(range(1, n_sets + 1))
+    for start, numbers in zip(found.trace_, expected.starts, strict=True):
         assert start[1:] == tuple(number / n for number in numbers)
         covered, expanded = round(start.risk * n), round(start.adversarial_risk * n)
         assert target <= covered <= expanded
         assert (expanded, -covered) <= (round(start.greedy_adversarial_risk * n), -round(start.greedy_risk * n))
-    assert found.n_faces == len(expected.faces) <= n_sets
-    assert (found.risk, found.adversarial_risk) == tuple(c / n for c in oracles_faces.counts(expected.faces))
-    measured = found.region.measure(sample, epsilon)
-    assert (measured.risk, measured.adversarial_risk) == (found.risk, found.adversarial_risk)
-    assert found.region.epsilon == epsilon
-    check_region(found.region, expected.faces, X.shape[1], 255 if X.dtype == np.uint8 else 1)
-    return found
+    assert found.n_faces_ == len(expected.faces) <= n_sets
+    assert risks(found) == tuple(c / n for c in oracles_faces.counts(expected.faces))
+    measured = found.region_.measure(sample, epsilon)
+    assert (measured.risk, measured.adversarial_risk) == risks(found)
+    assert found.region_.epsilon == epsilon
+    check_region(found.region_, expected.faces, X.shape[1], 255 if X.dtype == np.uint8 else 1)
 
 
 @settings(max_examples=100)
@@ -190,13 +196,13 @@ def test_faces_at_zero(X, shift, steps, n_sets):
 def test_the_search_among_floats_of_no_grid(seed):
     """More distinct values than there are codes: the numbers must still hold when the region is measured."""
     X = np.random.default_rng(seed).normal(size=(700, 4)).astype(np.float32)
-    found = search_faces(Sample(X), 0.1, 0.1, 4, buffer=0.02)
-    measured = found.region.measure(Sample(X), 0.1)
-    assert (measured.risk, measured.adversarial_risk) == (found.risk, found.adversarial_risk)
-    best = min(found.trace, key=lambda start: (start.adversarial_risk, -start.risk))
-    assert (found.risk, found.adversarial_risk) == (best.risk, best.adversarial_risk)
-    assert 0.12 <= found.risk < 0.13
-    assert found.adversarial_risk < 0.2
+    found = search(Sample(X), 0.1, 0.1, 4, margin=0.02)
+    measured = found.region_.measure(Sample(X), 0.1)
+    assert (measured.risk, measured.adversarial_risk) == risks(found)
+    best = min(found.trace_, key=lambda start: (start.adversarial_risk, -start.risk))
+    assert risks(found) == (best.risk, best.adversarial_risk)
+    assert 0.12 <= found.risk_ < 0.13
+    assert found.adversarial_risk_ < 0.2
 
 
 @settings(max_examples=60)
@@ -204,21 +210,21 @@ def test_the_search_among_floats_of_no_grid(seed):
 def test_against_every_choice_of_faces(X, levels, count, n_sets):
     n = len(X)
     assume(count < n)
-    found = search_faces(Sample(X, 1 / 255), levels / 255, count / n, n_sets)
+    found = search(Sample(X, 1 / 255), levels / 255, count / n, n_sets)
     least = oracles_faces.least_expanded(X, Fraction(levels), count, n_sets)
-    assert round(found.adversarial_risk * n) >= least
+    assert round(found.adversarial_risk_ * n) >= least
     if n_sets == 1:  # one face is looked for exactly
-        assert round(found.adversarial_risk * n) == least
+        assert round(found.adversarial_risk_ * n) == least
 
 
 @given(X=grey(n=(2, 20), d=(1, 5)), levels=LEVELS, n_sets=st.integers(1, 4))
 def test_the_expansion_is_what_lies_within_epsilon(X, levels, n_sets):
-    found = search_faces(X, levels / 255, 1 / len(X), n_sets)
-    lower, upper = ((face * 255).tolist() for face in (found.region.lower, found.region.upper))
+    found = search(X, levels / 255, 1 / len(X), n_sets)
+    lower, upper = ((face * 255).tolist() for face in (found.region_.lower, found.region_.upper))
     whole = [[[round(x) if math.isfinite(x) else x for x in row] for row in face] for face in (lower, upper)]
     covered, expanded = oracles.rectangle_risks(X, *whole, levels)
-    assert (found.risk, found.adversarial_risk) == (covered / len(X), expanded / len(X))
-    assert np.isfinite(lower).sum() + np.isfinite(upper).sum() <= found.n_faces <= n_sets
+    assert risks(found) == (covered / len(X), expanded / len(X))
+    assert np.isfinite(lower).sum() + np.isfinite(upper).sum() <= found.n_faces_ <= n_sets
 
 
 @pytest.mark.parametrize("text", ["8/255", "51/255", "1/10"])
@@ -226,42 +232,42 @@ def test_epsilon_as_a_fraction_is_that_many_levels(text):
     """One level less, and the points at exactly that distance are not expanded."""
     levels = Fraction(text) * 255
     X = np.array([[255], *[[255 - math.floor(levels)]] * 3, *[[254 - math.floor(levels)]] * 5], np.uint8)
-    found = search_faces(X, text, 1 / 9, 1)
-    assert (found.risk, found.adversarial_risk) == (1 / 9, 4 / 9)
+    found = search(X, text, 1 / 9, 1)
+    assert risks(found) == (1 / 9, 4 / 9)
 
 
 def test_a_face_at_the_edge_is_found():
     """A bright pixel that is otherwise dark: whoever has it is far from everybody else."""
     X = images(200, 12, seed=3, low=60, high=200)
     X[:10, 7] = 255
-    found = search_faces(X, "40/255", 0.05, 5)
-    assert (found.n_faces, found.risk, found.adversarial_risk) == (1, 0.05, 0.05)
-    assert np.flatnonzero(np.isfinite(found.region.upper[0])).tolist() == [7]
+    found = search(X, "40/255", 0.05, 5)
+    assert (found.n_faces_, *risks(found)) == (1, 0.05, 0.05)
+    assert np.flatnonzero(np.isfinite(found.region_.upper[0])).tolist() == [7]
 
 
 def test_where_epsilon_is_too_large_everything_is_expanded():
     for sample in (Sample(images(9, 3, seed=0), 1 / 255, (0.0, 1.0)), Sample(blobs(9, 3, seed=0).astype(np.float32))):
-        found = search_faces(sample, 2 * 255, 0.5, 3)
-        assert found.adversarial_risk == 1
-        assert found.risk >= 0.5
-        assert found.n_faces == 1
+        found = search(sample, 2 * 255, 0.5, 3)
+        assert found.adversarial_risk_ == 1
+        assert found.risk_ >= 0.5
+        assert found.n_faces_ == 1
 
 
 @given(X=grey(n=(3, 20), d=(1, 4)), n_sets=st.integers(1, 4), seed=st.integers(0, 99))
 def test_the_order_of_points_does_not_matter(X, n_sets, seed):
-    a = search_faces(X, "8/255", 1 / len(X), n_sets)
-    b = search_faces(X[np.random.default_rng(seed).permutation(len(X))], "8/255", 1 / len(X), n_sets)
-    assert a.trace == b.trace
-    assert a.region.lower.tobytes() == b.region.lower.tobytes()
-    assert a.region.upper.tobytes() == b.region.upper.tobytes()
+    a = search(X, "8/255", 1 / len(X), n_sets)
+    b = search(X[np.random.default_rng(seed).permutation(len(X))], "8/255", 1 / len(X), n_sets)
+    assert a.trace_ == b.trace_
+    assert a.region_.lower.tobytes() == b.region_.lower.tobytes()
+    assert a.region_.upper.tobytes() == b.region_.upper.tobytes()
 
 
 @given(X=grey(n=(3, 20), d=(1, 4)))
 def test_images_as_floats_of_any_shape(X):
-    a = search_faces(X, "8/255", 1 / len(X), 2)
-    b = search_faces((X / 255)[:, :, np.newaxis], 8 / 255, 1 / len(X), 2)
-    assert a.trace == b.trace
-    assert a.region.upper.tobytes() == b.region.upper.tobytes()
+    a = search(X, "8/255", 1 / len(X), 2)
+    b = search((X / 255)[:, :, np.newaxis], 8 / 255, 1 / len(X), 2)
+    assert a.trace_ == b.trace_
+    assert a.region_.upper.tobytes() == b.region_.upper.tobytes()
 
 
 @needs_jit
@@ -272,8 +278,8 @@ def test_the_same_on_any_number_of_threads(as_float):
 
     def answer(n_threads):
         with using_threads(n_threads):
-            found = search_faces(sample, 0.03, 0.05, 4, buffer=0.01)
-        return found.trace, found.region.lower.tobytes(), found.region.upper.tobytes()
+            found = search(sample, 0.03, 0.05, 4, margin=0.01)
+        return found.trace_, found.region_.lower.tobytes(), found.region_.upper.tobytes()
 
     assert answer(1) == answer(available_threads())
 
@@ -287,17 +293,21 @@ def test_the_same_on_any_number_of_threads(as_float):
         *(("alpha", value) for value in (0, 1, -0.1, float("nan"), "a", None, 0.01)),
         *(("epsilon", value) for value in (0, -1, float("nan"), float("inf"), "a", "1/0", None)),
         *(("n_sets", value) for value in (0, -1, 2.5, "a", None)),
-        *(("buffer", value) for value in (-0.01, 0.9, 1, float("nan"), float("inf"), "a", None)),
+        *(("margin", value) for value in (-0.01, 0.9, 1, float("nan"), float("inf"), "a", None, "auto")),
     ],
 )
 def test_impossible_settings(name, bad):
-    with pytest.raises(InputError) as caught:
-        search_faces(blobs(60, 3, seed=0), **({"epsilon": 0.1, "alpha": 0.1, "n_sets": 3} | {name: bad}))
-    assert "\n" not in str(caught.value)
-    assert name in str(caught.value)
-    assert repr(bad) in str(caught.value)
+    good = {"epsilon": 0.1, "alpha": 0.1, "n_sets": 3}
+    refused(lambda: search(blobs(60, 3, seed=0), **(good | {name: bad})), f"{name} is {bad!r}", "allowed: ")
 
 
-def test_bad_data_are_refused():
-    with pytest.raises(InputError, match="int64"):
-        search_faces(np.ones((4, 2), np.int64), 0.1, 0.5)
+def test_a_target_of_all_points_is_refused():
+    said = refused(lambda: search(blobs(60, 3, seed=0), 0.1, 0.5, 3, margin=0.49))
+    assert said == "alpha is 0.5 and margin 0.49, to hold 60 points; allowed: fewer than the 60 there are"
+
+
+def test_other_integers_are_floats_in_their_own_units():
+    X = blobs(60, 3, seed=0)
+    with pytest.warns(UnitWarning, match="X lies in"):
+        found = search(X.astype(np.int32), 8, 0.1, 2)
+    assert found.trace_ == search(Sample(X.astype(np.float32)), 8, 0.1, 2).trace_

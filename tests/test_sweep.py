@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import contextlib
-import pickle
+import itertools
 import shutil
 import sqlite3
+import tempfile
+from pathlib import Path
 
+import conftest
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
 from conftest import blobs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from numbaconc.sweep.layout import lay_out, outcomes_of
 
 import numbaconc as nc
-from numbaconc.results import DIMENSIONS, SCHEMA
+from numbaconc.kernels.threads import available_threads
+from numbaconc.results.layout import Case, lay_out, outcomes_of
+from numbaconc.results.schema import DIMENSIONS, SCHEMA
+from numbaconc.search.base import Search
+from numbaconc.search.settings import Count, Words
 from numbaconc.show.words import describe
-from numbaconc.sweep.grid import Case, load_grid, read_grid
+from numbaconc.sweep.grid import load_grid, read_grid
 from numbaconc.sweep.journal import Journal
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -53,9 +58,15 @@ def made(tmp_path_factory):
     return sweep(GRID, out), out
 
 
-def measured(data=ONE, **settings):
+def measured(search="rectangles", data=ONE, **settings):
     """One case as `measure` has it."""
-    return nc.measure(*data, **(SETTINGS | settings))
+    usual = SETTINGS if search == "rectangles" else {"alpha": 0.1}
+    return nc.measure(search, *data, **(usual | settings))
+
+
+def fixed_at(T, q, seed):
+    """Where rectangles at a fixed q stand."""
+    return (("T", T), ("q", q), ("seed", seed))
 
 
 def assert_measured(ds, at, **settings):
@@ -86,12 +97,9 @@ def in_journal(out):
 def refused(grid, out, says, **options):
     """What must be refused: in one line with these words, and the folder is as it was."""
     before = {path.name: path.read_bytes() for path in out.parent.iterdir() if path.is_file()}
-    with pytest.raises(nc.InputError) as caught:
-        sweep(grid, out, **options)
-    assert "\n" not in str(caught.value)
-    for words in says:
-        assert words in str(caught.value), str(caught.value)
+    message = conftest.refused(lambda: sweep(grid, out, **options), *says)
     assert {path.name: path.read_bytes() for path in out.parent.iterdir() if path.is_file()} == before
+    return message
 
 
 class Stopped(Exception):
@@ -100,16 +108,16 @@ class Stopped(Exception):
 
 @pytest.fixture
 def stop_after(monkeypatch):
-    """Make sweeps stop after so many jobs are in the journal; None: let them go on."""
+    """Make sweeps stop after so many cases are in the journal; None: let them go on."""
     add = Journal.add
 
     def stop(n):
         left = [n]
 
-        def adding(self, outcomes, seconds):
-            add(self, outcomes, seconds)
-            left[0] -= 1
-            if not left[0]:
+        def adding(self, done):
+            add(self, done)
+            left[0] -= len(done)
+            if left[0] <= 0:
                 raise Stopped
 
         monkeypatch.setattr(Journal, "add", add if n is None else adding)
@@ -165,7 +173,7 @@ def test_provenance(made):
     attrs = made[0].attrs
     assert attrs["schema"] == SCHEMA
     assert (attrs["norm"], attrs["search"], attrs["n_neighbors"]) == ("linf", "rectangles", 5)
-    assert (attrs["threads"], attrs["jobs_at_once"]) == (nc.run_sweep.__globals__["available_threads"](), 1)
+    assert (attrs["threads"], attrs["jobs_at_once"]) == (available_threads(), 1)
     assert attrs["data_verified"] == "one: the user's own"
     assert attrs["seconds"] > 0
 
@@ -195,7 +203,8 @@ def test_data_sets_with_an_epsilon_of_their_own(out):
 def test_q_is_searched_where_it_is_not_given(out):
     ds = sweep({"dataset": "one", "epsilon": [0.01, 0.02], "T": 2, "seed": [0, 1]} | SETTINGS, out)
     assert "q" not in ds.dims
-    alone = measured(epsilon=[0.01, 0.02], n_sets=2, restarts=2)
+    search = nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=5), 2)
+    alone = nc.measure(search, *ONE, alpha=0.1, epsilon=[0.01, 0.02])
     assert ds["q_found"].dims == ("dataset", "epsilon", "T", "seed")
     np.testing.assert_array_equal(ds["q_found"].values.ravel(), alone["q_found"].values.ravel())
     np.testing.assert_array_equal(ds["adversarial_risk"].values.ravel(), alone["adversarial_risk"].values.ravel())
@@ -224,9 +233,9 @@ def test_searches_of_the_other_norm(out):
     assert ds["risk"].dims == ("search", "dataset", "epsilon", "T", "split")
     for T in (2, 3):
         at = {"search": "balls", "dataset": "one", "epsilon": 0.2, "T": T}
-        assert_measured(ds, at, norm="l2", search="balls", epsilon=0.2, n_sets=T)
+        assert_measured(ds, at, search="balls", epsilon=0.2, n_sets=T)
     at = {"search": "hyperplane", "dataset": "one", "epsilon": 0.1, "T": 1}
-    assert_measured(ds, at, norm="l2", search="hyperplane", epsilon=0.1)
+    assert_measured(ds, at, search="hyperplane", epsilon=0.1)
     plane = ds["risk"].sel(search="hyperplane", T=[2, 3])
     assert plane.isnull().all()
 
@@ -235,7 +244,7 @@ def test_delta_goes_to_the_balls(out):
     without = sweep(L2 | {"alpha": 0.1, "search": "balls"}, out)
     ds = sweep(L2 | {"alpha": 0.1, "search": "balls", "delta": 0.3}, out.with_name("d.nc"))
     at = {"dataset": "one", "epsilon": 0.2, "T": 3}
-    assert_measured(ds, at, norm="l2", search="balls", epsilon=0.2, n_sets=3, delta=0.3)
+    assert_measured(ds, at, search="balls", epsilon=0.2, n_sets=3, delta=0.3)
     assert not ds["risk"].equals(without["risk"])
 
 
@@ -268,7 +277,7 @@ def test_data_sets_are_found_by_name_and_by_path(tmp_path, out):
 
 def test_a_grid_of_arrays_and_ranges(out, made):
     grid = GRID | {"epsilon": np.array([0.02, 8 / 255]), "T": (2, 3), "seed": range(3), "q": np.array([0.5, 0.9])}
-    assert read_grid(grid) == read_grid(GRID)
+    assert list(read_grid(grid).cases) == list(read_grid(GRID).cases)
 
 
 def test_a_grid_in_toml(tmp_path):
@@ -278,15 +287,16 @@ def test_a_grid_in_toml(tmp_path):
         '[[grid]]\ndataset = "one"\nalpha = 0.1\n[[grid]]\ndataset = "two"\nseed = [3, 4]\nepsilon = 0.2\n'
     )
     read = read_grid(load_grid(path))
-    first = [Case("rectangles", 0.1, "one", epsilon, 2, 0.5, 0) for epsilon in (8 / 255, 0.1)]
-    second = [Case("rectangles", 0.05, "two", 0.2, 2, 0.5, seed) for seed in (3, 4)]
-    assert read.cases == (*first, *second)
-    assert read.settings["n_neighbors"] == 5
+    first = [Case("rectangles", 0.1, "one", epsilon, fixed_at(2, 0.5, 0)) for epsilon in (8 / 255, 0.1)]
+    second = [Case("rectangles", 0.05, "two", 0.2, fixed_at(2, 0.5, seed)) for seed in (3, 4)]
+    assert list(read.cases) == [*first, *second]
+    assert {search.n_neighbors for search in read.cases.values()} == {5}
+    assert read.settings == {"norm": "linf", "max_train": None, "test_fraction": 0.2}
 
 
 def test_a_case_that_is_named_twice_is_measured_once():
     read = read_grid({"dataset": ["one", "one"], "epsilon": [0.1, "1/10"], "seed": [1, 1], "grid": [{}, {"T": 5}]})
-    assert read.cases == (Case("rectangles", 0.05, "one", 0.1, 5, None, 1),)
+    assert list(read.cases) == [Case("rectangles", 0.05, "one", 0.1, (("T", 5), ("seed", 1)))]
 
 
 # Computed once
@@ -305,8 +315,7 @@ def counted(monkeypatch):
         return call
 
     monkeypatch.setattr("numbaconc.search.rectangles.cluster", counting("cluster", nc.cluster))
-    for where in ("numbaconc.sweep.run.knn_radii", "numbaconc.search.rectangles.knn_radii"):
-        monkeypatch.setattr(where, counting("knn_radii", nc.knn_radii))
+    monkeypatch.setattr("numbaconc.search.rectangles.knn_radii", counting("knn_radii", nc.knn_radii))
     return counts
 
 
@@ -336,6 +345,22 @@ def test_searches_of_q_share_their_clusters(out, counted):
 def test_the_other_norm_has_no_use_for_radii(out, counted):
     sweep(L2, out)
     assert counted == {"knn_radii": 0, "cluster": 0}
+
+
+def test_radii_of_points_that_no_search_sees_are_not_computed(out, monkeypatch):
+    """With an automatic margin only those that are not held back are searched."""
+    sizes = []
+
+    def finding(sample, k, **options):
+        sizes.append(len(sample))
+        return nc.knn_radii(sample, k, **options)
+
+    monkeypatch.setattr("numbaconc.search.rectangles.knn_radii", finding)
+    sample = blobs(400, 4, 2, spread=40)
+    grid = {"dataset": "one", "epsilon": 0.02, "T": 2, "seed": [0, 1], "margin": "auto"} | SETTINGS
+    ds = sweep(grid, out, data={"one": (sample[:300], sample[300:])})
+    assert ds["margin"].notnull().all()
+    assert sizes == [210, 210]
 
 
 def test_radii_are_kept_in_a_cache(tmp_path, out, monkeypatch):
@@ -406,8 +431,8 @@ def test_a_file_of_a_fixed_q_does_not_lose_it_to_a_searched_one(out):
 
 def test_an_interrupted_sweep_goes_on(out, stop_after, counted):
     whole = sweep(GRID, out.with_name("whole.nc"))
-    for jobs in (1, 4):
-        stop_after(jobs)
+    for cases in (2, 8):
+        stop_after(cases)
         with pytest.raises(Stopped):
             sweep(GRID, out)
     assert in_journal(out) == 2 * 5
@@ -423,7 +448,7 @@ def test_an_interrupted_extension_goes_on(out, stop_after):
     more = SMALL | {"seed": [0, 1, 2, 3, 4], "dataset": ["one", "two"]}
     whole = sweep(more, out.with_name("whole.nc"))
     first = sweep(SMALL, out)
-    stop_after(2)
+    stop_after(3)
     with pytest.raises(Stopped):
         sweep(more, out)
     xr.testing.assert_identical(nc.open_results(out), first)
@@ -432,7 +457,7 @@ def test_an_interrupted_extension_goes_on(out, stop_after):
 
 
 def test_what_an_abandoned_grid_had_finished_is_in_the_file(out, stop_after):
-    stop_after(2)
+    stop_after(4)
     with pytest.raises(Stopped):
         sweep(SMALL, out)
     stop_after(None)
@@ -456,7 +481,7 @@ def test_a_case_is_on_disk_before_it_is_reported(out, monkeypatch):
 
     monkeypatch.setattr("numbaconc.sweep.run.bar", lambda **_: Bar())
     sweep(SMALL, out)
-    assert seen == [(2, 2), (2, 4), (2, 6)]
+    assert seen == [(1, n) for n in range(1, 7)]
 
 
 def test_a_sweep_that_could_not_save_keeps_its_cases(out, monkeypatch, counted):
@@ -513,7 +538,7 @@ def test_other_data_are_refused(out, split):
 
 def test_the_other_norm_is_another_file(out):
     sweep(SMALL, out)
-    refused(L2 | {"n_neighbors": 5}, out, ["norm is 'l2'", "made with 'linf'"])
+    refused(L2, out, ["norm is 'l2'", "made with 'linf'"])
 
 
 def test_a_file_that_is_no_sweep(out):
@@ -601,6 +626,10 @@ def test_a_failure_in_an_interrupted_sweep_is_tried_again(out, monkeypatch, stop
 # What is refused
 
 
+IN_FACES = {"search": "faces", "q": None, "seed": None, "n_neighbors": None}
+IN_BALLS = {"search": "balls", "q": None, "seed": None, "n_neighbors": None}
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -618,23 +647,40 @@ def test_a_failure_in_an_interrupted_sweep_is_tried_again(out, monkeypatch, stop
         ({"dataset": 3}, ["dataset is 3", "name"]),
         ({"dataset": []}, ["dataset is []", "one or more"]),
         ({"dataset": "three"}, ["'three'"]),
-        ({"search": "balls"}, ["search is 'balls'", "rectangles"]),
+        ({"search": ["rectangles", "balls"]}, ["search is 'balls' with norm 'linf'", "rectangles"]),
         ({"search": "rectangle"}, ["did you mean 'rectangles'"]),
-        ({"norm": "l1"}, ["norm is 'l1'", "linf, l2"]),
+        ({"norm": "l3"}, ["norm is 'l3'", "linf, l2, l1"]),
         ({"centers": "medain"}, ["centers is 'medain'", "mean, median"]),
         ({"n_neighbors": 0}, ["n_neighbors is 0", "at least 1"]),
         ({"include_self": "yes"}, ["include_self is 'yes'", "true or false"]),
         ({"max_train": 1}, ["max_train is 1", "at least 2"]),
         ({"test_fraction": 1}, ["test_fraction is 1", "(0, 1)"]),
-        ({"norm": "l2", "seed": None}, ["q is given", "'balls'", "leave it out"]),
-        ({"n_sets": 3}, ["'n_sets'", "allowed: dataset, epsilon, T"]),
+        ({"n_sets": 3}, ["both 'T' and 'n_sets'", "allowed: one of them"]),
+        ({"grid": [{"n_sets": 3, "T": 2}]}, ["both 'n_sets' and 'T'", "allowed: one of them"]),
         ({"sed": 3}, ["'sed'", "did you mean 'seed'"]),
         ({"grid": []}, ["grid is []", "[[grid]]"]),
         ({"grid": {"T": 2}}, ["grid is {'T': 2}", "[[grid]]"]),
         ({"grid": [3]}, ["3", "[[grid]]"]),
         ({"grid": [{"n_neighbors": 3}]}, ["'n_neighbors'", "allowed: dataset"]),
-        ({"delta": -1, "norm": "l2", "q": None, "seed": None}, ["delta is -1", "at least 0"]),
-        ({"delta": "x", "norm": "l2", "q": None, "seed": None}, ["delta is 'x'", "number"]),
+        ({"grid": [{"norm": "l2"}]}, ["'norm'", "allowed: dataset"]),
+        ({"delta": 0.1}, ["delta is 0.1 with search 'rectangles'; allowed: only with balls"]),
+        ({"grid": [{"delta": 0.1}]}, ["delta is 0.1 with search 'rectangles'; allowed: only with balls"]),
+        ({"margin": 0.1}, ["margin is 0.1 at a fixed q = 0.7", "allowed: only where q is searched"]),
+        ({"margin": "much", "q": None}, ["margin is 'much'", "at least 0 and less than 1"]),
+        ({"delta": -1} | IN_BALLS, ["delta is -1", "at least 0"]),
+        ({"delta": "x"} | IN_BALLS, ["delta is 'x'", "number"]),
+        (
+            {"q": 0.5} | dict.fromkeys(("seed", "n_neighbors")) | {"norm": "l2"},
+            ["q is 0.5 with search 'balls'", "rectangles"],
+        ),
+        ({"delta": 0.1} | IN_FACES, ["delta is 0.1 with search 'faces'; allowed: only with balls"]),
+        (
+            {"seed": 1} | dict.fromkeys(("q", "n_neighbors")) | {"search": "faces"},
+            ["seed is 1 with search 'faces'"],
+        ),
+        (IN_BALLS | {"search": "hyperplane"}, ["n_sets is 2 with search 'hyperplane'; allowed: only with"]),
+        (IN_BALLS | {"search": "hyperplane", "T": None, "n_sets": 2}, ["n_sets is 2 with search 'hyperplane'"]),
+        ({"validation": 0.2}, ["validation is 0.2 with search 'rectangles'; allowed: only with best"]),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -765,34 +811,36 @@ def test_a_journal_that_cannot_be_opened(out):
 
 
 OUTCOMES = {
-    Case("rectangles", 0.05, "a", 8 / 255, 3, 0.5, 2): {"risk": {"train": 0.1, "test": 1 / 3}},
-    Case("balls", 0.05, "a", 0.1, 3, None, None): {"error": 'ValueError: it\'s "bad" — ε'},
+    Case("rectangles", 0.05, "a", 8 / 255, fixed_at(3, 0.5, 2)): {"risk": {"train": 0.1, "test": 1 / 3}},
+    Case("balls", 0.05, "a", 0.1, (("T", 3),)): {"error": 'ValueError: it\'s "bad" — ε'},
+    Case("hyperplane", 0.05, "a", 0.1): {"margin": 0.01, "compared": "one; two\n: three"},
+    Case("own", 0.05, "a", 0.1, (("kind", "x: y"), ("p", float("inf")))): {"vc_dimension": 3},
 }
 
 
 def test_the_journal_gives_back_what_it_was_given(out):
     with Journal(out) as journal:
         for case, outcome in OUTCOMES.items():
-            journal.add({case: outcome}, 0.25)
+            journal.add([(case, outcome, 0.25)])
     with Journal(out) as journal:
         assert journal.finished() == OUTCOMES
-        assert journal.seconds == 0.5
+        assert journal.seconds == 1
         journal.clear()
     assert list(out.parent.iterdir()) == []
 
 
-def test_all_the_cases_of_a_job_or_none(out):
-    first, second = OUTCOMES
+def test_all_the_cases_that_are_added_together_or_none(out):
+    first, second, *_ = OUTCOMES
     with Journal(out) as journal:
-        journal.add({first: OUTCOMES[first]}, 1)
+        journal.add([(first, OUTCOMES[first], 1)])
         journal._connection.execute(
             "create temp trigger odd before insert on finished when new.outcome like '%bad%' "
             "begin select raise(abort, 'odd'); end"
         )
         with pytest.raises(nc.InputError):
-            journal.add({first: {"error": "later"}, second: OUTCOMES[second]}, 1)
+            journal.add([(first, {"error": "later"}, 1), (second, OUTCOMES[second], 1)])
         assert journal.finished() == {first: OUTCOMES[first]}
-        journal.add({first: {"error": "later"}}, 1)
+        journal.add([(first, {"error": "later"}, 1)])
         assert journal.finished() == {first: {"error": "later"}}
     assert in_journal(out) == 1
 
@@ -801,40 +849,48 @@ def test_all_the_cases_of_a_job_or_none(out):
 
 
 fractions = st.integers(0, 1000).map(lambda n: n / 1000)
+COORDINATES = {
+    "T": st.sampled_from([1, 5, 10]),
+    "q": st.sampled_from([0.5, 0.9]),
+    "seed": st.sampled_from([0, 3]),
+    "directions": st.sampled_from([2, 7]),
+    "kind": st.sampled_from(["low", "a: b; c, d"]),
+    "power": st.sampled_from([0.5, float("inf")]),
+}
+SEARCHES = ("rectangles", "balls", "hyperplane", "best", "own")
 
 
 @st.composite
 def outcomes(draw):
-    """Outcomes as sweeps have them: products with holes, failures, one norm."""
-    fixed = draw(st.booleans())
-    searches = draw(st.sampled_from([("rectangles",), ("balls",), ("hyperplane",), ("balls", "hyperplane")]))
-    alphas, names = st.sampled_from([0.01, 0.05, 0.3]), st.sampled_from(["mnist", "a", "Zoë"])
+    """Outcomes as sweeps have them: products with holes, failures, searches with coordinates of their own or none."""
+    names = draw(st.lists(st.sampled_from(SEARCHES), min_size=1, max_size=3, unique=True))
+    own = {name: draw(st.lists(st.sampled_from(list(COORDINATES)), unique=True)) for name in names}
+    told = {name: draw(st.sets(st.sampled_from(["q_found", "margin", "compared", "vc_dimension"]))) for name in names}
+    alphas, datasets = st.sampled_from([0.01, 0.05, 0.3]), st.sampled_from(["mnist", "a", "Zoë"])
     result = {}
     for _ in range(draw(st.integers(1, 8))):
-        search = draw(st.sampled_from(searches))
-        rectangles = search == "rectangles"
-        case = Case(
-            search,
-            draw(alphas),
-            draw(names),
-            draw(st.sampled_from([8 / 255, 0.1, 0.3])),
-            None if search == "hyperplane" else draw(st.sampled_from([1, 5, 10])),
-            draw(st.sampled_from([0.5, 0.9])) if rectangles and fixed else None,
-            draw(st.sampled_from([0, 3])) if rectangles else None,
-        )
+        search = draw(st.sampled_from(names))
+        at = tuple((name, draw(COORDINATES[name])) for name in own[search])
+        case = Case(search, draw(alphas), draw(datasets), draw(st.sampled_from([8 / 255, 0.1, 0.3])), at)
         if draw(st.integers(0, 3)) == 0:
             result[case] = {"error": draw(st.sampled_from(["ValueError: no", "InputError: α is 2"]))}
             continue
         values = {
             name: {split: draw(fractions) for split in ("train", "test")} for name in ("risk", "adversarial_risk")
         }
-        result[case] = values | ({"q_found": draw(fractions)} if rectangles and not fixed else {})
+        further = {
+            "q_found": draw(fractions),
+            "margin": draw(fractions),
+            "compared": draw(st.sampled_from(["faces of faces 0.1 -> 0.2", "x; y: ε"])),
+            "vc_dimension": 3 + len(search),  # that of all seeds
+        }
+        result[case] = values | {name: further[name] for name in told[search]}
     return result
 
 
 def laid_out(some):
     facts = {split: {"data_sha256": f"{split} hash", "n_points": 7} for split in ("train", "test")}
-    ds = lay_out(some, {"settings": {}, "data": {case.dataset: facts for case in some}})
+    ds = lay_out(some, {case.dataset: facts for case in some})
     return ds.assign_attrs(search=", ".join(dict.fromkeys(case.search for case in some)), schema=SCHEMA)
 
 
@@ -842,7 +898,14 @@ def laid_out(some):
 def test_what_is_laid_out_can_be_read_back(some):
     ds = laid_out(some)
     assert outcomes_of(ds) == some
-    assert set(ds["risk"].dims) <= set(DIMENSIONS)
+    further = {name for case in some for name, _ in case.at}
+    assert set(ds["risk"].dims) <= {*DIMENSIONS, *further}
+    assert [dim for dim in ds["risk"].dims if dim in DIMENSIONS] == [
+        dim for dim in DIMENSIONS if dim in ds["risk"].dims
+    ]
+    assert ds["risk"].dims[-1] == "split"
+    named = dict(part.split(": ") for part in ds.attrs["search_coordinates"].split("; "))
+    assert named == {case.search: ", ".join(name for name, _ in case.at) for case in some}
     assert int(ds["risk"].notnull().sum()) == 2 * sum("risk" in outcome for outcome in some.values())
 
 
@@ -850,6 +913,32 @@ def test_what_is_laid_out_can_be_read_back(some):
 def test_the_order_of_dimensions_does_not_matter(some):
     ds = laid_out(some)
     assert outcomes_of(ds.transpose(*reversed(ds["risk"].dims))) == some
+
+
+@settings(max_examples=10)
+@given(outcomes())
+def test_what_is_laid_out_can_be_saved(some):
+    with tempfile.TemporaryDirectory() as folder:
+        nc.save_results(laid_out(some), Path(folder) / "s.nc")
+        opened = nc.open_results(Path(folder) / "s.nc")
+    assert outcomes_of(opened) == some
+    xr.testing.assert_identical(opened, laid_out(some))
+
+
+def test_a_coordinate_is_given_in_all_cases_of_a_search_or_in_none():
+    some = [Case("faces", 0.1, "a", 0.1, (("T", 2),)), Case("faces", 0.1, "a", 0.2)]
+    says = ["T is given in some cases and missing in others", "allowed: in all cases of a file, or in none"]
+    conftest.refused(lambda: laid_out({case: {"error": "no"} for case in some}), *says)
+
+
+def test_a_file_of_earlier_does_not_say_which_coordinates_its_searches_have(out):
+    """They are those that the searches declare."""
+    grid = L2 | {"alpha": 0.1}
+    old = sweep(grid, out)
+    assert old.attrs["search_coordinates"] == "balls: T; hyperplane: "
+    del old.attrs["search_coordinates"]
+    nc.save_results(old, out)
+    assert outcomes_of(nc.open_results(out)) == outcomes_of(sweep(grid, out.with_name("new.nc")))
 
 
 def test_what_is_laid_out_can_be_read_back_from_a_file(out, made):
@@ -873,26 +962,6 @@ def test_files_of_several_runs(out):
     assert "n_neighbors" not in joined.attrs["differing"].split(", ")
     assert joined.attrs["data_verified"] == "one: the user's own; two: the user's own"
     assert joined.attrs["seconds"] == pytest.approx(sum(part.attrs["seconds"] for part in parts), abs=2e-3)
-
-
-def test_a_parcel_goes_to_an_executor_of_another_kind(out, made):
-    """Anything with the interface; this one sends all it is given through a pickle."""
-    sizes = []
-
-    class Pickling(concurrent.futures.Executor):
-        def submit(self, function, *arguments):
-            sent = pickle.dumps((function, arguments))
-            sizes.append(len(sent))
-            function, arguments = pickle.loads(sent)
-            future = concurrent.futures.Future()
-            future.set_result(pickle.loads(pickle.dumps(function(*arguments))))
-            return future
-
-    large = {"one": (np.tile(ONE[0], 200), ONE[1].repeat(200, axis=0).reshape(30, 800))}
-    ds = sweep(SMALL, out, executor=Pickling(), data=large)
-    assert len(sizes) == 3
-    assert max(sizes) < 2000 < large["one"][0].nbytes
-    xr.testing.assert_equal(ds, sweep(SMALL, out.with_name("serial.nc"), data=large))
 
 
 def test_whole_results_are_reduced(tmp_path):
@@ -921,7 +990,8 @@ def test_certificates_of_a_sweep(tmp_path):
     joined = nc.open_results([tmp_path / "0.nc", tmp_path / "2.nc"])
     xr.testing.assert_equal(joined, whole)
     assert (parts[0]["kept_seed"] != whole["kept_seed"]).any(), "the data no longer make the point"
-    one = nc.measure(*ONE, **SETTINGS, epsilon=grid["epsilon"], n_sets=2, q=0.7, restarts=4, name="one")
+    search = nc.Restarts(nc.RectangleSearch(n_sets=2, q=0.7, n_neighbors=5), 4)
+    one = nc.measure(search, *ONE, alpha=0.1, epsilon=grid["epsilon"], name="one")
     kept = ["kept_seed", "measure_at_least", "expansion_at_most", "vc_dimension"]
     here = whole[kept].sel(dataset=["one"], T=[2], q=[0.7], epsilon=one["epsilon"])
     xr.testing.assert_equal(here.reset_coords(drop=True), one[kept].reset_coords(drop=True))
@@ -934,19 +1004,315 @@ def test_certificates_of_a_sweep(tmp_path):
 
 
 def test_files_from_before_a_setting_was_there(tmp_path):
-    """They had what is its default now, and what is a coordinate now was a variable."""
+    """They had what is its default now; what is a coordinate now was a variable, and settings were attributes alone."""
     out, more = tmp_path / "s.nc", SMALL | {"seed": [0, 1, 2, 3]}
     old = sweep(SMALL, out)
-    nc.save_results(
-        old.reset_coords("data_sha256")
-        .drop_attrs()
-        .assign_attrs(
-            {name: value for name, value in old.attrs.items() if name not in {"extend", "buffer", "local_search"}}
-        ),
-        out,
-    )
+    later = {"extend", "margin", "settings", "search_coordinates"}
+    attrs = {name: value for name, value in old.attrs.items() if name not in later}
+    nc.save_results(old.reset_coords("data_sha256").drop_attrs().assign_attrs(attrs), out)
     assert "data_sha256" in nc.open_results(out).coords
+    refused(more | {"n_neighbors": 7}, out, ["n_neighbors is 7", "made with 5"])
     extended = sweep(more, out)
     assert extended.drop_attrs().equals(sweep(more, tmp_path / "new.nc").drop_attrs())
-    refused(more | {"buffer": 0.1}, out, ["buffer is 0.1", "made with 0.0"])
-    refused(more | {"local_search": True}, out, ["local_search is 1", "made with 0"])
+    refused(more | {"extend": True}, out, ["extend is 1", "made with 0"])
+    refused(more | {"centers": "median"}, out, ["centers is 'median'", "made with 'mean'"])
+
+
+# Several searches in one sweep
+
+
+MIXED = {"dataset": "one", "epsilon": [0.02, 0.05], "alpha": 0.1}
+
+
+def test_the_norm_is_that_of_the_searches():
+    """The first that all of them have; given where they leave a choice."""
+    for searches, norm in (
+        ("hyperplane", "l2"),
+        ("halfspaces", "linf"),
+        (["halfspaces", "balls"], "l2"),
+        (["faces", "halfspaces"], "linf"),
+        ("best", "linf"),
+    ):
+        read = read_grid(MIXED | {"search": searches})
+        assert read.settings["norm"] == norm
+        assert {search.norm_name for search in read.cases.values()} == {norm}
+        blocks = [{"search": name} for name in ([searches] if isinstance(searches, str) else searches)]
+        assert list(read_grid(MIXED | {"grid": blocks}).cases) == list(read.cases)
+    assert {case.search for case in read_grid(MIXED).cases} == {"rectangles"}
+    for norm, own in (("linf", "rectangles"), ("l2", "balls"), (2, "balls"), ("l1", "halfspaces")):
+        assert {case.search for case in read_grid(MIXED | {"norm": norm}).cases} == {own}
+    for norm in ("l2", 1):
+        read = read_grid(MIXED | {"search": "halfspaces", "norm": norm})
+        assert (
+            {search.norm for search in read.cases.values()} == {read.settings["norm"]} == {{"l2": "l2", 1: "l1"}[norm]}
+        )
+
+
+def test_searches_of_no_common_norm(out):
+    refused(
+        MIXED | {"search": ["faces", "balls"]}, out, ["search is 'balls' with norm 'linf'; allowed with it: ", "faces"]
+    )
+    refused(MIXED | {"search": "faces", "norm": "l2"}, out, ["search is 'faces' with norm 'l2'", "balls"])
+
+
+def test_the_number_of_sets_may_be_given_by_the_setting_s_name():
+    assert list(read_grid(MIXED | {"n_sets": [2, 3]}).cases) == list(read_grid(MIXED | {"T": [2, 3]}).cases)
+    shared = read_grid(MIXED | {"n_sets": 2, "grid": [{}, {"T": 3}]})
+    assert [dict(case.at)["T"] for case in shared.cases] == [2, 2, 3, 3]
+
+
+def test_what_a_table_s_searches_have_not_is_left_to_other_tables(out):
+    """If it stands beside the tables; in a table it would mean nothing."""
+    grid = MIXED | {"epsilon": 0.02, "seed": [3, 4], "T": 2}
+    blocks = [{"search": "rectangles"}, {"search": "faces"}, {"search": "halfspaces"}]
+    places = [case.at for case in read_grid(grid | {"grid": blocks}).cases]
+    assert places == [(("T", 2), ("seed", 3)), (("T", 2), ("seed", 4)), (("T", 2),), ()]
+    says = "seed is 3 with search 'faces'; allowed: only with "
+    refused(grid | {"grid": [{"search": "rectangles"}, {"search": "faces", "seed": 3}]}, out, [says])
+    refused(grid | {"search": ["faces", "halfspaces"]}, out, ["seed is [3, 4] with search 'faces' and 'halfspaces'"])
+
+
+def test_settings_go_to_the_searches_that_have_them():
+    read = read_grid(
+        MIXED | {"search": ["rectangles", "faces", "halfspaces"], "margin": 0.01, "centers": "median", "n_starts": 4}
+    )
+    by_name = {case.search: search for case, search in read.cases.items()}
+    assert {search.margin for search in by_name.values()} == {0.01}
+    assert by_name["rectangles"].centers == "median"
+    assert by_name["halfspaces"].n_starts == 4
+
+
+def test_searches_without_a_coordinate_of_others(out):
+    """Without T under T = 1, without another one under its least value; where they are read, they have none."""
+    grid = MIXED | {"search": ["rectangles", "faces", "halfspaces"], "T": [2, 3], "q": [0.5, 0.9], "seed": [4, 3]}
+    ds = sweep(grid, out)
+    assert ds.attrs["search_coordinates"] == "rectangles: T, q, seed; faces: T; halfspaces: "
+    there = ds["risk"].notnull().all("split").squeeze("dataset")
+    assert ds["T"].values.tolist() == [1, 2, 3]
+    expected = xr.zeros_like(there)
+    expected.loc[{"search": "rectangles", "T": [2, 3]}] = True
+    expected.loc[{"search": "faces", "T": [2, 3], "q": 0.5, "seed": 3}] = True
+    expected.loc[{"search": "halfspaces", "T": 1, "q": 0.5, "seed": 3}] = True
+    xr.testing.assert_equal(there, expected)
+    place = {"dataset": "one", "epsilon": 0.05, "q": 0.5, "seed": 3}
+    assert_measured(ds, place | {"search": "faces", "T": 3}, search="faces", epsilon=0.05, n_sets=3)
+    assert_measured(ds, place | {"search": "halfspaces", "T": 1}, search="halfspaces", epsilon=0.05)
+    assert {case.at for case in outcomes_of(nc.open_results(out)) if case.search != "rectangles"} == {
+        (("T", 2),),
+        (("T", 3),),
+        (),
+    }
+    lower = sweep(grid | {"q": [0.4, 0.5, 0.9], "seed": [0, 3, 4]}, out)  # they move there, and are not measured again
+    again = sweep(grid | {"q": [0.4, 0.5, 0.9], "seed": [0, 3, 4]}, out.with_name("whole.nc"))
+    xr.testing.assert_equal(lower, again)
+    assert lower["risk"].sel(search="halfspaces", T=1, q=0.4, seed=0).notnull().all()
+    assert lower["risk"].sel(search="halfspaces").notnull().sum() == 4
+
+
+def test_a_coordinate_that_the_best_of_others_has_only_if_it_is_given(out):
+    """Under T = 1, also where others have T and the file is read again."""
+    grid = MIXED | {"grid": [{"search": "faces", "T": [2, 3]}, {"search": "best"}], "epsilon": 0.05}
+    ds = sweep(grid, out)
+    assert ds.attrs["search_coordinates"] == "faces: T; best: seed"
+    assert [case.at for case in outcomes_of(nc.open_results(out))] == [(("T", 2),), (("T", 3),), (("seed", 0),)]
+    xr.testing.assert_identical(sweep(grid, out), ds)
+    refused(MIXED | {"search": "best", "T": 2}, out, ["T is given in some cases and file", "has others"])
+
+
+@pytest.mark.parametrize("first", ["rectangles", "halfspaces", "faces", "best"])
+def test_a_file_is_extended_by_another_search(out, monkeypatch, first):
+    """Whose settings of the same name may have other values; nothing is measured again."""
+    searches = ["rectangles", "halfspaces", "faces"]
+    for search in (first, *searches):
+        sweep(MIXED | {"search": search}, out)
+    every = list(dict.fromkeys([first, *searches]))
+    whole = sweep(MIXED | {"search": every}, out.with_name("whole.nc"))
+    monkeypatch.setattr("numbaconc.sweep.executors.measure_cases", lambda *_: pytest.fail("measured again"))
+    for order in (every, every[::-1], first):
+        ds = sweep(MIXED | {"search": order}, out)
+        xr.testing.assert_equal(ds, whole)
+        told = {"seconds", "created", "command"}
+        assert {name: value for name, value in ds.attrs.items() if name not in told} == {
+            name: value for name, value in whole.attrs.items() if name not in told
+        }
+    assert (ds.attrs["rectangles_max_iter"], ds.attrs["halfspaces_max_iter"], ds.attrs["margin"]) == (30, 60, 0)
+    assert ds.attrs["n_neighbors"] == "min(50, n)"
+    assert "max_iter" not in ds.attrs
+
+
+@pytest.mark.parametrize("unfinished", [False, True])
+def test_other_settings_of_a_search_that_the_file_has_are_refused(out, stop_after, unfinished):
+    """However many others it has been extended by, and those of a best search's members too."""
+    for search in ("halfspaces", "rectangles"):
+        stop_after(1 if unfinished and search == "rectangles" else None)
+        with pytest.raises(Stopped) if unfinished and search == "rectangles" else contextlib.nullcontext():
+            sweep(MIXED | {"search": search}, out)
+    stop_after(None)
+    faces = MIXED | {"search": "faces"}
+    refused(faces | {"search": ["faces", "halfspaces"], "max_iter": 5}, out, ["max_iter is 5", "made with 60"])
+    refused(faces | {"search": ["faces", "rectangles"], "max_iter": 60}, out, ["max_iter is 60", "made with 30"])
+    refused(faces | {"search": "halfspaces", "margin": 0.1}, out, ["margin is 0.1", "made with 0.0"])
+    ds = sweep(faces | {"margin": 0.1}, out)  # of its own
+    assert (ds.attrs["faces_margin"], ds.attrs["halfspaces_margin"]) == (0.1, 0)
+    refused(faces, out, ["margin is 0.0", "made with 0.1"])
+
+
+def test_files_joined_of_different_settings_are_not_extended(out):
+    paths = [out.with_name(f"{i}.nc") for i in range(2)]
+    for path, dataset, delta in zip(paths, ("one", "two"), (0.0, 0.2), strict=True):
+        sweep(MIXED | {"search": "balls", "T": 2, "delta": delta, "dataset": dataset}, path)
+    nc.save_results(nc.open_results(paths), out)
+    says = [str(out), "joined from files with different settings", "allowed: "]
+    refused(MIXED | {"search": "balls", "T": 2}, out, says)
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    """A search of a user's own, known until the test ends, with coordinates that no other has."""
+    monkeypatch.setattr(Search, "known", dict(Search.known))
+
+    class Edge(nc.Search):
+        """Cut off the points that are farthest along one axis."""
+
+        name = "edge"
+        norms = ("l2", "l1")
+
+        side: str = nc.setting(default="high", check=Words("low", "high"), help="which end", coordinate="side")
+        axis: int = nc.setting(default=0, check=Count(0), help="of the coordinates", coordinate="axis")
+        seed: int = nc.setting(default=0, check=Count(0), help="of nothing", coordinate="seed")
+        bend: int = nc.setting(default=1, check=Count(0), help="of nothing either")
+
+        def find(self, prepared, goal, how):
+            w = np.zeros(prepared.n_features)
+            w[self.axis] = 1 if self.side == "high" else -1
+            region = nc.HalfSpace(w, 0.0).holding(prepared, goal.n_inside(len(prepared)))
+            return self.found(region, prepared, goal)
+
+    return Edge
+
+
+@pytest.mark.parametrize("others", [[], ["balls"], ["hyperplane", "balls"]], ids=str)
+def test_coordinates_of_a_user_s_own_search(out, plugin, stop_after, others):
+    """Laid out, interrupted, gone on with, extended, and refused with another setting."""
+    grid = {"dataset": "one", "epsilon": [0.02, 0.05], "alpha": [0.1, 0.2], "search": [*others, "edge"]}
+    grid |= {"side": ["low", "high"], "axis": [0, 3], "seed": [1, 2]} | ({"T": [2, 3]} if "balls" in others else {})
+    whole = sweep(grid, out.with_name("whole.nc"))
+    dims = ["alpha", "dataset", "epsilon", *(["T"] if "balls" in others else []), "side", "axis", "seed", "split"]
+    assert list(whole["risk"].dims) == (["search"] if others else []) + dims
+    assert (whole.attrs["norm"], whole.attrs["bend"]) == ("l2", 1)
+    assert "edge: side, axis, seed" in whole.attrs["search_coordinates"]
+    case = {"side": "low", "axis": 3, "seed": 2}
+    place = {"dataset": "one", "epsilon": 0.05, "alpha": 0.2} | case
+    place |= ({"search": "edge"} if others else {}) | ({"T": 1} if "balls" in others else {})
+    assert_measured(whole, place, search=plugin(**case), epsilon=0.05, alpha=0.2)
+    n_cases = len(outcomes_of(whole))
+    for so_far, more in ((3, 3), (n_cases - 1, n_cases - 4)):
+        stop_after(more)
+        with pytest.raises(Stopped):
+            sweep(grid, out)
+        assert in_journal(out) == so_far
+    stop_after(None)
+    xr.testing.assert_equal(sweep(grid, out), whole)
+    assert outcomes_of(nc.open_results(out)) == outcomes_of(whole)
+    more = grid | {"axis": [0, 1, 3], "seed": [0, 1, 2]}
+    xr.testing.assert_equal(sweep(more, out), sweep(more, out.with_name("more.nc")))
+    refused(grid | {"bend": 2}, out, ["bend is 2", "made with 1"])
+    refused(grid | {"side": "left"}, out, ["side is 'left'; allowed: low, high"])
+    if others:
+        refused(
+            MIXED | {"search": others[0], "axis": 1}, out, [f"axis is 1 with search {others[0]!r}", "only with edge"]
+        )
+
+
+def test_a_coordinate_that_is_another_setting_of_another_search(out, plugin):
+    """T is n_sets of some, and may be something else of a user's own."""
+
+    class Parts(plugin):
+        """Cut off the points that are farthest along one axis."""
+
+        name = "parts"
+
+        n_parts: int = nc.setting(default=3, check=Count(), help="of nothing", coordinate="T")
+
+    grid = {"dataset": "one", "epsilon": 0.05, "alpha": 0.1}
+    for searches in (["balls", "parts"], ["parts", "balls"]):
+        read = read_grid(grid | {"search": searches, "T": [2, 4]})
+        assert {(case.search, dict(case.at)["T"]) for case in read.cases} == set(itertools.product(searches, (2, 4)))
+        assert list(read_grid(grid | {"search": searches, "n_parts": [2, 4]}).cases) == list(read.cases)
+    refused(grid | {"search": searches, "n_parts": 2, "n_sets": 2}, out, ["both 'n_parts' and 'n_sets'"])
+    ds = sweep(grid | {"search": ["balls", "parts"], "T": [2, 4]}, out)
+    assert ds["risk"].notnull().all()
+
+
+def test_results_of_own_coordinates_are_joined(out, plugin):
+    """In the order in which they stand in each, also where alpha becomes a dimension."""
+    grid = {"dataset": "one", "epsilon": 0.05, "search": "edge", "side": ["low", "high"], "axis": [0, 1]}
+    parts = []
+    for alpha in (0.1, 0.2):
+        sweep(grid | {"alpha": alpha}, out.with_name(f"{alpha}.nc"))
+        parts.append(out.with_name(f"{alpha}.nc"))
+    joined = nc.open_results(parts)
+    whole = sweep(grid | {"alpha": [0.1, 0.2]}, out)
+    xr.testing.assert_equal(joined, whole)
+    assert joined["risk"].dims == whole["risk"].dims == ("alpha", "dataset", "epsilon", "side", "axis", "seed", "split")
+    assert outcomes_of(joined) == outcomes_of(whole)
+
+
+def test_a_file_with_a_search_that_is_not_known_now(out, plugin, monkeypatch):
+    """It is read, and extended by others."""
+    grid = {"dataset": "one", "epsilon": 0.05, "alpha": 0.1}
+    before = outcomes_of(sweep(grid | {"search": ["edge", "hyperplane"], "axis": [0, 1], "side": "low"}, out))
+    monkeypatch.delitem(Search.known, "edge")
+    after = outcomes_of(sweep(grid | {"search": "balls", "T": 2}, out))
+    assert {case: after[case] for case in before} == before
+    assert len(after) == len(before) + 1
+    refused(grid | {"search": "edge"}, out, ["search is 'edge'; allowed: "])
+
+
+# What a job that ends early leaves
+
+
+class Failing:
+    """Searches of half spaces that raise at one epsilon."""
+
+    def __init__(self, monkeypatch, epsilon, error):
+        find, seen = nc.HalfSpaceSearch.find, []
+
+        def failing(search, prepared, goal, how):
+            seen.append(goal.epsilon)
+            if goal.epsilon == epsilon:
+                raise error
+            return find(search, prepared, goal, how)
+
+        monkeypatch.setattr(nc.HalfSpaceSearch, "find", failing)
+        self.seen = seen
+
+
+ONE_JOB = {"dataset": "one", "epsilon": [0.02, 0.05, 0.1], "alpha": 0.1, "search": "halfspaces"}
+
+
+def test_a_failure_in_a_job_loses_none_of_its_cases(out, monkeypatch):
+    whole = sweep(ONE_JOB, out.with_name("whole.nc"))
+    with monkeypatch.context() as patch:
+        failing = Failing(patch, 0.05, RuntimeError("odd"))
+        ds = sweep(ONE_JOB, out)
+        assert failing.seen == [0.02, 0.05, 0.1]
+    assert ds["error"].values.ravel().tolist() == ["", "RuntimeError: odd", ""]
+    xr.testing.assert_equal(ds["risk"].sel(epsilon=[0.02, 0.1]), whole["risk"].sel(epsilon=[0.02, 0.1]))
+    again = Failing(monkeypatch, None, None)
+    xr.testing.assert_equal(sweep(ONE_JOB, out), whole)
+    assert again.seen == [0.05]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_an_interruption_in_the_second_case_of_a_job_loses_nothing_of_the_first(out, monkeypatch, error):
+    whole = sweep(ONE_JOB, out.with_name("whole.nc"))
+    with monkeypatch.context() as patch:
+        Failing(patch, 0.05, error)
+        with pytest.raises(type(error)):
+            sweep(ONE_JOB, out)
+    assert in_journal(out) == 1
+    assert not out.exists()
+    again = Failing(monkeypatch, None, None)
+    xr.testing.assert_equal(sweep(ONE_JOB, out), whole)
+    assert again.seen == [0.05, 0.1]

@@ -68,12 +68,12 @@ if "--multiprocessing-fork" in sys.orig_argv and "SWEEP_WORKER_DIES" in os.envir
 
     outcomes = work._outcomes
 
-    def dying(data, job, settings):
-        if job.cases[0].seed == 2:
+    def dying(data, job):
+        if dict(job.cases[0].at)["seed"] == 2:
             while not os.path.exists(mark):
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
-        return outcomes(data, job, settings)
+        return outcomes(data, job)
 
     work._outcomes = dying
 """
@@ -204,7 +204,7 @@ def assert_same(ds, whole):
 
 def test_killed_in_the_midst(place, whole):
     """Before, while and after a case is made durable; again and again."""
-    for moment, finished in (("commit 1", 0), ("commit done 2", 4), ("commit 3", 8)):
+    for moment, finished in (("commit 1", 0), ("commit done 2", 2), ("commit 4", 5)):
         place.killed(moment)
         assert in_journal(place.out) == finished < CASES
         assert not place.out.exists()
@@ -233,8 +233,8 @@ def test_killed_while_it_extends_a_file(place, whole):
     (place.folder / "grid.toml").write_text(GRID.replace("[0, 1, 2, 3, 4]", "[0, 1]"))
     first = place.finish()
     (place.folder / "grid.toml").write_text(GRID)
-    place.killed("commit done 2")
-    assert in_journal(place.out) == 4
+    place.killed("commit done 3")
+    assert in_journal(place.out) == 3
     xr.testing.assert_identical(nc.open_results(place.out), first)
     assert_same(place.finish(), whole)
 
@@ -252,7 +252,7 @@ def test_killed_at_no_chosen_moment(place, whole):
 
 def test_two_runs_at_once(place, whole):
     """The second is refused, and disturbs nothing."""
-    first = place.until("commit done 2")
+    first = place.until("commit done 3")
     try:
         second = call("sweep", "grid.toml", "--quiet")
         assert (second.status, second.out) == (2, "")
@@ -260,7 +260,7 @@ def test_two_runs_at_once(place, whole):
         assert "sweep is running in another process, which holds 'grid.nc.journal'" in line
     finally:
         kill(first)
-    assert in_journal(place.out) == 4
+    assert in_journal(place.out) == 3
     assert_same(place.finish(), whole)
 
 

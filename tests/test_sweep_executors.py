@@ -171,6 +171,7 @@ def test_an_executor_that_breaks(out, serial):
 
 
 def test_an_executor_that_breaks_keeps_what_was_finished(out, serial, monkeypatch):
+    """Job by job."""
     monkeypatch.setattr(concurrent.futures, "as_completed", lambda futures: iter(futures))  # in their order
     with pytest.raises(nc.InputError, match="a worker was lost"):
         sweep(out, Breaking(5))
@@ -181,6 +182,56 @@ def test_an_executor_that_breaks_keeps_what_was_finished(out, serial, monkeypatc
     kept = in_journal(out)
     assert 2 * 5 <= kept <= 2 * 8
     xr.testing.assert_equal(sweep(out, None), serial)
+
+
+# What a sample knows
+
+
+def knowing(X):
+    """A sample that a search of rectangles has searched."""
+    sample = nc.as_sample(X)
+    nc.RectangleSearch(n_sets=2, n_neighbors=5, epsilon=0.02, alpha=0.1).fit(sample)
+    assert {key[0] for key in sample._known} == {"radii", "dense first"}
+    return sample
+
+
+def test_radii_go_along_with_a_sample_and_copies_of_its_points_do_not(monkeypatch):
+    X = np.tile(ONE[0], (1, 200))
+    sample = knowing(X)
+    radii = sample._known["radii", 5, True]
+    sent = pickle.dumps(sample)
+    assert X.nbytes < len(sent) < X.nbytes + radii.nbytes + 2000
+    arrived = pickle.loads(sent)
+    assert list(arrived._known) == [("radii", 5, True)]
+    np.testing.assert_array_equal(arrived._known["radii", 5, True], radii)
+    monkeypatch.setattr("numbaconc.search.rectangles.knn_radii", lambda *_, **__: pytest.fail("radii are found again"))
+    search = nc.RectangleSearch(n_sets=3, n_neighbors=5, seed=1, epsilon=0.05, alpha=0.1)
+    here, there = search.fit(sample).region_, search.fit(arrived).region_
+    np.testing.assert_array_equal(here.lower, there.lower)
+
+
+def test_what_is_known_of_a_sample_is_not_known_of_others():
+    sample = knowing(ONE[0])
+    for other in (sample.first(40), sample.take(np.arange(50)), sample.subsample(30, 0)):
+        assert other._known == {}
+
+
+@pytest.mark.parametrize("executor", [None, "inline"])
+def test_radii_are_found_once_for_each_data_set_and_number_of_neighbors(out, monkeypatch, executor):
+    """Before anything is sent, whatever process a job runs in; and not for data whose cases are finished."""
+    found = []
+
+    def finding(sample, k, **options):
+        found.append((sample.sha256, k))
+        return nc.knn_radii(sample, k, **options)
+
+    monkeypatch.setattr("numbaconc.search.rectangles.knn_radii", finding)
+    grid = GRID | {"T": [2, 3]}
+    sweep(out, executor and Inline(), grid=grid)
+    assert found == [(nc.as_sample(train).sha256, 5) for train, _ in DATA.values()]
+    found.clear()
+    sweep(out, executor and Inline(), grid=grid | {"dataset": "two", "seed": [0, 1, 2]})
+    assert found == [(nc.as_sample(TWO[0]).sha256, 5)]
 
 
 # Threads
@@ -309,12 +360,12 @@ def dying(mark):
     """Make this worker kill itself at a certain job, when another one has been kept."""
     outcomes = work._outcomes
 
-    def instead(data, job, settings):
-        if job.cases[0].seed == 1:
+    def instead(data, job):
+        if dict(job.cases[0].at)["seed"] == 1:
             while not Path(mark).exists():
                 time.sleep(0.01)
             os.kill(os.getpid(), signal.SIGKILL)
-        return outcomes(data, job, settings)
+        return outcomes(data, job)
 
     work._outcomes = instead
 
@@ -348,11 +399,11 @@ def test_a_spawned_pool_whose_worker_is_killed(out, serial, monkeypatch):
 def count_arrivals():
     """Count in this worker how often data arrive, and the threads that kernels are given."""
     work.arrived, work.numbers = 0, set()
-    setstate, outcomes = work.Loaded.__setstate__, work._outcomes
+    outcomes = work._outcomes
 
     def counting(self, state):
         work.arrived += 1
-        setstate(self, state)
+        vars(self).update(state)
 
     def watching(*arguments):
         work.numbers.add(numba.get_num_threads())

@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from numbaconc.certify import certify_counts, uniform_deviation
-from numbaconc.results import assemble, join_results, provenance
-from numbaconc.show.words import as_json, cases, describe, failures, provenance_lines
+from numbaconc.results.join import join_results
+from numbaconc.results.layout import assemble
+from numbaconc.results.queries import cases
+from numbaconc.results.schema import provenance
+from numbaconc.show.words import as_json, describe, failures, provenance_lines
 
 
 def result(
@@ -166,6 +169,41 @@ def joined():
         [((0.06, 0.1), (0.07, 0.2)), ((0.06, 0.1), (0.07, 0.2))], name="cifar10", epsilon=8 / 255, n_sets=40
     )
     return join_results([first, second])
+
+
+def test_several_alpha_are_cases_of_their_own():
+    pairs = [(0.01, 0.009), (0.05, 0.049)]
+    ds = join_results([result([((0.06, 0.1), (risk, 0.11))], alpha=alpha) for alpha, risk in pairs])
+    text = describe(ds)
+    for alpha, below in (("0.01", "0.90%, not 1%"), ("0.05", "4.90%, not 5%")):
+        assert f"mnist, ℓ∞ epsilon 0.3, alpha {alpha}, T = 10, q found 0.600" in text.splitlines()
+        assert f"this bounds h at {below}" in text
+    assert [(case["alpha"], case["risk_test"]) for case in as_json(ds)["cases"]] == pairs
+
+
+def test_what_the_best_of_several_was_chosen_from():
+    """That of the kept restart."""
+    risks = [((0.06, 0.10), (0.04, 0.11)), ((0.06, 0.09), (0.055, 0.12))]
+    said = [f"faces of faces 0.06 -> 0.{seed}" for seed in range(2)]
+    ds = result(risks)
+    ds["compared"] = ("dataset", "epsilon", "T", "seed"), np.array(said).reshape(1, 1, 1, 2)
+    sentence = f"Chosen on training points held back (risk -> adversarial risk): {said[1]}."
+    assert sentence in describe(ds).splitlines()
+    assert said[0] not in describe(ds)
+    assert as_json(ds)["cases"][0]["compared"] == said
+
+
+def test_where_no_region_has_a_training_risk_of_alpha():
+    said = "No region with a training risk of alpha was found here."
+    assert said in describe(result([((0.0499, 0.06), (0.055, 0.06))]))
+    assert said not in describe(result([((0.05, 0.06), (0.055, 0.06))]))
+
+
+def test_the_automatic_margin_in_json():
+    ds = result([((0.0512, 0.08), (0.0511, 0.0974))])
+    assert "margin" not in as_json(ds)["cases"][0]
+    ds["margin"] = ("dataset", "epsilon", "T", "seed"), np.full((1, 1, 1, 1), 0.004)
+    assert as_json(ds)["cases"][0]["margin"] == [0.004]
 
 
 def test_what_was_not_measured_is_not_spoken_of():

@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit status."""
     with reporting("numbaconc") as outcome:
         import_plugins(sys.argv[1:] if arguments is None else arguments)
+        options = _parser().parse_args(arguments)
     if outcome.status:
         return outcome.status
-    options = _parser().parse_args(arguments)
     with reporting(f"numbaconc {options.command}", quiet=getattr(options, "quiet", False)) as outcome:
         outcome.status = options.run(options)
     return outcome.status

@@ -33,17 +33,22 @@ def import_plugins(arguments: Sequence[str]) -> None:
     InputError
         If one of them cannot be imported.
     """
-    early = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    if not any(word.startswith("--pl") for word in arguments):
+        return
+    early = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     add_plugin_option(early)
-    names = [word for word in arguments if word.startswith("--plugin")] and early.parse_known_args(arguments)[0].plugin
-    if names and "" not in sys.path:
+    try:
+        names = early.parse_known_args(arguments)[0].plugin or ()
+    except argparse.ArgumentError:  # the option has no value; the command's own parser says so
+        return
+    if "" not in sys.path:
         sys.path.append("")
-    for name in names or ():
+    for name in names:
         try:
             importlib.import_module(name)
         except InputError:
             raise
-        except Exception as error:  # whatever the module does
+        except (Exception, SystemExit) as error:  # a module may raise anything, or leave
             msg = f"plugin {name!r} cannot be imported: {type(error).__name__}: {error}"
             raise InputError(msg) from error
 
@@ -60,6 +65,9 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     titles = {name: next(iter(of)) if len(of) == 1 else SEVERAL for name, of in having.items()}
     groups = {title: parser.add_argument_group(title) for title in [SEVERAL, *sorted(set(titles.values()) - {SEVERAL})]}
     for name, of in having.items():
+        if f"--{name.replace('_', '-')}" in parser._option_string_actions:
+            msg = f"setting {name!r} of search {next(iter(of))!r} is an option of this command; allowed: another name"
+            raise InputError(msg)
         groups[titles[name]].add_argument(f"--{name.replace('_', '-')}", **_option(name, of))
 
 

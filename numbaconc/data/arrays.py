@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.files import sha256_of_array
-from numbaconc.errors import InputError, as_number, check_fraction
+from numbaconc.errors import InputError, as_number, check_fraction, warn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -219,35 +218,19 @@ def _float_sample(
         msg = f"{name} holds numbers up to {max(-low, high):g}; allowed: what float32 can add and subtract"
         raise InputError(msg)
     if unit is None and (low < 0 or high > 1):
-        warnings.warn(
-            f"{name} lies in [{low:g}, {high:g}], not in [0, 1]: epsilon is in the data's own units",
-            UnitWarning,
-            stacklevel=4,
-        )
+        warn(f"{name} lies in [{low:g}, {high:g}], not in [0, 1]: epsilon is in the data's own units", UnitWarning)
     return Sample(np.require(array, np.float32, ["C", "W"]), unit or 1.0, domain)
 
 
 def check_width(train: Sample, test: Sample) -> None:
-    """Refuse two samples of different width.
-
-    Raises
-    ------
-    InputError
-        If they have different numbers of coordinates.
-    """
+    """Refuse two samples of different width: InputError."""
     if train.n_features != test.n_features:
         msg = f"X_test has {test.n_features} coordinates; allowed: {train.n_features}, as X_train has"
         raise InputError(msg)
 
 
 def check_domain(sample: Sample) -> tuple[float, float]:
-    """Return the domain of a sample that must have one.
-
-    Raises
-    ------
-    InputError
-        If it is not known.
-    """
+    """Return the domain of a sample; InputError if it is not known."""
     if sample.domain is None:
         msg = "the domain of X is not known; allowed: uint8 images, multiples of 1/255, or a Sample with a domain"
         raise InputError(msg)
@@ -275,18 +258,7 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
 def parse_list(value: object, name: str, parse: Callable[[object, str], float]) -> list[float]:
     """Return distinct numbers, ascending, from one value, a comma list, or several of either.
 
-    Parameters
-    ----------
-    value : object
-    name : str
-        What messages call it.
-    parse : callable
-        Turns one value and the name into a number, or refuses it.
-
-    Raises
-    ------
-    InputError
-        If one of them is refused, or there is none.
+    `parse` turns one value and the name that messages call it into a number, or refuses it; none at all is refused too.
     """
     if isinstance(value, str):
         parts: list[object] = list(value.split(","))

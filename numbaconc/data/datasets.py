@@ -221,11 +221,7 @@ def _split(sample: Sample, test_fraction: float, seed: int) -> tuple[Sample, Sam
 def data_folders(data_dir: PathLike | None = None) -> list[Path]:
     """Return the folders that are searched for data, in order.
 
-    Parameters
-    ----------
-    data_dir : path-like, optional
-        If given it is the only one; otherwise `$NUMBACONC_DATA_DIR` if set; otherwise `./data` and
-        the user cache.
+    The one that is given; otherwise `$NUMBACONC_DATA_DIR` if set; otherwise `./data` and the user cache.
     """
     given = data_dir or os.environ.get("NUMBACONC_DATA_DIR")
     return [Path(given).expanduser()] if given else [Path("data"), cache_dir() / "data"]
@@ -289,21 +285,9 @@ def listing(data_dir: PathLike | None = None) -> list[Status]:
 
 
 def check(name: str, data_dir: PathLike | None = None, *, progress: bool = False) -> list[Status]:
-    """Return, for every file of a data set, whether its contents are the published ones.
+    """Return, for every file of a data set of the registry, whether its contents are the published ones.
 
-    Parameters
-    ----------
-    name : str
-        A name of the registry.
-    data_dir : path-like, optional
-        As in `load_dataset`.
-    progress : bool
-        Show a bar while a large archive is unpacked, if standard error is a terminal.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown.
+    `data_dir` and `progress` as in `load_dataset`. InputError if the name is unknown.
     """
     entry = REGISTRY[check_choice("data set", name, tuple(REGISTRY))]
     if not entry.files:

@@ -65,15 +65,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def check_writable(path: str | Path) -> None:
-    """Refuse an output that cannot be written before the work that fills it begins.
-
-    Nothing is left behind: a missing folder is not made.
-
-    Raises
-    ------
-    InputError
-        If `path` is a folder, or its folder cannot be made or written to.
-    """
+    """Refuse an output that cannot be written before the work that fills it begins; nothing is left behind."""
     path = Path(path)
     if path.is_dir():
         msg = f"output {str(path)!r} is a folder; a file name is needed"

@@ -1,7 +1,9 @@
 """The formats that image data sets are published in: bytes in, images out.
 
-A file is unpacked to contents (what a hash is taken of), and contents are parsed to an array.
-Nothing is ever unpickled, and no archive is extracted to disk.
+A file is unpacked to contents (what a hash is taken of), and contents are parsed to an array. Nothing is ever
+unpickled, and no archive is extracted to disk. A parser takes the contents, what messages call the file (`where`,
+quoted), and the shape of one image to expect; it returns images, one a row, (n, pixels) uint8, and raises InputError if
+the contents are not what it parses.
 """
 
 from __future__ import annotations
@@ -33,13 +35,7 @@ CHUNK = 1 << 20  # bytes read at a time
 
 @contextlib.contextmanager
 def reading(where: str, kind: str) -> Iterator[None]:
-    """Turn whatever a library says of a bad file into one line that names the file (`where`, quoted).
-
-    Raises
-    ------
-    InputError
-        If the block raises.
-    """
+    """Turn whatever a library raises for a bad file into an InputError that names the file (`where`, quoted)."""
     try:
         yield
     except InputError:
@@ -115,27 +111,7 @@ def _members(stream: gzip.GzipFile, names: Collection[str], where: str) -> Itera
 
 
 def idx_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Parse an IDX file of images (MNIST's format).
-
-    Parameters
-    ----------
-    contents : bytes
-        Magic 00 00 08 03; three big-endian uint32 n, height, width; n height width bytes.
-    where : str
-        What messages call it, quoted.
-    shape : tuple of int
-        (height, width) to expect.
-
-    Returns
-    -------
-    ndarray, shape (n, height * width), dtype uint8
-        A view of `contents`.
-
-    Raises
-    ------
-    InputError
-        If it is not that.
-    """
+    """Parse an IDX file of images (MNIST's): magic 00 00 08 03; big-endian uint32 n, height, width; n height width bytes."""
     if contents[:4] != IDX_IMAGES:
         msg = f"file {where} is not an IDX file of images: it starts with {_hex(contents[:4])}, not {_hex(IDX_IMAGES)}"
         raise InputError(msg)
@@ -154,27 +130,7 @@ def idx_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[n
 
 
 def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Parse a batch of CIFAR-10's binary version.
-
-    Parameters
-    ----------
-    contents : bytes
-        Records of a label byte (0..9) and the image, channel by channel (red, green, blue), row by row.
-    where : str
-        What messages call it, quoted.
-    shape : tuple of int
-        (channels, height, width) to expect.
-
-    Returns
-    -------
-    ndarray, shape (n, channels * height * width), dtype uint8
-        In the file's order; a view of `contents`, not contiguous.
-
-    Raises
-    ------
-    InputError
-        If it is not that.
-    """
+    """Parse a batch of CIFAR-10's binary version: records of a label (0..9) and the image, red, green, blue, row by row."""
     record = 1 + math.prod(shape)
     if not contents or len(contents) % record:
         msg = f"file {where} has {len(contents)} bytes; allowed: whole records of {record} bytes (label, then image)"
@@ -187,27 +143,7 @@ def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[
 
 
 def svhn_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Parse a MATLAB file of SVHN's format 2.
-
-    Parameters
-    ----------
-    contents : bytes
-        A MATLAB 5 file with a uint8 array X of shape (height, width, channels, n).
-    where : str
-        What messages call it, quoted.
-    shape : tuple of int
-        (height, width, channels) to expect.
-
-    Returns
-    -------
-    ndarray, shape (n, height * width * channels), dtype uint8
-        C-contiguous; each row in the order height, width, channel.
-
-    Raises
-    ------
-    InputError
-        If it is not that.
-    """
+    """Parse a MATLAB 5 file of SVHN's format 2, a uint8 array X (height, width, channel, n); rows keep the first three in order."""
     from scipy.io import loadmat  # slow to import, and only SVHN needs it
 
     with reading(where, "a MATLAB 5 .mat file"):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numbaconc.data.arrays import Sample
 
-ROUNDING = 1e-15  # how far, relatively, a squared radius strays on its way to epsilon's scale and back
+ROUNDING = 1e-15  # how far, relatively, rounding takes a squared radius on its way to epsilon's scale and back
 
 
 class BallUnion(Region):
@@ -63,12 +63,21 @@ class BallUnion(Region):
         """Number of coordinates d of the points."""
         return int(self.centers.shape[1])
 
+    @property
+    def n_sets(self) -> int:
+        """Number of balls."""
+        return len(self.radii)
+
+    def _vc_dimension_of_one(self) -> int:
+        return self.n_features + 1
+
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
         distances, radii = self._distances(sample)
         return (distances - radii).min(axis=0), 0.0
 
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
-        # r + ε is rounded once, as in the search: subtracted from the distance, a tie could come apart
+        # distances are compared with r + ε, rounded once, as in the search: distance - r, compared with ε, would be rounded
+        # for each point, and points at exactly r + ε could end up outside
         distances, radii = self._distances(sample)
 
         def within(strength: float) -> NDArray[np.bool_]:
@@ -78,10 +87,10 @@ class BallUnion(Region):
         return within
 
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
+        """Return the distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
         per_one = float(sample.to_levels(1.0))
         radii = self.radii * per_one
-        if sample.X.dtype == np.uint8:  # whole levels and roots of whole squares come back exactly
+        if sample.X.dtype == np.uint8:  # whole levels, and radii that are roots of whole numbers, are made exact again
             centers = sample.to_levels(self.centers)
             squares = np.rint(radii**2)
             radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
@@ -92,7 +101,7 @@ class BallUnion(Region):
         return distances, radii[:, np.newaxis]
 
     def _moved(self, by: float) -> BallUnion:
-        kept = self.radii + by >= 0
+        kept = self.radii + by >= 0  # other balls have vanished
         return BallUnion(self.centers[kept], self.radii[kept] + by, self.center_indices[kept])
 
     def _variables(self) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""Error regions: sets that answer one question, how far a point is from them."""
+"""Error regions: sets that are known by how far each point lies outside them."""
 
 from __future__ import annotations
 
 import abc
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -43,14 +44,26 @@ class Measurement:
 
 
 class Region(abc.ABC):
-    """An error region E, a set known by its signed gap.
+    """An error region E.
 
-    A closed region is E = {gap <= 0}, and {gap <= epsilon} holds its expansion; an open one has
-    strict inequalities in both.
+    Every point has a signed gap: how far it lies outside the region, on epsilon's scale, negative inside. A closed
+    region consists of the points whose gap is at most 0, and its expansion by epsilon counts those whose gap is at most
+    epsilon, which are at least all that lie within epsilon of the region. For an open region both mean "less than"
+    instead of "at most".
+
+    Attributes
+    ----------
+    closed : bool
+        Whether the points on the border belong to the region.
+    resolution : float
+        Gaps of bytes that differ by no more than this, relatively, are taken for equal when the border is moved:
+        only rounding tells them apart.
+    families : dict of str to type
+        Every kind of region by its name, for `load_region`.
     """
 
     closed: ClassVar[bool] = True
-    resolution: ClassVar[float] = 1e-9  # gaps of bytes as near as this, relatively, are those of one place
+    resolution: ClassVar[float] = 1e-9
     families: ClassVar[dict[str, type[Region]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -64,14 +77,15 @@ class Region(abc.ABC):
 
     @abc.abstractmethod
     def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
-        """Return numbers per point and one shift, in levels; the gap is their sum.
+        """Return a number for each point, and one shift, all in levels. The gap of a point is its number plus the shift.
 
-        They are compared before they are added, so that ties stay ties.
+        The sum would be rounded, and a point exactly on a border might end up beside it. So `_within` does not add:
+        it compares the numbers with the strength less the shift, which is rounded once and the same for all points.
         """
 
     @abc.abstractmethod
     def _moved(self, by: float) -> Self:
-        """Return the region whose border lies farther out, or farther in if `by` < 0, on epsilon's scale."""
+        """Return the region whose border lies farther out by this length on epsilon's scale; farther in if it is below 0."""
 
     @abc.abstractmethod
     def _variables(self) -> dict[str, Any]:
@@ -81,6 +95,38 @@ class Region(abc.ABC):
     @abc.abstractmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         """Return the region that a file holds."""
+
+    @property
+    def n_sets(self) -> int:
+        """Number of boxes or balls."""
+        return 1
+
+    def _vc_dimension_of_one(self) -> int | None:
+        """Bound the VC dimension of regions of one set; None if it is not known."""
+        return None
+
+    def vc_dimension(self, n_sets: int | None = None) -> int | None:
+        """Bound the VC dimension of the family that the region is of: of boxes 2 d, of balls and half spaces d + 1.
+
+        Parameters
+        ----------
+        n_sets : int, optional
+            T, the most sets that the search was allowed: if it used fewer, it still chose among unions of as
+            many. As many as the region has if not given.
+
+        Returns
+        -------
+        int or None
+            None if it is not known.
+
+        Raises
+        ------
+        InputError
+            If the region has more sets than that.
+        """
+        dimension = self._vc_dimension_of_one()
+        allowed = self.n_sets if n_sets is None else check_count("n_sets", n_sets, self.n_sets)
+        return None if dimension is None else union_vc_dimension(dimension, allowed)
 
     def gap(self, X: ArrayLike | Sample) -> NDArray[np.float64]:
         """How far each point lies outside the region.
@@ -105,7 +151,7 @@ class Region(abc.ABC):
         return sample.to_units(signed.astype(np.float64) + shift)
 
     def contains(self, X: ArrayLike | Sample) -> NDArray[np.bool_]:
-        """Whether each point lies in the region, shape (n,); exact, as `measure` counts.
+        """Return whether each point lies in the region, shape (n,): exactly the points that `measure` counts.
 
         Raises
         ------
@@ -148,17 +194,18 @@ class Region(abc.ABC):
         return Measurement(values[0], risk, adversarial[0], len(sample))
 
     def holding(self, X: ArrayLike | Sample, n_inside: int) -> Self:
-        """Return the region whose border is moved, by the same distance everywhere, until it holds that many points.
+        """Return the region with its border moved, by the same distance everywhere, until it holds that many points.
 
-        All such regions of one region are nested, so that the one that holds enough of points that had no
-        part in finding it is known to hold about as much of others: `buffer_for` says how much.
+        The regions that differ only in where the border is are nested, one inside the other. If the points here had no
+        part in finding the region, the one of these that holds a share of them therefore holds about as large a share
+        of any other points from the same source; `buffer_for` says how nearly.
 
         Parameters
         ----------
         X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
         n_inside : int
-            From 1 to n - 1. Where the border then is, between two points, is halfway; points that are
-            equally far from it come together, so that more may be inside.
+            From 1 to n - 1. The border is put halfway between the last point inside and the next one outside.
+            Points with equal gaps go in together, so that more than this many may be inside.
 
         Returns
         -------
@@ -174,7 +221,7 @@ class Region(abc.ABC):
         n_inside = check_count("n_inside", n_inside, 1, n - 1, f"there are {n} points")
         gaps = np.sort(self.gap(sample))
         last = float(gaps[n_inside - 1])
-        if last == -np.inf:  # and stays inside wherever the border is
+        if last == -np.inf:  # these points are inside wherever the border is
             return self
         if last == np.inf:
             msg = f"n_inside is {n_inside}; allowed: at most {np.count_nonzero(gaps < np.inf)}, others are never inside"
@@ -199,9 +246,9 @@ class Region(abc.ABC):
             ds.to_netcdf(part, engine="netcdf4", encoding={str(name): {"zlib": True} for name in ds if ds[name].ndim})
 
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
-        """Return what says which points lie in the expansion by a strength in levels (0: the region)."""
+        """Return a function that says which points lie in the expansion by a strength in levels; at 0, in the region."""
         signed, shift = self._signed(sample)
-        signed = signed.astype(np.float64)  # or NumPy would round what it is compared with
+        signed = signed.astype(np.float64)  # NumPy would otherwise round the strength to float32 to compare it
         compare = np.less_equal if self.closed else np.less
         return lambda strength: compare(signed, strength - shift)
 
@@ -211,6 +258,15 @@ class Region(abc.ABC):
             msg = f"X has {sample.n_features} coordinates; allowed: {self.n_features}, as the region has"
             raise InputError(msg)
         return sample
+
+
+def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
+    """Return the most that the VC dimension of unions of T sets can be: 2 V T log2(3 T); V itself for one.
+
+    Blumer, Ehrenfeucht, Haussler and Warmuth (Journal of the ACM 36, 1989, Lemma 3.2.3); complements have the same.
+    """
+    dimension, n_sets = check_count("vc_dimension", vc_dimension), check_count("n_sets", n_sets)
+    return dimension if n_sets == 1 else math.floor(2 * dimension * n_sets * math.log2(3 * n_sets))
 
 
 def load_region(path: str | Path) -> Region:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from numbaconc.errors import InputError, as_number
+from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from numbaconc.data.arrays import Sample
 
 BLOCK = 2048  # points projected at a time
-ROUNDING = 1e-15  # how far, relatively, a whole threshold strays on its way to epsilon's scale and back
+ROUNDING = 1e-15  # how far, relatively, rounding takes a whole threshold on its way to epsilon's scale and back
 
 
 class HalfSpace(Region):
@@ -42,15 +43,12 @@ class HalfSpace(Region):
 
     def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
         self.w = np.asarray(w, dtype=np.float64)
-        self.b, self.p = as_number(b), as_number(p)
+        self.b, self.p = as_number(b), check_p(p)
         if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
             msg = f"w has shape {self.w.shape}; allowed: a vector of finite numbers, not all of them 0"
             raise InputError(msg)
         if not math.isfinite(self.b):
             msg = f"b is {b!r}; allowed: a finite number"
-            raise InputError(msg)
-        if not self.p >= 1:
-            msg = f"p is {p!r}; allowed: a number from 1, or infinity"
             raise InputError(msg)
 
     def __repr__(self) -> str:
@@ -63,15 +61,18 @@ class HalfSpace(Region):
 
     @property
     def dual_norm(self) -> float:
-        """‖w‖_q: what a step of length 1 in ℓp can add to w·x."""
-        q = math.inf if self.p == 1 else 1.0 if math.isinf(self.p) else self.p / (self.p - 1)
-        return float(np.linalg.norm(self.w, q))
+        """‖w‖_q: the most that a step of length 1 in ℓp can add to w·x."""
+        return float(np.linalg.norm(self.w, dual(self.p)))
 
     def threshold(self, sample: Sample) -> float:
         """Return b in levels of the sample; one that was whole before it came to epsilon's scale is so again."""
         levels = self.b * float(sample.to_levels(1.0))
         whole = float(np.rint(levels))
         return whole if abs(levels - whole) <= ROUNDING * abs(whole) else levels
+
+    def vc_dimension(self, n_sets: int | None = None) -> int:  # noqa: ARG002
+        """Return that of half spaces, d + 1; they are not united, however many sets a search was allowed."""
+        return self.n_features + 1
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
         return (self.threshold(sample) - project(sample, self.w)) / self.dual_norm, 0.0
@@ -88,7 +89,7 @@ class HalfSpace(Region):
 
 
 def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return w·x in levels; the same for equal points, which a matrix product does not promise."""
+    """Return w·x in levels. Equal points get equal values to the last bit, which a matrix product does not promise."""
     projections = np.empty(len(sample))
     for start in range(0, len(sample), BLOCK):
         projections[start : start + BLOCK] = (sample.X[start : start + BLOCK] * w).sum(axis=1)

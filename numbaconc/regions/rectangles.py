@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class RectangleComplement(Region):
     """Complement of a union of boxes, each enlarged by epsilon (Definition 3.7).
 
-    Its expansion by epsilon lies outside the boxes themselves. With more than one box "outside" can
-    be a little more than the true expansion, for points in a crack between two boxes; adversarial
-    risks are then still valid upper bounds.
+    Its expansion by epsilon is taken to be all that lies outside the boxes themselves. With more than one box that can
+    be a little more than the true expansion: a point in a crack between two boxes is outside of both and may still be
+    farther than epsilon from the region. Adversarial risks are then still valid upper bounds.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class RectangleComplement(Region):
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
         self.lower = np.array(lower, dtype=np.float64)
         self.upper = np.array(upper, dtype=np.float64)
-        self.lower.flags.writeable = self.upper.flags.writeable = False  # what is remembered below stays true
+        self.lower.flags.writeable = self.upper.flags.writeable = False  # so that what is kept in _outside stays true
         self.epsilon = parse_epsilon(epsilon)
         self._outside: WeakKeyDictionary[Sample, NDArray[np.floating[Any]]] = WeakKeyDictionary()
         if self.lower.ndim != 2 or self.lower.shape != self.upper.shape or 0 in self.lower.shape:
@@ -67,26 +67,34 @@ class RectangleComplement(Region):
     def at(self, epsilon: float | str) -> RectangleComplement:
         """Return the error region that the same boxes make at another epsilon."""
         region = RectangleComplement(self.lower, self.upper, epsilon)
-        region._outside = self._outside  # what it holds does not depend on epsilon
+        region._outside = self._outside  # how far points are outside the boxes does not depend on epsilon
         return region
 
+    @property
+    def n_sets(self) -> int:
+        """Number of boxes."""
+        return len(self.lower)
+
+    def _vc_dimension_of_one(self) -> int:
+        return 2 * self.n_features
+
     def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
-        if sample not in self._outside:  # several strengths, and tables and curves, ask for the same points
+        if sample not in self._outside:  # kept: several strengths, tables and curves ask for the same points
             self._outside[sample] = self._measure(sample)
         return -self._outside[sample], self._shift(sample)
 
     def _measure(self, sample: Sample) -> NDArray[np.floating[Any]]:
-        # differences are exact in the wider type
+        """Return how far each point lies outside all boxes, in levels, negative inside one."""
         lower, upper = (_as_data(face, sample) for face in (self.lower, self.upper))
         gaps: NDArray[np.floating[Any]]
-        grey = sample.X.dtype == np.uint8
-        if grey and (lower <= GRAY_LEVELS).all() and (upper >= 0).all():  # as are boxes made from such points
+        gray = sample.X.dtype == np.uint8
+        if gray and (lower <= GRAY_LEVELS).all() and (upper >= 0).all():  # true of all boxes made from such points
             rounded = np.ceil(lower), np.floor(upper)
             gaps = outside_uint8(sample.X, lower, upper, *(f.clip(0, GRAY_LEVELS).astype(np.uint8) for f in rounded))
             return gaps
         X = sample.X.astype(np.float32, copy=False)
-        gaps = outside_float32(X, lower.astype(np.float64), upper.astype(np.float64))
-        return gaps.astype(np.float32) if grey else gaps
+        gaps = outside_float32(X, lower.astype(np.float64), upper.astype(np.float64))  # where differences are exact
+        return gaps.astype(np.float32) if gray else gaps
 
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
@@ -106,22 +114,22 @@ class RectangleComplement(Region):
 def extend_to_domain(
     region: RectangleComplement, domain: tuple[float, float] | ArrayLike | Sample
 ) -> RectangleComplement:
-    """Push the faces that no possible point is beyond, once enlarged by epsilon, to infinity.
+    """Push those faces to infinity that reach the edge of the domain once they are enlarged by epsilon.
 
-    The error region keeps all its points, while its expansion can only lose some: those between such a
-    face and the edge of the domain, from which no error is near.
+    No possible point lies beyond such an enlarged face, so the error region keeps all its points. Its expansion can
+    only lose points: those between the face and the edge of the domain, which no error is near.
 
     Parameters
     ----------
     region : RectangleComplement
     domain : tuple of float, or Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        Least and largest possible coordinate on epsilon's scale, such as (0, 1); or points of the kind that
-        are to be measured, whose domain, unit and type then make it as exact as measuring is.
+        Least and largest possible coordinate on epsilon's scale, such as (0, 1). Or points of the kind that are to be
+        measured: their domain is used, and their unit and type, so that rounding is the same as in measuring.
 
     Returns
     -------
     RectangleComplement
-        At the same epsilon. Faces that are gone do not come back `at` a smaller one, where they may count.
+        At the same epsilon. Its method `at` does not bring faces back that would matter at a smaller epsilon.
 
     Raises
     ------
@@ -153,5 +161,5 @@ def extend_to_domain(
 
 
 def _as_data(values: ArrayLike, sample: Sample) -> NDArray[np.float32]:
-    """Return lengths on epsilon's scale in levels, rounded as the data were."""
+    """Return lengths on epsilon's scale in levels, rounded to float32 as the data were."""
     return sample.to_levels(values).astype(np.float32)

@@ -90,7 +90,7 @@ def _with_alpha(part: xr.Dataset, *, dimension: bool) -> xr.Dataset:
     return part.assign(
         {
             name: array.transpose(
-                *[dim for dim in dimensions_with(set(map(str, array.dims)) - {"strength"}) if dim in array.dims], ...
+                *dimensions_with(str(dim) for dim in array.dims if dim != "strength"), ..., missing_dims="ignore"
             )
             for name, array in spread.items()
         }

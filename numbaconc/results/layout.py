@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numbaconc.data.arrays import Sample
     from numbaconc.search.base import Found
 
+# The attribute that says which coordinates each search has; xarray drops one that is called "coordinates" from files.
+COORDINATES = "search_coordinates"
 Outcome = dict[str, Any]  # a value, or one for each split, of each of the variables in STORED that a case has
 Facts = dict[str, dict[str, dict[str, Any]]]  # of each data set and split: its number of points, and their hash
 
@@ -109,13 +111,14 @@ def _coordinate(dim: str, values: Sequence[Any]) -> list[Any]:
 def lay_out(outcomes: Mapping[Case, Outcome], facts: Facts) -> xr.Dataset:
     """Lay outcomes out on the schema's dimensions.
 
-    `alpha` is a dimension where a data set has several, otherwise a coordinate along `dataset`; `search` where there
-    are several. A search without T then stands under T = 1, one without another coordinate under its least value.
+    `search` is a dimension where there are several. `alpha` is one where a data set has several, and otherwise a
+    coordinate along `dataset`. Where searches have different coordinates, one without T stands under T = 1, and one
+    without another coordinate under the least value that others have.
 
     Returns
     -------
     xarray.Dataset
-        With what test points prove. Its attribute `coordinates` says which coordinates each search has.
+        With what test points prove. Its attribute `search_coordinates` says which coordinates each search has.
 
     Raises
     ------
@@ -146,7 +149,7 @@ def lay_out(outcomes: Mapping[Case, Outcome], facts: Facts) -> xr.Dataset:
         ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
         ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
     ds = certify_kept(ds).set_coords(BESIDE)
-    ds.attrs["coordinates"] = "; ".join(f"{search}: {', '.join(names)}" for search, names in searches.items())
+    ds.attrs[COORDINATES] = "; ".join(f"{search}: {', '.join(names)}" for search, names in searches.items())
     return ds
 
 
@@ -161,12 +164,12 @@ def _rows(at: Mapping[str, Any], outcome: Outcome) -> Iterable[dict[str, Any]]:
 
 
 def check_alike(cases: Iterable[Case], where: str = "missing in others") -> None:
-    """Refuse cases of one search some of which have a coordinate that others have not: one file has it or not.
+    """Refuse a coordinate that only some cases of one search have: in one file all of them have it, or none.
 
     Raises
     ------
     InputError
-        `where` says where the others are.
+        `where` says in the message where the others are.
     """
     names: dict[str, set[str]] = {}
     for case in cases:
@@ -196,6 +199,11 @@ def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
     return outcomes
 
 
+def searches_in(ds: xr.Dataset) -> list[str]:
+    """Return the names of the searches that a file holds outcomes of."""
+    return ds["search"].values.tolist() if "search" in ds.dims else [ds.attrs["search"]]
+
+
 def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
     """Return a variable of one case as an outcome has it; None where it is missing."""
     if "split" in here.dims:
@@ -208,11 +216,10 @@ def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
 
 def _coordinates_in(ds: xr.Dataset) -> dict[str, list[str]]:
     """Return which coordinates each search of a file has; those that it declares, for a file that does not say."""
-    if "coordinates" in ds.attrs:
-        said = dict(part.partition(": ")[::2] for part in ds.attrs["coordinates"].split("; "))
+    if COORDINATES in ds.attrs:
+        said = dict(part.partition(": ")[::2] for part in ds.attrs[COORDINATES].split("; "))
         return {search: [name for name in names.split(", ") if name] for search, names in said.items()}
     from numbaconc.search.base import search_named
 
-    searches = ds["search"].values.tolist() if "search" in ds.dims else [ds.attrs["search"]]
-    declared = {search: search_named(search).settings().values() for search in searches}
+    declared = {search: search_named(search).settings().values() for search in searches_in(ds)}
     return {search: [str(one.coordinate) for one in every if one.coordinate] for search, every in declared.items()}

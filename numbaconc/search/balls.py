@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import union_vc_dimension
+from numbaconc.errors import InputError
+from numbaconc.goal import count_of
+from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.distances import Distances
 from numbaconc.search.exchange import Exchange
@@ -72,14 +74,13 @@ class BallSearch(Search):
         return union_vc_dimension(n_features + 1, self.n_sets)
 
     def prepare(self, sample: Sample, how: How) -> Distances:  # noqa: ARG002
-        """Return the distances between points, none of which is found yet."""
+        """Return the distances between points, none of which is computed yet."""
         return Distances(sample)
 
     def find(self, prepared: Distances, goal: Goal, how: How) -> Found:
         """Place balls, and exchange them if asked to."""
         sample = prepared.sample
-        target = goal.with_margin(float(goal.margin) + self.delta * goal.alpha).n_inside(len(sample))
-        greedy = Greedy(prepared, goal.epsilon, target, self.n_sets)
+        greedy = Greedy(prepared, goal.epsilon, self._target(goal, len(sample)), self.n_sets)
         if how.checkpoint is not None:
             made_of = {"data": sample.sha256, "unit": sample.unit, "epsilon": goal.epsilon, "alpha": goal.alpha}
             made_of |= {"n_sets": self.n_sets, "delta": self.delta, "margin": goal.margin}
@@ -104,3 +105,15 @@ class BallSearch(Search):
             objective=np.diff(greedy.expanded, prepend=0) - np.diff(greedy.covered, prepend=0),
             unrefined=unrefined,
         )
+
+    def _target(self, goal: Goal, n: int) -> int:
+        """Return ⌈n (α (1 + δ) + margin)⌉; n or more is refused."""
+        beyond = goal.with_margin(float(goal.margin) + self.delta * goal.alpha)
+        if self.delta and count_of(min(1.0, beyond.share), n) >= n:
+            margin = f", margin {goal.margin:g}" if goal.margin else ""
+            msg = (
+                f"alpha is {goal.alpha:g}{margin} and delta {self.delta:g}, to hold {n} points; "
+                f"allowed: fewer than the {n} there are"
+            )
+            raise InputError(msg)
+        return beyond.n_inside(n)

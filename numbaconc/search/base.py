@@ -7,7 +7,6 @@ import functools
 import importlib.metadata
 import inspect
 import textwrap
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
@@ -17,7 +16,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from numbaconc.data.arrays import Sample, as_sample
-from numbaconc.errors import InputError, check_choice, did_you_mean
+from numbaconc.errors import InputError, check_choice, did_you_mean, warn
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
@@ -101,6 +100,9 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         dataclass(eq=False, repr=False)(cls)
         cls.__doc__ = _with_parameters(cls.__doc__ or "", cls.settings())
         if "name" in cls.__dict__:
+            if not getattr(cls, "norms", None):
+                msg = f"search {cls.name!r} has no norms; allowed: one or more of {', '.join(NORMS)}, in a tuple"
+                raise InputError(msg)
             before = Search.known.get(cls.name)
             if before is not None and (before.__module__, before.__qualname__) != (cls.__module__, cls.__qualname__):
                 msg = f"search {cls.name!r} is {before.__module__}.{before.__qualname__} already; allowed: another name"
@@ -271,9 +273,9 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
                 self.n_features_in_ = X.n_features
                 self.__dict__.pop("feature_names_in_", None)
             return as_sample(X, min_rows=2 if reset else 1)
-        if not hasattr(X, "columns") and np.ndim(X) > 2:
-            X = np.asarray(X).reshape(len(np.asarray(X)), -1)
         try:
+            if not hasattr(X, "columns") and np.ndim(X) in (3, 4):
+                X = np.reshape(X, (np.shape(X)[0], -1))
             array = validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1)
         except ValueError as error:
             raise InputError(" ".join(str(error).split())) from error
@@ -293,9 +295,7 @@ def _load_entry_points() -> None:
             point.load()
         except Exception as error:  # whatever it is, it is not the search that the user asked for
             said = " ".join(f"{type(error).__name__}: {error}".split())
-            warnings.warn(
-                f"search {point.name!r} ({point.value}) cannot be imported: {said}", UserWarning, stacklevel=4
-            )
+            warn(f"search {point.name!r} ({point.value}) cannot be imported: {said}")
 
 
 def search_named(name: object, norm: object = None) -> type[Search]:

@@ -1,4 +1,4 @@
-"""The best of several searches, by training points that are held back."""
+"""The search that runs several others and keeps the best of them, by training points that are held back."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
 from numbaconc.norms import NORMS
-from numbaconc.search.base import Found, Search, known_searches, search_named
+from numbaconc.search.base import Found, Search, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
 from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
 
@@ -22,19 +22,20 @@ GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are g
 
 
 class BestSearch(Search):
-    """Run several searches, and keep the one whose region does best on training points held back.
+    """Run several searches, and keep the one whose region does best on training points that are held back.
 
-    Chosen is the least adversarial risk among those of risk >= α on the points held back. Then that search searches
-    all training points. Test points have no part in it.
+    Every search sees the other training points. Of the regions found that have risk >= α on the points held back, the
+    one of least adversarial risk there says which search is chosen. That search then searches all training points.
+    Test points have no part in the choice.
 
     Attributes
     ----------
     region_ : Region
-        Of the chosen search.
+        What the chosen search found.
     search_ : str
-        Its label in the table.
+        The label of the chosen search in the table.
     table_, trace_ : tuple of Candidate
-        All searches, in order.
+        What became of every search, in order.
     risk_, adversarial_risk_ : float
         On the training sample.
     n_features_in_ : int
@@ -64,12 +65,12 @@ class BestSearch(Search):
     )
 
     def members(self) -> dict[str, Search]:
-        """Return what is compared, by label: a search's name, numbered where several have it.
+        """Return the searches that are compared, by label: their names, numbered where several have the same.
 
         Raises
         ------
         InputError
-            If one of them is none, or of another norm.
+            If one of those given is no search, or has another norm.
         """
         known = known_searches()
         given = self.searches
@@ -77,21 +78,14 @@ class BestSearch(Search):
             given = [name for name, cls in known.items() if self.norm in cls.norms and not cls.holds_back]
         elif isinstance(given, str):
             given = given.split(",")
-        members: dict[str, Search] = {}
-        for one in given:
-            search = self._member(one)
-            label, number = search.name, 1
-            while label in members:
-                number += 1
-                label = f"{search.name}_{number}"
-            members[label] = search
-        if not members:
-            msg = f"searches is {self.searches!r}; allowed: one or more"
-            raise InputError(msg)
-        return members
+        if not isinstance(given, list | tuple) or not given:
+            msg = f"searches is {self.searches!r}; allowed: a list of one or more searches, or of names of them"
+            raise InputError(" ".join(msg.split()))
+        members = [self._member(one) for one in given]
+        return dict(zip(_labels(members), members, strict=True))
 
     def _member(self, given: object) -> Search:
-        """Return a search that is given as it is, or by name: then it has this search's norm, T and seed."""
+        """Return one of the searches, checked; one that is given by name gets the norm, T and seed of this search."""
         if isinstance(given, Search):
             if given.norm_name != self.norm or given.holds_back:
                 msg = f"searches holds {given!r}; allowed: searches in norm {self.norm!r}, none of which is a best of others"
@@ -105,17 +99,18 @@ class BestSearch(Search):
         """Refuse a number of sets that no search takes."""
         members = self.members()
         if self.n_sets is not None and not any("n_sets" in one.settings() for one in members.values()):
-            msg = f"n_sets is {self.n_sets} with searches {', '.join(members)}; allowed: with one that has it"
-            raise InputError(msg)
+            raise InputError(
+                no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in members.values()))
+            )
 
     def vc_dimension(self, n_features: int) -> int | None:
-        """Bound that of the members' collections together: V + V' + 1 for two of them."""
+        """Bound the VC dimension of all that is chosen from: V + V' + 1 where two collections have V and V'."""
         each = [one.vc_dimension(n_features) for one in self.members().values()]
         known = [one for one in each if one is not None]
         return sum(known) + len(known) - 1 if len(known) == len(each) else None
 
     def described(self) -> dict[str, Any]:
-        """Return the settings as plain values, those of the members after their labels."""
+        """Return the settings as plain values; the names of those of the members begin with their labels."""
         plain = super().described() | {"searches": ", ".join(self.members())}
         for label, one in self.members().items():
             own = {name: value for name, value in one.described().items() if name not in ("margin", "norm")}
@@ -123,28 +118,28 @@ class BestSearch(Search):
         return plain
 
     def share(self, sample: Sample, how: How) -> None:
-        """Do nothing: the points that are not held back are another sample."""
+        """Do nothing: the searches see the points that are not held back, which are another sample."""
 
     def prepare(self, sample: Sample, how: How) -> HeldBack:
-        """Hold points back."""
+        """Return the searches, with some of the points held back."""
         return HeldBack(self.members(), sample, how, self.validation, self.seed)
 
     def find(self, prepared: HeldBack, goal: Goal, how: How) -> Found:  # noqa: ARG002
-        """Let every search find a region, and keep one."""
+        """Let every search find a region, and keep that of the best."""
         label, found, table = prepared.choose(goal)
         told = {"search": label, "table": tuple(table)}
         compared = f"{label} of {', '.join(map(str, table))}"
         return replace(found, search=self, trace=tuple(table), attributes=told, stored={"compared": compared})
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
-        """Return the settings; if `deep`, those of the searches that are given too, as label__setting."""
+        """Return the settings; if `deep`, also those of the searches that were given as objects, as label__setting."""
         params: dict[str, Any] = super().get_params(deep=False)
         for label, one in _labeled(self.searches) if deep else ():
             params |= {f"{label}__{name}": value for name, value in one.get_params().items()}
         return params
 
     def set_params(self, **params: Any) -> BestSearch:  # noqa: ANN401
-        """Set settings; label__setting sets that of a search that is given."""
+        """Set settings; label__setting sets one of a search that was given as an object."""
         own = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**own)
         labeled = dict(_labeled(self.searches))
@@ -157,11 +152,20 @@ class BestSearch(Search):
         return self
 
 
+def _labels(searches: Sequence[Search | str]) -> list[str]:
+    """Return a label for each search: its name, and from the second search of that name on, its number as well."""
+    labels: list[str] = []
+    for one in searches:  # a search that is not known by a name, such as one repeated, has that of its class
+        name = getattr(one, "name", type(one).__name__.lower()) if isinstance(one, Search) else str(one).strip()
+        label, number = name, 1
+        while label in labels:
+            number += 1
+            label = f"{name}_{number}"
+        labels.append(label)
+    return labels
+
+
 def _labeled(searches: object) -> list[tuple[str, Search]]:
-    """Return the searches that are given as objects, by label."""
-    objects = [one for one in searches if isinstance(one, Search)] if isinstance(searches, list | tuple) else []
-    return [
-        (one.name if not before else f"{one.name}_{before + 1}", one)
-        for i, one in enumerate(objects)
-        for before in [sum(other.name == one.name for other in objects[:i])]
-    ]
+    """Return the searches that are given as objects, by the labels that they have among all that are given."""
+    given = searches if isinstance(searches, list | tuple) else []
+    return [(label, one) for label, one in zip(_labels(given), given, strict=True) if isinstance(one, Search)]

@@ -1,8 +1,10 @@
-"""Regions of the form {x : f(x) >= level}: cut them where α lies, and move f so that fewer points come near.
+"""Moving regions of the form {x : f(x) >= level}, so that fewer points lie within ε of them.
 
-A shape says how f depends on what can be moved. Its score is a whole number, the points with
-f(x) >= level - ε, where the level leaves the points that α asks for inside; a step is taken only if
-that number falls. The direction of a step comes from the same counts with blurred edges.
+A shape is such a function f, with parameters that can be moved: the normal of a half space, or the centers of balls.
+The level is always put where as many points are inside as the goal asks for. The score of a shape is then a whole
+number: how many points have f(x) >= level - ε. A step is taken only if it lowers the score. As whole numbers have no
+slope, the direction of a step comes from a smooth version of the score, in which the two edges, at the level and at
+level - ε, are blurred.
 """
 
 from __future__ import annotations
@@ -22,50 +24,62 @@ if TYPE_CHECKING:
 
     from numbaconc.data.arrays import Sample
 
-MANY = 32  # columns; BLAS multiplies more of them faster than the kernel
+MANY = 32  # columns; where there are more, BLAS multiplies faster than the kernel
 BLOCK = 1024  # points that BLAS is given at a time
-FEW = 16384  # points, evenly spaced, that candidates are compared and first moved on
-WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the blurred edges in units of ε, in turn
-STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # tried along a direction, in units of the last step that helped
-FIRST, LAST = 1 / 8, 1e-5  # of those units
-ROUND = 10  # moves after which the worse half of several shapes is given up
-FAINT = 1e-3  # weights below are taken as 0
+FEW = 16384  # points, evenly spaced, on which candidates are compared and moved at first
+WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the blurred edges, in units of ε; each turn takes the next
+STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # lengths tried along a direction, in units of the last that helped
+FIRST, LAST = 1 / 8, 1e-5  # the unit at the start, and the one below which a shape is at rest
+ROUND = 10  # turns after which the worse half of several shapes is given up
+FAINT = 1e-3  # weights smaller than this are taken as 0
 
 
 S = TypeVar("S", bound="Shape")
 
 
 class Shape(Protocol):
-    """What can be moved: a function f of the points, by its values.
+    """A function f of the points that can be moved. It has m parts, vectors of d numbers, such as the centers of m balls.
 
-    A move takes two passes over the points, which several shapes share.
+    A step is made by four calls, always in this order: `pulls`, `aim`, `along`, `go`. Each relies on what the one
+    before has left in the shape, and nothing checks the order; `go` is left out if no length is worth a step, and the
+    next step then begins with `pulls` again. They are four because the two products in between, pullsᵀ X before `aim`
+    and X · direction before `along`, are passes over all points, and one pass serves several shapes at once.
+
+    Attributes
+    ----------
+    points : Points
+    values : ndarray, shape (n,), float64
+        f of each point.
     """
 
     points: Points
     values: NDArray[np.float64]
 
     def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of each point on each of m parts, shape (n, m): the slope of Σ weights f is made of sums of them times points."""
+        """Return how much each point pulls at each part, shape (n, m), where Σ weights f(x) is to be lowered.
+
+        The slope of that sum, as the parts move, is a function of pullsᵀ X.
+        """
 
     def aim(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Choose the direction that lowers Σ weights f fastest, from pullsᵀ X; return its parts, shape (m, d)."""
+        """Choose the direction in which Σ weights f(x) falls fastest, from pullsᵀ X; return its parts, shape (m, d)."""
 
     def along(self, products: NDArray[np.float64]) -> Callable[[float], NDArray[np.float64]]:
-        """Return f's values after a step of any length, from the products of the points and the direction."""
+        """Return the function that gives f's values after a step of any length, from the products X · direction."""
 
     def go(self, length: float) -> None:
-        """Take a step in the direction last chosen."""
+        """Take a step of this length in the direction that `aim` chose, to the values that `along` said."""
 
 
 class Moved(NamedTuple):
-    """Training adversarial risks of a search that moves shapes: of its best candidate, and of what it found."""
+    """Training adversarial risks of the best candidate before anything is moved, and of the region found in the end."""
 
     candidate: float
     moved: float
 
 
 class Points:
-    """Points around whole levels near the mean, and what a search wants of them.
+    """Points, and products with them after a middle is subtracted: their mean, of whole levels for bytes.
 
     Parameters
     ----------
@@ -81,7 +95,7 @@ class Points:
         return len(self.X)
 
     def times(self, W: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """(X - middle) W, shape (n, m), for W of shape (d, m)."""
+        """Return (X - middle) W, shape (n, m), for W of shape (d, m)."""
         if W.shape[1] > MANY:
             return self._times_many(W.astype(np.float32))
         found: NDArray[np.float32] = kernel.products(self.X, self.middle, np.ascontiguousarray(W.T, np.float32))
@@ -91,23 +105,23 @@ class Points:
         from threadpoolctl import threadpool_limits
 
         blocks = [self.X[start : start + BLOCK] for start in range(0, len(self.X), BLOCK)]
-        # threads of our own: how BLAS splits a product among its threads changes the last bits
+        # BLAS gets one thread, and threads of our own share the blocks: how it splits a product changes the last bits
         with threadpool_limits(1, "blas"):
             return np.concatenate(spread(lambda i: (blocks[i] - self.middle) @ W, len(blocks)))
 
     def sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m)."""
+        """Return weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m)."""
         found: NDArray[np.float64] = kernel.sums(self.X, self.middle, np.ascontiguousarray(weights.T, np.float32))
         return found
 
     def squares(self) -> NDArray[np.float64]:
-        """Squared lengths of the rows of X - middle, shape (n,)."""
+        """Return the squared lengths of the rows of X - middle, shape (n,)."""
         found: NDArray[np.float64] = kernel.squares(self.X, self.middle)
         return found
 
 
 def spread(what: Callable[[int], Any], n: int) -> list[Any]:
-    """Call `what` with 0 to n - 1, in as many threads as kernels use; the results in order."""
+    """Call `what` with 0 to n - 1, in as many threads as kernels use, and return the results in order."""
     with using_threads(None) as n_threads:
         if min(n, n_threads) == 1:
             return [what(i) for i in range(n)]
@@ -122,13 +136,25 @@ def few(sample: Sample) -> Sample:
 
 
 def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tuple[int, float]:
-    """Return how many values are at most `strength` below the level that `n_inside` of them reach, and the level."""
+    """Return the score and the level: how many values are at least level - strength, and the n_inside-th largest value."""
     level = float(np.partition(values, -n_inside)[-n_inside])
     return int(np.count_nonzero(values >= level - strength)), level
 
 
 class _Walk:
-    """A shape on its way, and how long its steps are."""
+    """A shape that is being moved: its score, and the length of its steps.
+
+    Attributes
+    ----------
+    best : int
+        The score.
+    level : float
+    unit : float
+        The length of the last step that helped, of which the next lengths are multiples. It shrinks when every
+        width of the edges has been tried in vain.
+    idle : int
+        Turns since a step helped, or since the unit shrank.
+    """
 
     def __init__(self, shape: Shape, n_inside: int, strength: float) -> None:
         self.shape, self.n_inside, self.strength = shape, n_inside, strength
@@ -136,10 +162,12 @@ class _Walk:
         self.unit, self.idle = FIRST, 0
 
     def pulls(self, turn: int) -> NDArray[np.float64]:
+        """Return the pulls of the points at the width of the edges that is next."""
         width = WIDTHS[turn % len(WIDTHS)] * self.strength
         return self.shape.pulls(_pull(self.shape.values, self.level, self.strength, width))
 
     def step(self, products: NDArray[np.float64]) -> None:
+        """Try several lengths along the direction last chosen, and go the best if it lowers the score."""
         after, n_inside, strength = self.shape.along(products), self.n_inside, self.strength
         score, length = min((cut(after(self.unit * step), n_inside, strength)[0], self.unit * step) for step in STEPS)
         self.idle += 1
@@ -152,7 +180,7 @@ class _Walk:
 
 
 def descend(shapes: Sequence[Shape], n_inside: int, strength: float, max_iter: int) -> list[int]:
-    """Move shapes, each while that lowers its score, and return the scores. They are of the same points."""
+    """Move shapes of the same points, each until it is at rest or `max_iter` turns are over, and return their scores."""
     walks = [_Walk(shape, n_inside, strength) for shape in shapes]
     points = shapes[0].points
     for turn in range(max_iter):
@@ -172,7 +200,10 @@ def descend(shapes: Sequence[Shape], n_inside: int, strength: float, max_iter: i
 def tournament(
     shapes: list[S], n_inside: int, strength: float, max_iter: int, done: Callable[[int], Any] = lambda _: None
 ) -> tuple[int, S]:
-    """Move several shapes, the better half of them again and again; return the best score and its shape."""
+    """Move several shapes and drop the worse half, until one is left; move that to the end, and return its score and it.
+
+    `done` is told how many shapes have been moved, each time.
+    """
     while len(shapes) > 1:
         scores = descend(shapes, n_inside, strength, min(ROUND, max_iter))
         done(len(shapes))
@@ -183,7 +214,10 @@ def tournament(
 
 
 def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int) -> list[int]:
-    """Return which are the first `n` of some shapes' values, without those that share most points inside with one."""
+    """Return the indices of the first `n` of some regions that differ, from the values of f that each gives the points.
+
+    Left out is a region that shares more than half of the points inside with one that comes before.
+    """
     chosen: list[int] = []
     insides: list[NDArray[np.bool_]] = []
     for i, row in enumerate(values):
@@ -197,7 +231,11 @@ def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int)
 
 
 def _pull(values: NDArray[np.float64], level: float, strength: float, width: float) -> NDArray[np.float64]:
-    """How the score grows with each value, its edges blurred; points near the level take the level with them."""
+    """Return how fast the score, with blurred edges, grows as the value of each point grows.
+
+    A point near level - ε adds to the score as it crosses that edge. A point near the level moves the level, and with
+    it the other edge, as the number of points inside stays the same: its weight is negative.
+    """
 
     def near(edge: float) -> NDArray[np.float64]:
         return np.exp(-0.5 * ((values - edge) / width) ** 2)

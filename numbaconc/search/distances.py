@@ -1,4 +1,7 @@
-"""Distances between points (ℓ2): some on demand, and all of them counted once, in buckets."""
+"""Distances between points (ℓ2): those that are asked for, and histograms of all of them.
+
+As in `kernels.distances`: squared, and whole, for uint8 points; not squared for others.
+"""
 
 from __future__ import annotations
 
@@ -14,67 +17,76 @@ if TYPE_CHECKING:
 
     from numbaconc.data.arrays import Sample
 
-BATCH = 256  # rows whose keys to all points are held at once
+BATCH = 256  # rows whose distances to all points are held at once
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31
 
 
-class Keys:
-    """Keys between points: whole squared distances where int32 holds them, distances elsewhere."""
-
-    def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
-        self.squared = X.dtype == np.uint8 and X.shape[1] <= WIDEST
-        self.points: tuple[NDArray[Any], Any, Any] = as_words(X) if self.squared else (X, None, None)
-        self.held = np.empty((min(BATCH, len(X)), len(X)), np.int32 if self.squared else np.float64)
-
-    def to_all(self, rows: NDArray[np.intp]) -> NDArray[Any]:
-        """Keys from at most a batch of rows to all points; those of the next call replace them."""
-        return self._fill(rows, slice(None), self.held[: len(rows)])
-
-    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
-        """Keys from some rows to some others."""
-        return self._fill(rows, columns, np.empty((len(rows), len(columns)), self.held.dtype))
-
-    def _fill(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | slice, keys: NDArray[Any]) -> NDArray[Any]:
-        points, left_norms, right_norms = self.points
-        if self.squared:
-            fill_distances(points[rows], left_norms[rows], points[columns], right_norms[columns], keys)
-        else:
-            fill_distances(points[rows].astype(np.float64), None, points[columns], None, keys)
-        return keys
-
-
 class Distances:
-    """What searches for balls around the points of one sample share, whatever they are asked for.
+    """Distances between the points of one sample, which all searches for balls around them share.
 
     Attributes
     ----------
     sample : Sample
-    keys : Keys
-    histogram : Histogram or None
-        The distances that were counted last.
+    squared : bool
+        Whether distances are squared: of uint8 points, unless int32 does not hold the squares.
+    points : tuple
+        The points as kernels take them, with the norms that go with them.
+    histograms : Histograms or None
+        Those that were counted last, whatever for.
     """
 
     def __init__(self, sample: Sample) -> None:
-        self.sample, self.keys = sample, Keys(sample.X)
-        self.histogram: Histogram | None = None
+        X = sample.X
+        self.sample, self.squared = sample, X.dtype == np.uint8 and X.shape[1] <= WIDEST
+        self.points: tuple[NDArray[Any], Any, Any] = as_words(X) if self.squared else (X, None, None)
+        self.histograms: Histograms | None = None
+        self._held = np.empty((min(BATCH, len(X)), len(X)), np.int32 if self.squared else np.float64)
+
+    def to_all(self, rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Return those from at most a batch of rows to all points; the next call overwrites them."""
+        return self._fill(rows, slice(None), self._held[: len(rows)])
+
+    def between(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[Any]:
+        """Return those from some rows to some others."""
+        return self._fill(rows, columns, np.empty((len(rows), len(columns)), self._held.dtype))
+
+    def _fill(self, rows: NDArray[np.intp], columns: NDArray[np.intp] | slice, distances: NDArray[Any]) -> NDArray[Any]:
+        points, left_norms, right_norms = self.points
+        if self.squared:
+            fill_distances(points[rows], left_norms[rows], points[columns], right_norms[columns], distances)
+        else:
+            fill_distances(points[rows].astype(np.float64), None, points[columns], None, distances)
+        return distances
 
 
-class Histogram(NamedTuple):
-    """All distances, counted once: how many of each point's are in each bucket, and the buckets of one level.
+class Histograms(NamedTuple):
+    """A histogram of the distances from each point to all points.
 
-    The last bucket has what lies beyond.
+    Attributes
+    ----------
+    counts : ndarray, shape (n, buckets), int32
+        How many distances are in each bucket; the last bucket has all larger ones, too.
+    scale : float
+        Buckets for one level of distance.
     """
 
     counts: NDArray[np.int32]
     scale: float
 
-    def serves(self, scale: float, farthest: float) -> bool:
-        """Whether it is as good as one of so many buckets a level, or half as good, and reaches as far."""
+    def replaces(self, scale: float, farthest: float) -> bool:
+        """Whether it can stand for one of another scale: at least half as fine, and it reaches as far."""
         return 2 * self.scale >= scale and self.counts.shape[1] > math.ceil(farthest * self.scale)
+
+    def steps(self, strength: float) -> int:
+        """Return how many buckets above that of a ball's radius a point can be that is surely in its expansion.
+
+        -1 if not even points of the same bucket surely are.
+        """
+        return max(-1, math.floor(strength * self.scale - 1.001))
 
 
 def rounds(n_tiles: int) -> list[NDArray[np.int64]]:
-    """All pairs of tiles, in rounds in which no tile is in two of them, as players of a tournament meet."""
+    """Return all pairs of tiles, in rounds in which no tile is in two of them, as players of a tournament meet."""
     rounds = [np.repeat(np.arange(n_tiles), 2).reshape(-1, 2)]
     n_others = n_tiles - 1 + n_tiles % 2  # one sits out where their number is odd
     steps = np.arange((n_others + 1) // 2)

@@ -1,8 +1,9 @@
 """Local search for balls around data points: drop a ball, choose again, until nothing improves (ℓ2).
 
-Exact, though few centers are looked at. A ball of so many points reaches at least as far from its
-center as it would if no other ball took some of them, so that a bound on what it expands holds
-whatever balls there are, less the points within that reach that they have expanded.
+The balls are the best of all, though few centers are looked at. A ball that covers k points that no other ball covers
+reaches at least as far as the ball around the same center that holds k points in all. So its expansion holds whatever
+the other's expansion holds. How many points that is, less those of them that are expanded already, is a lower bound of
+what the ball adds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MOST = 2  # balls that may take the place of one
 
 
 class Ball(NamedTuple):
-    """A ball: its center, the key of its radius, and the points in it and in its expansion."""
+    """A ball: its center, its radius (squared where distances are), and the points in it and in its expansion."""
 
     center: int
     radius: float
@@ -34,20 +35,20 @@ class Ball(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """What every center's balls of at least so many points expand at least.
+    """Of each center, the fewest points that any ball can newly expand that covers so many uncovered points.
 
     Attributes
     ----------
-    near : ndarray, shape (n,), int64
-        Points within `reach` that no ball expanded after the first `counted` changes.
+    least : ndarray, shape (n,), int64
+        Points within `reach` that were in no expansion after the first `n_applied` changes.
     reach : ndarray, shape (n,), float64
-        A key; the expansion of such a ball holds every point that `near` counts.
-    counted : ndarray, shape (n,), int64
+        The expansion of any such ball holds the points of `least`. Squared where distances are.
+    n_applied : ndarray, shape (n,), int64
     """
 
-    near: NDArray[np.int64]
+    least: NDArray[np.int64]
     reach: NDArray[np.float64]
-    counted: NDArray[np.int64]
+    n_applied: NDArray[np.int64]
 
 
 class Exchange:
@@ -62,20 +63,20 @@ class Exchange:
     """
 
     def __init__(self, greedy: Greedy, *, progress: bool) -> None:
-        n = len(greedy.free)
-        self.keys, self.strength, self.progress = greedy.keys, greedy.strength, progress
+        n = len(greedy.sample)
+        self.distances, self.strength, self.progress = greedy.distances, greedy.strength, progress
         self.target, self.n_sets = greedy.target, greedy.n_sets
-        self.tally = greedy.tallied(progress=progress)
+        self.histograms, self.largest_reach = greedy.distances_counted(progress=progress)
         self.balls = [self._ball(int(c), float(r)) for c, r in zip(greedy.centers, greedy.radii, strict=True)]
-        # of each point, how many balls cover it, and how many expand to it
-        self.covering, self.holding = np.zeros((2, n), np.int32)
+        # how many balls cover each point, and how many expand to it
+        self.covering, self.expanding = np.zeros((2, n), np.int32)
         for one in self.balls:
             self._count(one, 1)
-        self.bounds: dict[int, Bounds] = {}  # by the least number of points in a ball
-        self.fresh = np.ones(n, np.bool_)  # points in no expansion since the last exchange
-        self.changes = np.empty(0, np.intp)  # points that an exchange expanded (-1) or gave back (1)
-        self.signs = np.empty(0, np.int64)
-        self.falls = np.zeros(1, np.int64)  # how many of the first changes were the former
+        self.bounds: dict[int, Bounds] = {}  # by the least number of points that a ball covers
+        self.unexpanded = np.ones(n, np.bool_)  # points in no expansion when changes were noted last
+        self.changes = np.empty(0, np.intp)  # points that have come into an expansion, or that are in none any more
+        self.signs = np.empty(0, np.int64)  # -1 and 1 for these
+        self.falls = np.zeros(1, np.int64)  # how many of the first changes have the sign -1
 
     def run(self) -> list[tuple[int, float]]:
         """Drop each ball in turn and choose again, one in its place or two, until a whole round improves nothing.
@@ -83,7 +84,7 @@ class Exchange:
         Returns
         -------
         list of tuple
-            The balls: center, and key of the radius.
+            The balls: center and radius, squared where distances are.
         """
         idle = 0
         with bar(what="exchanges", shown=self.progress) as shown:
@@ -103,20 +104,20 @@ class Exchange:
 
     @property
     def _n_expanded(self) -> int:
-        return int(np.count_nonzero(self.holding))
+        return int(np.count_nonzero(self.expanding))
 
     def _rank(self, n_balls: int) -> tuple[int, int, int]:
         """Return what is to be least: points expanded, then points not covered, then balls."""
         return self._n_expanded, self._missing, n_balls
 
     def _ball(self, center: int, radius: float) -> Ball:
-        keys = self.keys.to_all(np.array([center]))[0]
-        reach = expand_radius(radius, self.strength, self.keys.squared)
-        return Ball(center, radius, np.flatnonzero(keys <= radius), np.flatnonzero(keys <= reach))
+        distances = self.distances.to_all(np.array([center]))[0]
+        reach = expand_radius(radius, self.strength, self.distances.squared)
+        return Ball(center, radius, np.flatnonzero(distances <= radius), np.flatnonzero(distances <= reach))
 
     def _count(self, ball: Ball, step: int) -> None:
         self.covering[ball.inside] += step
-        self.holding[ball.reached] += step
+        self.expanding[ball.reached] += step
 
     def _instead(self, dropped: Ball) -> list[Ball] | None:
         """Put other balls in the place of one, if that is better."""
@@ -132,10 +133,10 @@ class Exchange:
         return None
 
     def _fill(self, number: int, most: int) -> list[Ball]:
-        """Add balls until the target is covered, or none would leave the points expanded at no more than `most`.
+        """Add at most so many balls, until nothing is missing, or more than `most` points would be expanded.
 
-        Each covers its share of the points missing at least, and is the one that expands the fewest; of
-        those the one that covers most, but no more than is missing, then the first, then the smallest.
+        Each covers at least its share of the missing points, and newly expands the fewest. Of such balls it is the one
+        that covers most, of those the first, and then the smallest.
         """
         chosen: list[Ball] = []
         while (missing := self._missing) > 0:
@@ -147,60 +148,60 @@ class Exchange:
         return chosen
 
     def _choose(self, fewest: int, missing: int, spare: int) -> Ball | None:
-        """Return the best ball of those that expand at most `spare` points more."""
-        n, squared, strength = len(self.fresh), self.keys.squared, self.strength
+        """Return the best ball that covers at least `fewest` points; None if each newly expands more than `spare`."""
+        n, squared, strength = len(self.unexpanded), self.distances.squared, self.strength
         if fewest not in self.bounds:
             self.bounds[fewest] = self._first_bounds(fewest)
-        near, reach, counted = bounds = self.bounds[fewest]
-        free, fresh, anywhere = self.covering == 0, self.holding == 0, np.ones(n, np.bool_)
-        unnoted = np.count_nonzero(self.fresh & ~fresh)
+        least, reach, n_applied = bounds = self.bounds[fewest]
+        uncovered, unexpanded, everywhere = self.covering == 0, self.expanding == 0, np.ones(n, np.bool_)
+        not_noted = np.count_nonzero(self.unexpanded & ~unexpanded)
         cost, floors = n + 1, np.array([fewest])
         best, winner, radius = cost * spare, n, 0.0
-        waiting = np.ones(n, np.bool_)
+        waiting = np.ones(n, np.bool_)  # centers that are not looked at yet
         size = FEW
         while True:
-            bound = near - (self.falls[-1] - self.falls[counted]) - unnoted
+            bound = least - (self.falls[-1] - self.falls[n_applied]) - not_noted
             can_win = waiting & (bound <= -(-best // cost))
             rows = lowest(np.flatnonzero(can_win), bound, size)
             if not len(rows):
                 return None if winner == n else self._ball(winner, radius)
-            if (counted[rows] < len(self.changes)).any():
-                self._recount(np.flatnonzero(can_win & (counted < len(self.changes))), bound, bounds)
+            if (n_applied[rows] < len(self.changes)).any():
+                self._apply_changes(np.flatnonzero(can_win & (n_applied < len(self.changes))), bound, bounds)
                 continue
-            keys, largest = self.keys.to_all(rows), self.tally.reach[rows]
-            worth, radii, _, _ = best_balls(
-                keys, squared, free, fresh, strength, fewest, missing, floors, largest, cost
+            distances, largest = self.distances.to_all(rows), self.largest_reach[rows]
+            objective, radii, _, _ = best_balls(
+                distances, squared, uncovered, unexpanded, strength, fewest, missing, floors, largest, cost
             )
-            first = np.lexsort((rows, worth))[0]
-            if (worth[first], rows[first]) < (best, winner):
-                best, winner, radius = int(worth[first]), int(rows[first]), float(radii[first])
+            first = np.lexsort((rows, objective))[0]
+            if (objective[first], rows[first]) < (best, winner):
+                best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
             # the bounds as sharp as they get, now that the distances are known
             alone, _, _, reach[rows] = best_balls(
-                keys, squared, anywhere, self.fresh, strength, fewest, fewest, floors, largest, cost
+                distances, squared, everywhere, self.unexpanded, strength, fewest, fewest, floors, largest, cost
             )
-            near[rows] = -(-alone // cost)
+            least[rows] = -(-alone // cost)
             waiting[rows] = False
             size = min(BATCH, 2 * size)
 
     def _first_bounds(self, fewest: int) -> Bounds:
-        near, top = bound_expansions(self.tally.counts, self.tally.steps, fewest)
-        reach = (top + 1.001) / self.tally.scale
-        return Bounds(near, reach**2 if self.keys.squared else reach, np.zeros(len(near), np.int64))
+        least, top = bound_expansions(self.histograms.counts, self.histograms.steps(self.strength), fewest)
+        reach = (top + 1.001) / self.histograms.scale
+        return Bounds(least, reach**2 if self.distances.squared else reach, np.zeros(len(least), np.int64))
 
     def _note_changes(self) -> None:
-        fresh = self.holding == 0
-        changes = np.flatnonzero(fresh != self.fresh)
+        unexpanded = self.expanding == 0
+        changes = np.flatnonzero(unexpanded != self.unexpanded)
         self.changes = np.append(self.changes, changes)
-        self.signs = np.append(self.signs, np.where(fresh[changes], 1, -1))
+        self.signs = np.append(self.signs, np.where(unexpanded[changes], 1, -1))
         self.falls = np.append(0, np.cumsum(self.signs < 0))
-        self.fresh = fresh
+        self.unexpanded = unexpanded
 
-    def _recount(self, rows: NDArray[np.intp], bound: NDArray[np.int64], bounds: Bounds) -> None:
+    def _apply_changes(self, rows: NDArray[np.intp], bound: NDArray[np.int64], bounds: Bounds) -> None:
         """Take the changes within reach into the bounds of the lowest of `rows`."""
-        near, reach, counted = bounds
-        since = int(counted[rows].min())
-        size = max(1, BATCH * len(near) // (len(self.changes) - since))
-        rows = lowest(rows[counted[rows] == since], bound, size)
-        keys = self.keys.between(self.changes[since:], rows)
-        near[rows] += count_within(keys, reach[rows], self.signs[since:])
-        counted[rows] = len(self.changes)
+        least, reach, n_applied = bounds
+        since = int(n_applied[rows].min())
+        size = max(1, BATCH * len(least) // (len(self.changes) - since))
+        rows = lowest(rows[n_applied[rows] == since], bound, size)
+        distances = self.distances.between(self.changes[since:], rows)
+        least[rows] += count_within(distances, reach[rows], self.signs[since:])
+        n_applied[rows] = len(self.changes)

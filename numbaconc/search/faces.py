@@ -1,13 +1,16 @@
 """Beyond the paper: error regions that lie beyond a few faces of one box (ℓ∞).
 
-The region {x : x_j > c} is the complement of the box whose only finite face is that one, and so is
-any union of such regions, one face each: they belong to the paper's collection, with T = 1. Expanding
-by ε moves each face by ε and asks nothing of the other coordinates, so that a face where few points
-are near costs little adversarial risk. How many points each possible face would cover and expand is
-known from counts of the points by coordinate and level.
+The region {x : x_j > c} is the complement of a box with a single finite face, at x_j = c. A union of such
+regions is the complement of a box with several finite faces. All of them belong to the paper's collection of
+complements of T boxes, with T = 1. Expanding such a region by ε moves each of its faces by ε and leaves the other
+coordinates alone, so that a face that few points are near costs little adversarial risk.
 
-Faces are chosen in the manner of Algorithm 2, greedily, for each number of faces up to the one
-allowed; then each face is dropped and chosen again until nothing improves.
+A face of the box *holds* the points beyond it, and *covers* those that are more than ε beyond it. The error region is
+made of the points that some face covers, and its expansion of those that some face holds. How many points a possible
+face would cover and hold is read off counts of the points by coordinate and level.
+
+Faces are chosen greedily, in the manner of Algorithm 2. There is one start for each number of faces up to T. From
+each start, every face is dropped and chosen again until nothing improves.
 """
 
 from __future__ import annotations
@@ -29,12 +32,12 @@ if TYPE_CHECKING:
 
     from numbaconc.goal import Goal
 
-FINE = 192  # of the 255 candidates among floats, those that lie evenly up to twice the target
-MOST = 2  # faces that may take the place of one
+FINE = 192  # of at most 255 candidates among floats: those whose ranks are evenly spaced, up to twice the target
+MOST = 2  # faces that may replace the one that is dropped
 
 
 class Start(NamedTuple):
-    """One start of a search: the share of faces that its greedy aimed at, and risks before and after local search."""
+    """One start: how many faces its greedy choice could use, and the risks before and after faces are exchanged."""
 
     n_sets: int
     greedy_risk: float
@@ -46,20 +49,21 @@ class Start(NamedTuple):
 class FaceSearch(Search):
     """Search for a region beyond at most T faces of one box (ℓ∞).
 
-    For bytes every face is a candidate; for floats up to 255 for each side of each coordinate, at data points.
-    Deterministic: ties go to upper faces, then to the lowest coordinate, then to the face farthest out.
+    For bytes every face at a gray level is a candidate. For floats there are up to 255 candidates for each side of
+    each coordinate, at data points. The search is deterministic: ties go to upper faces, then to the lowest
+    coordinate, then to the face farthest out.
 
     Attributes
     ----------
     region_ : RectangleComplement
-        Of one box, all of whose faces are infinite but those chosen. It is everything, with risks 1, where ε is so
-        large that no face does better.
+        Of one box, whose faces are infinite except for those chosen. Where ε is so large that no face does better,
+        it is the whole space, and both risks are 1.
     n_faces_ : int
         How many were chosen, at most T.
     risk_, adversarial_risk_ : float
         On the training sample.
     trace_ : tuple of Start
-        Every start, in order; the region is the best that one of them led to.
+        Every start, in order. The region is the best that any of them led to.
     n_features_in_ : int
     """
 
@@ -78,7 +82,7 @@ class FaceSearch(Search):
         return 2 * n_features
 
     def prepare(self, sample: Sample, how: How) -> _Prepared:  # noqa: ARG002
-        """Return where each point lies among the candidates, as far as that does not depend on the goal."""
+        """Return what says where each point lies among the candidates; goals that have them in common share it."""
         return _Prepared(sample)
 
     def find(self, prepared: _Prepared, goal: Goal, how: How) -> Found:
@@ -100,7 +104,7 @@ class FaceSearch(Search):
 
 
 class _Prepared:
-    """Where the points of a sample lie among the candidates, for the goals that have been asked for."""
+    """Where the points of a sample lie among the candidates; kept for every goal that has the same candidates."""
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
@@ -108,9 +112,9 @@ class _Prepared:
         self._nothing: dict[tuple[float, int], _Faces] = {}
 
     def nothing(self, epsilon: float, target: int) -> _Faces:
-        """Return no faces yet, and how many points each candidate would hold and cover."""
+        """Return an empty choice of faces, which knows how many points each candidate would hold and cover."""
         strength = float(self.sample.to_levels(epsilon))
-        if self.sample.X.dtype == np.uint8:  # the codes are the levels, whatever is asked for
+        if self.sample.X.dtype == np.uint8:  # the codes are the gray levels, and the same for every goal
             codes = _code_bytes(self.sample, strength)
             key = (0.0, 0)
         else:
@@ -129,7 +133,7 @@ class _Prepared:
         return self._sorted
 
     def _matters(self, target: int) -> int:
-        """Return the target if candidates depend on it; 0 where every value of every column is one."""
+        """Return the target if the candidates depend on it; 0 where every value of every column is a candidate."""
         columns = self._columns()
         n_distinct = 1 + np.count_nonzero(columns[:, 1:] != columns[:, :-1], axis=1)
         return target if (n_distinct >= CODES).any() else 0
@@ -138,18 +142,20 @@ class _Prepared:
 class _Codes(NamedTuple):
     """On which side of every candidate face each point lies.
 
-    There are 2 d rows of faces: an upper one for each coordinate, then a lower one. Face i of a row
-    holds the points of outer code >= i and covers those of inner code >= i + shift, which are more
-    than ε beyond it. Face 0 holds and covers everything.
+    There are 2 d rows of candidates, 256 in each: the upper faces of every coordinate, then the lower faces of every
+    coordinate. In each row a point has two codes. Face i of the row holds the points whose outer code is at least i,
+    and covers those whose inner code is at least i + shift. Face 0 holds and covers all points.
 
     Attributes
     ----------
     inner, outer : ndarray, shape (n, m), uint8
     shift : int
+        For bytes, whose two codes are both the gray level, ⌊ε⌋ in levels. For floats 0: their codes know ε.
     mirrored : bool
-        If so m = d, and the codes of lower faces are 255 less those of upper ones; if not m = 2 d.
+        If true, m = d and there are codes for upper faces only: those for lower faces are 255 minus them. If false,
+        m = 2 d.
     levels : ndarray, shape (2 d, 256), float64
-        Where the faces are, in levels; those of lower faces with the opposite sign.
+        Where the faces are, in levels; with the opposite sign for lower faces.
     """
 
     inner: NDArray[Any]
@@ -160,7 +166,7 @@ class _Codes(NamedTuple):
 
 
 def _code_bytes(sample: Sample, strength: float) -> _Codes:
-    """Beyond a face at i - 1 lie levels from i, and more than ε beyond it those from i + ⌊ε⌋."""
+    """Return the codes of bytes: a face at level i - 1 holds levels from i on, and covers those from i + ⌊ε⌋ on."""
     upper = np.arange(CODES) - 1.0
     levels = np.repeat([upper, upper - (CODES - 1)], sample.n_features, axis=0)
     levels[:, 0] = -np.inf
@@ -168,6 +174,7 @@ def _code_bytes(sample: Sample, strength: float) -> _Codes:
 
 
 def _code_floats(sample: Sample, columns: NDArray[np.float32], strength: float, target: int) -> _Codes:
+    """Return the codes of floats; each counts the candidates of a row that hold or cover the point."""
     d = sample.n_features
     levels = np.full((2 * d, CODES), np.inf)
     levels[:, 0] = -np.inf
@@ -180,7 +187,11 @@ def _code_floats(sample: Sample, columns: NDArray[np.float32], strength: float, 
 
 
 def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float32]:
-    """At most 255 of the values: all that differ, or else evenly many up to twice the target from the top."""
+    """Return at most 255 of the values: all distinct ones if there are no more.
+
+    Otherwise the values at some ranks from the top. Most ranks are evenly spaced from 1 to twice the target, among
+    which good faces lie; the others grow geometrically up to n.
+    """
     distinct = np.unique(ascending)
     if len(distinct) < CODES:
         return distinct
@@ -191,7 +202,7 @@ def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float
 
 
 def _faces_below(values: NDArray[np.float32], strength: float, sample: Sample) -> NDArray[np.float64]:
-    """Faces that the values are only just more than ε beyond."""
+    """Return a face for each value, just so far below it that the value is more than ε beyond the face."""
     wide = values.astype(np.float64)
     faces = (wide - strength).astype(np.float32)
     while (near := wide - _stored(faces, sample) <= strength).any():
@@ -200,20 +211,20 @@ def _faces_below(values: NDArray[np.float32], strength: float, sample: Sample) -
 
 
 def _stored(faces: NDArray[np.float32], sample: Sample) -> NDArray[np.float64]:
-    """Return faces in levels as a region knows them, which stores them on epsilon's scale."""
+    """Return faces in levels, rounded as they are in a region, which keeps them on epsilon's scale."""
     return sample.to_levels(sample.to_units(faces)).astype(np.float32).astype(np.float64)
 
 
 class _Faces:
-    """Some faces, with what they leave for others.
+    """A choice of faces, and how many further points each candidate would cover and hold. It is not changed once made.
 
     Attributes
     ----------
     codes : _Codes
     chosen : list of tuple of int
-        Row and index of each.
+        Row and index of each face.
     covered, expanded : int
-        Points that one of them covers, and that one of them holds.
+        How many points at least one face covers, and how many at least one face holds.
     """
 
     def __init__(self, codes: _Codes) -> None:
@@ -221,22 +232,22 @@ class _Faces:
         self.codes = codes
         self.chosen: list[tuple[int, int]] = []
         self.covered = self.expanded = 0
-        self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)  # how many faces do, by point
-        self._inner, self._outer = (
-            np.zeros((m, CODES), np.int32),
-            np.zeros((m, CODES), np.int32),
-        )  # other points by code
-        self._due = [(1, np.arange(n), np.arange(n))]  # what these counts lack: a step, and points to count for each
+        # how many of the chosen faces cover each point, and how many hold it
+        self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)
+        # how many of the points that no chosen face covers have each inner code, and of those that none holds each outer code
+        self._inner, self._outer = np.zeros((m, CODES), np.int32), np.zeros((m, CODES), np.int32)
+        # changes that these two tables lack so far: what to add for each point, and the points, for either table
+        self._due = [(1, np.arange(n), np.arange(n))]
 
     def with_codes(self, codes: _Codes) -> _Faces:
-        """Return no faces of the same points with the same codes, at another shift; what was counted stays counted."""
+        """Return the same choice of faces at another shift; its tables are counted now, so that copies share them."""
         self._count()
         other = copy.copy(self)
         other.codes = codes
         return other
 
     def rank(self) -> tuple[int, int, int]:
-        """Return what is to be least: points expanded, then points not covered, then faces."""
+        """Return what makes one choice better than another, the least first: few expanded, many covered, few faces."""
         return self.expanded, -self.covered, len(self.chosen)
 
     def with_face(self, face: tuple[int, int]) -> _Faces:
@@ -245,10 +256,11 @@ class _Faces:
 
     def without_face(self, face: tuple[int, int]) -> _Faces:
         """Return the other faces."""
-        self._count()  # once for all faces that are to be tried without
+        self._count()  # so that the tables are counted once, not again for every face that is dropped in turn
         return self._changed([other for other in self.chosen if other != face], face, -1)
 
     def _changed(self, chosen: list[tuple[int, int]], face: tuple[int, int], step: int) -> _Faces:
+        """Return these faces with one more (step 1) or one less (step -1)."""
         codes, changed, (row, i) = self.codes, copy.copy(self), face
         changed.chosen = chosen
         changed._covering, inner = _take(codes.inner, row, i + codes.shift if i else 0, step, self._covering)
@@ -259,15 +271,19 @@ class _Faces:
         return changed
 
     def _count(self) -> None:
+        """Bring the tables up to date."""
         if self._due:
-            self._inner, self._outer = self._inner.copy(), self._outer.copy()  # others have them too
+            self._inner, self._outer = self._inner.copy(), self._outer.copy()  # other choices share the old ones
         for step, inner, outer in self._due:
             count_codes(self.codes.inner, inner, step, self._inner)
             count_codes(self.codes.outer, outer, step, self._outer)
         self._due = []
 
     def best(self, fewest: int, enough: int, cost: int = 1, worth: int = 1) -> tuple[int, int]:
-        """Return the face of least price among those that cover at least `fewest` points more."""
+        """Return the face of least price, among those that cover at least `fewest` points that are not covered yet.
+
+        The price is `cost` for each point newly held, less `worth` for each newly covered, of which at most `enough` count.
+        """
         self._count()
         shift, mirrored = self.codes.shift, self.codes.mirrored
         prices, faces = best_faces(self._inner, self._outer, shift, mirrored, fewest, enough, cost, worth)
@@ -286,9 +302,11 @@ class _Faces:
 def _take(
     codes: NDArray[Any], row: int, least: int, step: int, times: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.intp]]:
-    """Take the points whose code is at least `least`, or give them back.
+    """Count one face more (step 1) or one less (step -1) for the points that it covers, or for those that it holds.
 
-    Returns how many times each point is taken now, and those that no other face takes.
+    Those are the points whose code in the face's row is at least `least`. `times` says how many of the chosen faces
+    cover (or hold) each point. Returned are these numbers after the step, which are a new array, and the points for
+    which the step makes a difference: no other chosen face covers (or holds) them.
     """
     m = codes.shape[1]
     column = codes[:, row] if row < m else CODES - 1 - codes[:, row - m]
@@ -300,9 +318,10 @@ def _take(
 def _fill(faces: _Faces, target: int, n_sets: int) -> _Faces:
     """Add at most `n_sets` faces, greedily, until `target` points are covered.
 
-    Each covers its share of the points missing at least, and is the one of least points newly expanded
-    minus points newly covered (as a ball of Algorithm 2), where points beyond the target count for
-    nothing. The last is the one that expands the fewest points, and of those the one that covers most.
+    Each face covers at least its share of the points that are missing. Chosen is the one of the fewest points newly
+    expanded less points newly covered, as a ball of Algorithm 2 is; points covered beyond the target do not count. The
+    last face allowed covers all that are missing: it is the one that expands the fewest points and, of those, covers
+    the most.
     """
     n = len(faces.codes.inner)
     while (missing := target - faces.covered) > 0:
@@ -313,7 +332,7 @@ def _fill(faces: _Faces, target: int, n_sets: int) -> _Faces:
 
 
 def _refine(faces: _Faces, target: int, n_sets: int) -> _Faces:
-    """Drop each face and choose again, one in its place or two, until nothing improves."""
+    """Drop each face in turn and choose one or two in its place, and begin again after each improvement."""
     waiting = list(faces.chosen)
     while waiting:
         fewer = faces.without_face(waiting.pop(0))

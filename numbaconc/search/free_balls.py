@@ -1,4 +1,4 @@
-"""Balls around points that are not data: neighbors' means, pushed away from the middle of the data, then moved (ℓ2)."""
+"""Balls whose centers may be anywhere, not only at training points (ℓ2)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import union_vc_dimension
 from numbaconc.errors import InputError
 from numbaconc.how import How, bar
 from numbaconc.regions import BallUnion
+from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
 from numbaconc.search.settings import Count, setting
@@ -25,30 +25,31 @@ if TYPE_CHECKING:
     from numbaconc.goal import Goal
     from numbaconc.regions import Region
 
-SHARES = (1 / 8, 1 / 2, 2.0)  # neighbors averaged, in units of the points that a region holds
+SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
-PARTS = (1 / 8, 1 / 4, 1 / 2)  # of the points inside, that a new ball takes at first
-SLACK = 4e-15  # how far, relatively, radii are rounded up, so that the points on the border are inside
+PARTS = (1 / 8, 1 / 4, 1 / 2)  # shares of the points inside that a new ball holds at first
+SLACK = 4e-15  # relative rounding up of radii, so that the points on the border are inside
 
 
 class FreeBallSearch(Search):
     """Search for a union of at most T balls, centered anywhere (ℓ2).
 
-    Candidates are means of training points' nearest neighbors, pushed away from the middle of the data; the best are
-    moved while that lowers the training adversarial risk. Then balls are added one by one, and in turn dropped and
-    chosen again, and all of them moved together, as long as that lowers it further. Deterministic, on any number of
-    threads.
+    The first candidates are single balls around means of training points' nearest neighbors. Each mean is also pushed
+    away from the middle of the data. The best candidates are moved while that lowers the training adversarial risk.
+    Then balls are added, one at a time. After each, all balls are moved together, and every ball in turn is dropped and
+    chosen again. This ends when one more ball does not lower the training adversarial risk. Deterministic, on any
+    number of threads.
 
     Attributes
     ----------
     region_ : BallUnion
-        Its border has the last of the ⌈n (α + margin)⌉ points just inside; no center is a training point.
+        As small as it can be with ⌈n (α + margin)⌉ training points inside; its centers have no indices.
     covered_, expanded_ : ndarray, shape (n_balls,), int64
-        Training points in the first balls of the region and in their expansions, after each.
+        How many training points are in the first t balls of the region, and in their expansions, for each t.
     risk_, adversarial_risk_ : float
         On the training sample.
     trace_ : tuple of Moved
-        The candidate is a single ball.
+        One, whose candidate is a single ball.
     n_features_in_ : int
     """
 
@@ -60,7 +61,7 @@ class FreeBallSearch(Search):
         default=5, check=Count(), help="T, the most balls; fewer where one more does not help", coordinate="T"
     )
     n_points: int = setting(
-        default=200, check=Count(), help="training points whose neighbors' means the candidates are made of"
+        default=200, check=Count(), help="training points whose neighbors' means are the candidates' centers"
     )
     n_starts: int = setting(
         default=16,
@@ -74,7 +75,7 @@ class FreeBallSearch(Search):
         return union_vc_dimension(n_features + 1, self.n_sets)
 
     def prepare(self, sample: Sample, how: How) -> _Neighborhoods:  # noqa: ARG002
-        """Return some of the points, and how far all are from those that candidates are made of."""
+        """Return the points that candidates are compared on, and distances from those that means are made for."""
         return _Neighborhoods(sample, self.n_points)
 
     def find(self, prepared: _Neighborhoods, goal: Goal, how: How) -> Found:
@@ -93,7 +94,7 @@ class FreeBallSearch(Search):
                     break
                 unions.append(growth.exchange(grown))
                 shown.update()
-        # the few points may flatter a larger union: all points decide
+        # a larger union may be better only on the points that it was grown on: all points decide
         middle = points.middle
         results = [self.found(_region(sample, middle, candidates[0], n_inside), sample, goal)]
         everything, lengths = prepared.everything
@@ -109,7 +110,17 @@ class FreeBallSearch(Search):
 
 
 class _Neighborhoods:
-    """Some points of a sample, and how far they are from evenly spaced ones among them."""
+    """Points of a sample that candidates are compared on, and their distances from evenly spaced ones among them.
+
+    Attributes
+    ----------
+    points : Points
+        All points of the sample if there are few, else some.
+    lengths : ndarray, shape (n,)
+        Their squared distances from their middle.
+    near : ndarray, shape (n, m)
+        Their squared distances from each of m points, less something that depends on the latter alone.
+    """
 
     def __init__(self, sample: Sample, n_points: int) -> None:
         if not (sample.X[1:] != sample.X[:-1]).any():
@@ -129,10 +140,18 @@ class _Neighborhoods:
 
 
 class Balls(NamedTuple):
-    """A union {x : max over t of offset_t - |x - center_t| >= level}, and its score, in levels.
+    """A union of balls {x : max over t of offset_t - |x - center_t| >= level}, whatever the level is, and its score.
 
-    Centers, shape (T, d), are relative to the middle of the points; only differences of offsets count.
-    The newest ball may say of which push and mean it is.
+    Attributes
+    ----------
+    score : int
+        Points in its expansion, where the level leaves as many inside as are asked for.
+    centers : ndarray, shape (T, d)
+        In levels, relative to the middle of the points.
+    offsets : ndarray, shape (T,)
+        In levels; only their differences count.
+    newest : tuple of float and int
+        What the last center is made of, if it is new: how far the mean was pushed, and which mean it is.
     """
 
     score: int
@@ -145,7 +164,7 @@ _NONE = Balls(0, np.empty((0, 0)), np.empty(0))
 
 
 class _Balls:
-    """f(x) = max over t of offset_t - |x - center_t|."""
+    """The shape (`descent.Shape`) of a union of balls: f(x) = max over t of offset_t - |x - center_t|."""
 
     def __init__(
         self, points: Points, centers: NDArray[np.float64], offsets: NDArray[np.float64], lengths: NDArray[np.float64]
@@ -194,13 +213,13 @@ def _nearest(squares: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDAr
 
 
 class _Growth:
-    """Candidates, and what is done with them.
+    """How a union of balls grows, one ball at a time, from candidates for the next one.
 
     Parameters
     ----------
     neighborhoods : _Neighborhoods
     n_inside : int
-        Points that a region must hold, of those that are compared.
+        Points that a region must hold, of those that candidates are compared on.
     strength : float
         ε in levels.
     max_iter : int
@@ -215,7 +234,10 @@ class _Growth:
         self.squares = (self.means**2).sum(axis=1)
 
     def _neighbors_means(self, near: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Means of points' nearest neighbors, the point among them, each once, shape (m, d)."""
+        """Return means of points' nearest neighbors, the point itself among them, shape (m, d).
+
+        They are relative to the middle; equal means stand once.
+        """
         n, X = len(self.points), self.points.X
         counts = sorted({min(n, max(2, round(share * self.n_inside))) for share in SHARES})
         order = np.argpartition(near, [count - 1 for count in counts], axis=0)
@@ -224,7 +246,7 @@ class _Growth:
         return unique
 
     def ranked(self, balls: Balls) -> list[Balls]:
-        """Return the union with one more ball, in the best way for each mean, the best first."""
+        """Return the union with one more ball, once for each mean, at its best push and size; the best union first."""
         values, level, shares = np.full(len(self.points), -np.inf), 0.0, [self.n_inside]
         if len(balls.offsets):
             values = self._shape(balls).values
@@ -252,7 +274,7 @@ class _Growth:
         return distances
 
     def first(self, candidates: list[Balls], n_starts: int, done: Callable[[int], Any]) -> Balls:
-        """Return the best single ball after candidates that differ were moved."""
+        """Return the best single ball after the best candidates that differ were moved."""
         chosen = distinct((-self._distances(*one.newest) for one in candidates), self.n_inside, n_starts)
         shapes = [self._shape(candidates[i]) for i in chosen]
         score, shape = tournament(shapes, self.n_inside, self.strength, self.max_iter, done)
@@ -268,7 +290,7 @@ class _Growth:
         return _Balls(self.points, balls.centers, balls.offsets, self.lengths)
 
     def exchange(self, balls: Balls) -> Balls:
-        """Drop each ball in turn and choose it again; return the union, which is not worse."""
+        """Drop each ball in turn and choose one again where that is better; return the union."""
         for t in range(len(balls.offsets)):
             other = self.add(Balls(0, np.delete(balls.centers, t, axis=0), np.delete(balls.offsets, t)))
             balls = min(balls, other, key=lambda one: one.score)
@@ -276,7 +298,7 @@ class _Growth:
 
 
 def _region(sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int) -> BallUnion:
-    """Union of balls that hold the `n_inside` points nearest to them."""
+    """Return the balls at the level that leaves the `n_inside` points nearest to them inside, without empty balls."""
     centers, offsets = sample.to_units(balls.centers + middle), sample.to_units(balls.offsets)
     offsets = offsets - min(0.0, float(offsets.min()))
     gap = BallUnion(centers, offsets).gap(sample)
@@ -286,7 +308,7 @@ def _region(sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside:
 
 
 def _counts(region: Region, sample: Sample, epsilon: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Training points in the balls so far and in their expansions, after each."""
+    """Return how many points are in the first t balls, and in their expansions, for each t."""
     assert isinstance(region, BallUnion)  # of this search  # noqa: S101
     parts = [BallUnion(region.centers[:t], region.radii[:t]) for t in range(1, len(region.radii) + 1)]
     measured = [part.measure(sample, epsilon) for part in parts]

@@ -1,4 +1,4 @@
-"""Half spaces across powers of principal components, for any ℓp (Prescott, Zhang, Evans, ICLR 2021), then moved."""
+"""Half spaces whose normals are powers of principal components (Prescott, Zhang, Evans, ICLR 2021), then moved."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from numbaconc.how import How, bar
-from numbaconc.norms import NORMS
+from numbaconc.norms import NORMS, dual
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
@@ -26,22 +26,24 @@ if TYPE_CHECKING:
     from numbaconc.goal import Goal
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
-SLACK = 4e-15  # how far, relatively, the border is moved out, so that the points on it are inside
+SLACK = 4e-15  # how far, relatively, the border is moved out: half spaces are open, and points on it are to be inside
 
 
 class HalfSpaceSearch(Search):
     """Search for a half space of little adversarial risk, in any of the norms (Prescott, Zhang, Evans, ICLR 2021).
 
-    Candidates are sign(v)|v|^s for principal components v, in both directions; the best are moved while that lowers
-    the training adversarial risk. Deterministic, on any number of threads.
+    The normals of the candidates are sign(v)|v|^s for principal components v and several powers s, in both directions.
+    The best candidates are moved as long as that lowers the training adversarial risk. The search is deterministic, on
+    any number of threads.
 
     Attributes
     ----------
     region_ : HalfSpace
-        Its border has the last of the ⌈n (α + margin)⌉ points just inside.
+        It holds the ⌈n (α + margin)⌉ training points that lie farthest along its normal, the last of them just inside.
     risk_, adversarial_risk_ : float
         On the training sample.
     trace_ : tuple of Moved
+        One entry: the adversarial risk of the best candidate, and of the region found.
     n_features_in_ : int
     """
 
@@ -64,15 +66,15 @@ class HalfSpaceSearch(Search):
     max_iter: int = setting(default=60, check=Count(0), help="the most moves; 0 to leave the candidates as they are")
 
     def vc_dimension(self, n_features: int) -> int:
-        """Return that of half spaces."""
+        """Return the VC dimension of half spaces."""
         return n_features + 1
 
     def prepare(self, sample: Sample, how: How) -> _Candidates:  # noqa: ARG002
-        """Return the candidates, and how they order some of the points."""
+        """Return the candidates, and the projections of some of the points on their normals."""
         return _Candidates(sample, self)
 
     def find(self, prepared: _Candidates, goal: Goal, how: How) -> Found:
-        """Compare the candidates, and move the best."""
+        """Compare the candidates on some of the points, move the best of them, and move the winner on all points."""
         sample, p, q = prepared.sample, prepared.p, prepared.q
         n_inside, strength = goal.n_inside(len(sample)), float(sample.to_levels(goal.epsilon))
         points, W, values = prepared.points, prepared.W, prepared.values
@@ -96,12 +98,12 @@ class HalfSpaceSearch(Search):
 
 
 class _Candidates:
-    """Powers of principal components, both ways, and the values that some of the points take along them."""
+    """The normals of all candidates, and the projections of some of the points on them."""
 
     def __init__(self, sample: Sample, search: HalfSpaceSearch) -> None:
         self.sample = sample
-        norm = NORMS[search.norm_name]
-        self.p, self.q = norm.p, norm.dual
+        self.p = NORMS[search.norm_name].p
+        self.q = dual(self.p)
         self.points = Points(few(sample).X)
         components = principal_components(
             self.points.X - self.points.middle, min(search.n_components, *self.points.X.shape)
@@ -117,7 +119,7 @@ class _Candidates:
 
 
 def _power(v: NDArray[np.float64], s: float) -> NDArray[np.float64]:
-    """sign(v)|v|^s along the last axis; for s = 0 a coordinate of 0 counts as positive."""
+    """Return sign(v)|v|^s along the last axis, up to a factor; for s = 0 a coordinate of 0 counts as positive."""
     v = v + 0.0  # no negative zeros
     size: NDArray[np.float64] = np.abs(v) / np.abs(v).max(axis=-1, keepdims=True)
     if math.isinf(s):
@@ -129,14 +131,14 @@ def _power(v: NDArray[np.float64], s: float) -> NDArray[np.float64]:
 
 
 def _candidates(components: NDArray[np.float64], powers: Sequence[float], q: float) -> NDArray[np.float64]:
-    """Powers of the components, shape (m, d), each of length 1 in ℓq and each once."""
+    """Return powers of the components, shape (m, d), each of length 1 in ℓq, without duplicates."""
     W = np.concatenate([_power(components, s) for s in powers]) + 0.0
     W /= np.linalg.norm(W, q, axis=1)[:, np.newaxis]
     return W[np.sort(np.unique(W, axis=0, return_index=True)[1])]
 
 
 class _Plane:
-    """f(x) = w·x / ‖w‖_q."""
+    """The function f(x) = w·x / ‖w‖_q, which is moved as a `Shape` of one part, w."""
 
     def __init__(self, points: Points, w: NDArray[np.float64], q: float) -> None:
         self.points, self.q, self.w = points, q, w
@@ -165,11 +167,11 @@ class _Plane:
         return float(np.linalg.norm(self.w + length * self.v, self.q))
 
     def _steepest(self, slope: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Direction of length 1 in ℓq along which Σ weights f falls fastest."""
-        if self.q < math.inf:  # what only makes w longer does not count
+        """Return the direction of length 1 in ℓq along which Σ weights f falls fastest, from the slope of Σ weights w·x."""
+        if self.q < math.inf:  # f does not change when w only grows longer, so that part of the slope is taken out
             along = float(slope @ self.w)
             normal = np.copysign(np.abs(self.w) ** (self.q - 1), self.w)
-            if self.q == 1:  # where w is 0 it can grow either way
+            if self.q == 1:  # |w_j| has no slope at 0: anything from -1 to 1 will do, so take what cancels most
                 normal[self.w == 0] = np.clip(slope[self.w == 0] / (along or 1.0), -1, 1)
             slope = slope - along * normal
         if not slope.any():
@@ -179,7 +181,7 @@ class _Plane:
 
 
 def _region(sample: Sample, w: NDArray[np.float64], p: float, n_inside: int, strength: float) -> HalfSpace:
-    """Half space of the `n_inside` largest projections."""
+    """Return the half space that holds the points of the `n_inside` largest projections, and those that tie with the last."""
     projections = project(sample, w)
     level = float(np.partition(projections, -n_inside)[-n_inside])
     reach = strength * HalfSpace(w, 0.0, p).dual_norm

@@ -1,4 +1,4 @@
-"""Searches compared on training points that are held back, and the margin that lets test points certify α."""
+"""Comparing searches on training points that are held back, and choosing the margin that lets test points certify α."""
 
 from __future__ import annotations
 
@@ -19,24 +19,25 @@ if TYPE_CHECKING:
     from numbaconc.data.arrays import Sample
 
 VALIDATION = 0.3  # share of the training points that is held back
-FACTORS = (
-    1.0,
-    1.4,
-)  # of the share that regions of many borders are found for: unions of rare faces are rarer elsewhere
-FEWEST = 4  # training points
+# A region with many borders, such as a union of rare faces, holds fewer points elsewhere than where it was found. It is
+# looked for twice, with these multiples of the share asked for, before its border is moved on the points held back.
+FACTORS = (1.0, 1.4)
+FEWEST = 4  # training points, so that both parts have some
 
 
 class Candidate(NamedTuple):
-    """One search of several: what it found on the points for searching, measured on those held back.
+    """What one of several searches found among the points that are not held back, measured on those that are.
 
     Attributes
     ----------
     search : str
+        Its label.
     risk, adversarial_risk : float
         On the points held back; NaN if the search failed.
     seconds : float
+        That it took.
     error : str
-        Why it failed, empty if it did not.
+        Why it failed; empty if it did not.
     """
 
     search: str
@@ -50,7 +51,7 @@ class Candidate(NamedTuple):
 
 
 class HeldBack:
-    """Training points split in two: searches see some, the others compare what they found.
+    """Training points split in two: searches see one part, and what they find is compared on the other.
 
     Parameters
     ----------
@@ -60,9 +61,9 @@ class HeldBack:
         The training points.
     how : How
     validation : float
-        Share held back.
+        Share of the points that is held back.
     seed : int
-        Of the split.
+        Of the random split.
 
     Raises
     ------
@@ -84,10 +85,11 @@ class HeldBack:
         self._prepared: dict[tuple[str, bool], Any] = {}
 
     def choose(self, goal: Goal) -> tuple[str, Found, list[Candidate]]:
-        """Search with each, and return the label of the best, what it found, and all candidates.
+        """Run every search, and return the label of the best, what it found, and all candidates.
 
-        Chosen is the least adversarial risk among those of risk >= α on the points held back. That search then
-        searches all training points, unless the margin is "auto": the region is then kept as it is.
+        The best is the one of least adversarial risk among those of risk >= α on the points held back. It then
+        searches all training points. If the margin is "auto" it does not: the border of its region was moved on the
+        points held back, as the promise that α will be certified asks for, and the region is kept as it is.
 
         Raises
         ------
@@ -103,7 +105,7 @@ class HeldBack:
             started = time.perf_counter()
             try:
                 found[label] = self._find(label, goal, needed if automatic else None)
-            except InputError as error:  # a search that cannot do it leaves it to the others
+            except InputError as error:  # the other searches may still find a region
                 table.append(Candidate(label, np.nan, np.nan, time.perf_counter() - started, str(error)))
                 continue
             on_apart = found[label].region.measure(self.apart, goal.epsilon)
@@ -118,7 +120,10 @@ class HeldBack:
         return label, found[label] if automatic else self._search(label, goal, everything=True), table
 
     def _with_margin(self, goal: Goal) -> Goal:
-        """Return the goal with the margin that lets the test points certify α."""
+        """Return the goal with a margin such that the test points will nearly always certify α.
+
+        Each search moves the border of one region, or of one for each factor; the promise holds for all of them at once.
+        """
         if goal.n_test is None:
             msg = (
                 "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
@@ -128,21 +133,27 @@ class HeldBack:
         return goal.with_margin(buffer_for(len(self.apart), goal.n_test, goal.alpha, n_chains=n_chains))
 
     def _find(self, label: str, goal: Goal, needed: int | None) -> Found:
-        """Search the points that are not held back; if so many of the others are needed, move the border until it holds them."""
+        """Return what a search finds among the points that are not held back.
+
+        If `needed` is given, the region's border is moved until it holds so many of the points held back.
+        """
         if needed is None:
             return self._search(label, goal, everything=False)
         search = self.searches[label]
 
         def moved(factor: float) -> Found:
+            """Search with this multiple of the share, and move the border."""
             region = self._search(label, goal.with_margin(factor * goal.share - goal.alpha), everything=False).region
             return search.found(region.holding(self.apart, needed), self.sample, goal)
 
         def grown(found: Found) -> float:
+            """Return the adversarial risk on the points held back."""
             return float(found.region.measure(self.apart, goal.epsilon).adversarial_risk)
 
         return min([moved(factor) for factor in _factors(search) if factor * goal.share < 1], key=grown)
 
     def _search(self, label: str, goal: Goal, *, everything: bool) -> Found:
+        """Search all training points, or those that are not held back; what can be shared is prepared once for either."""
         search, sample = self.searches[label], self.sample if everything else self.rest
         if (label, everything) not in self._prepared:
             self._prepared[label, everything] = search.prepare(sample, self.how)
@@ -151,4 +162,5 @@ class HeldBack:
 
 
 def _factors(search: Search) -> tuple[float, ...]:
+    """Return the multiples of the share that a search looks for: one is enough where its regions have one border."""
     return FACTORS[:1] if search.one_border else FACTORS

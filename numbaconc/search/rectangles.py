@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import union_vc_dimension
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
 from numbaconc.data.arrays import Sample, check_domain
 from numbaconc.density import N_NEIGHBORS, dense_first, knn_radii, neighbors_among
 from numbaconc.errors import InputError, check_count
 from numbaconc.how import How, bar
 from numbaconc.regions import RectangleComplement, extend_to_domain
+from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.settings import Count, Flag, Fraction, Words, setting
 

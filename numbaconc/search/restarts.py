@@ -1,4 +1,4 @@
-"""A search repeated with other seeds."""
+"""The search that repeats another with several seeds."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
 
 
 class Restarts(Search):
-    """Repeat a search that draws with n seeds, from its own on, and keep the best region by the training points.
+    """Repeat a search that draws random numbers with n seeds, and keep the region that is best on the training points.
 
-    Kept is the region of least training adversarial risk among those with training risk >= α; if there is none, that
-    of most risk.
+    The seeds are that of the search and the n - 1 whole numbers after it. The region of least adversarial risk is kept
+    among those of risk >= α; if there is none, the one of most risk. Both risks are on the training points.
 
     Attributes
     ----------
     region_ : Region
+        The one that is kept.
     seed_ : int
-        Of the search that found it.
+        With which it was found.
     risk_, adversarial_risk_ : float
         On the training sample.
     trace_ : tuple of Found
@@ -41,6 +42,7 @@ class Restarts(Search):
     n: int = setting(default=5, check=Count(), help="how many seeds", kw_only=False)
 
     def _repeated(self) -> Search:
+        """Return the search that is repeated; what has no seed is refused."""
         if not isinstance(self.search, Search) or "seed" not in self.search.settings():
             msg = f"search is {self.search!r}; allowed: a search with a seed, others find the same every time"
             raise InputError(" ".join(msg.split()))
@@ -52,7 +54,7 @@ class Restarts(Search):
         return self._repeated().norm_name
 
     def asked(self, name: str) -> Any:  # noqa: ANN401
-        """Return what is given here, or in the search that is repeated."""
+        """Return what is given for epsilon, alpha or margin here, or else in the search that is repeated."""
         unset = self.settings()[name].default
         mine, its = getattr(self, name), getattr(self._repeated(), name)
         if mine != unset and its != unset and mine != its:
@@ -65,7 +67,7 @@ class Restarts(Search):
         self._repeated().checked()
 
     def alone(self) -> list[Search]:
-        """Return the search with every seed."""
+        """Return a copy of the search for every seed."""
         search = self._repeated().checked()
         settings = search.get_params(deep=False)
         return [
@@ -74,23 +76,23 @@ class Restarts(Search):
         ]
 
     def vc_dimension(self, n_features: int) -> int | None:
-        """Bound that of the search that is repeated."""
+        """Bound the VC dimension of the collection, which is that of the search that is repeated."""
         return self._repeated().vc_dimension(n_features)
 
     def described(self) -> dict[str, Any]:
         """Return the settings of the search that is repeated."""
-        return self._repeated().checked().described()
+        return self._repeated().checked().described() | {"margin": self.asked("margin")}
 
     def share(self, sample: Sample, how: How) -> None:
-        """Let the sample know what the search uses with every seed."""
+        """Let the sample know what the search needs whatever its seed is."""
         self._repeated().checked().share(sample, how)
 
     def prepare(self, sample: Sample, how: How) -> Run:
-        """Prepare the search with every seed."""
+        """Return the copies of the search, each with what it has prepared."""
         return Run(self, sample, how)
 
     def find(self, prepared: Run, goal: Goal, how: How) -> Found:  # noqa: ARG002
-        """Find a region with every seed, and keep the best."""
+        """Let every copy find a region, and keep the best."""
         found = prepared.find(goal)
         best = best_of(found)
         seed = best.search.coordinates["seed"]

@@ -15,10 +15,10 @@ from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.results.layout import Case, check_alike
-from numbaconc.search.base import GOAL, Search, no_such_setting, search_named
+from numbaconc.search.base import Search, no_such_setting, search_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given
@@ -27,14 +27,14 @@ BLOCKS = "grid"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cases of a sweep, in order, each with its search, and the settings that all share.
+    """The cases of a sweep, in order, each with its search, and what else was given.
 
     Attributes
     ----------
     cases : dict of Case to Search
         The searches' settings are checked; they have no goal.
     settings : dict
-        Plain values, as they stand in the file.
+        `norm`, `max_train` and `test_fraction`, which are the same for all cases.
     """
 
     cases: dict[Case, Search]
@@ -44,6 +44,14 @@ class Grid:
     def datasets(self) -> tuple[str, ...]:
         """Names of the data sets, in order."""
         return tuple(dict.fromkeys(case.dataset for case in self.cases))
+
+    @property
+    def described(self) -> dict[str, dict[str, Any]]:
+        """The settings of each search that are no coordinates, as plain values for files."""
+        return {
+            name: search.described()
+            for name, search in {case.search: search for case, search in self.cases.items()}.items()
+        }
 
 
 def load_grid(path: str | Path) -> dict[str, Any]:
@@ -90,21 +98,17 @@ def read_grid(grid: object) -> Grid:
     if not isinstance(blocks, list | tuple) or not blocks or not all(isinstance(block, Mapping) for block in blocks):
         msg = f"{BLOCKS} is {blocks!r}; allowed: one or more tables, [[{BLOCKS}]]"
         raise InputError(msg)
-    shared = {key: value for key, value in grid.items() if key not in (BLOCKS, "max_train", "test_fraction")}
     max_train = grid.get("max_train")
     settings: dict[str, Any] = {
         "max_train": None if max_train is None else check_count("max_train", max_train, 2),
         "test_fraction": check_fraction("test_fraction", grid.get("test_fraction", 0.2), one_allowed=False),
     }
-    reader = _Reader(shared, blocks)
+    reader = _Reader({key: value for key, value in grid.items() if key not in (BLOCKS, *settings)}, blocks)
     cases: dict[Case, Search] = {}
     for block in blocks:
-        for case, search in reader.product({**reader.axes, **block}):
+        for case, search in reader.product(block):
             cases.setdefault(case, search)
     check_alike(cases, f"missing in some of the [[{BLOCKS}]] tables")
-    searches = {case.search: search for case, search in cases.items()}
-    for search in searches.values():
-        settings |= search.described()
     return Grid(cases, {"norm": reader.norm} | settings)
 
 
@@ -114,94 +118,91 @@ class _Reader:
     Parameters
     ----------
     shared : mapping
-        The keys beside the tables.
+        The keys beside the tables, which hold for all of them.
     blocks : sequence of mappings
         The tables.
     """
 
-    def __init__(self, shared: Mapping[str, Any], blocks: Iterable[Mapping[str, Any]]) -> None:
-        named = [name for table in (shared, *blocks) for name in _values(table, "search", None)]
-        self.norm = self._norm(shared.get("norm"), [name for name in named if name is not None])
-        self.classes = {
-            cls.name: cls
-            for table in blocks
-            for name in _values({**shared, **table}, "search", None)
-            for cls in [search_named(name, self.norm)]
-        }
-        declared = [(name, one) for cls in self.classes.values() for name, one in cls.settings().items()]
-        self.coordinates = {one.coordinate: name for name, one in declared if one.coordinate}  # T is n_sets
-        self.settings = [name for name, one in declared if not one.coordinate and name not in (*GOAL[:2], "norm")]
-        shared = self._renamed(shared)
-        for block in blocks:
-            self._check_keys(self._renamed(block), (*AXES, *self.coordinates))
-        self._check_keys(
-            shared, (*AXES, *self.coordinates, *self.settings, "norm", "max_train", "test_fraction", BLOCKS)
-        )
-        self.axes = {key: value for key, value in shared.items() if key in (*AXES, *self.coordinates)}
-        self.shared = {key: value for key, value in shared.items() if key in self.settings}
-
-    def _norm(self, given: object, names: list[object]) -> str:
-        """Return the norm of the sweep; if none is given, that of the first search that has no choice."""
-        if given is not None:
-            return check_norm("norm", given)
-        fixed = [cls.norms[0] for cls in map(search_named, names) if len(cls.norms) == 1]
-        return fixed[0] if fixed else next(iter(NORMS))
+    def __init__(self, shared: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> None:
+        names = [name for block in blocks for name in _values({**shared, **block}, "search", None)]
+        self.norm = _norm(shared.get("norm"), names)
+        searches = {cls.name: cls for cls in (search_named(name, self.norm) for name in names)}.values()
+        declared = [one for cls in searches for one in cls.settings().values()]
+        self.coordinate_of = {one.name: one.coordinate for one in declared if one.coordinate}  # n_sets is T
+        fixed = {one.name: one for one in declared if not one.coordinate and one.name not in ("epsilon", "alpha")}
+        self.beside = (*fixed, "norm", "max_train", "test_fraction", BLOCKS)  # keys that no table has
+        self.shared = self._renamed(shared)
+        self._check_keys(self.shared, searches, self.beside)
 
     def _renamed(self, table: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a table in which coordinates have their names in results, where settings' names are given."""
-        names = {setting: coordinate for coordinate, setting in self.coordinates.items()}
-        renamed: dict[str, Any] = {}
-        for key, value in table.items():
-            name = names.get(key, key)
-            if name in renamed:
-                msg = f"grid has both {name!r} and {self.coordinates[name]!r}; allowed: one of them"
+        """Return a table whose coordinates have their names in results, also where settings' names were given."""
+        given: dict[str, str] = {}
+        for key in table:
+            name = self.coordinate_of.get(key, key)
+            if name in given:
+                msg = f"grid has both {given[name]!r} and {key!r}; allowed: one of them"
                 raise InputError(msg)
-            renamed[name] = value
-        return renamed
+            given[name] = key
+        return {name: table[key] for name, key in given.items()}
 
-    def _check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...]) -> None:
+    def _check_keys(
+        self, table: Mapping[str, Any], searches: Iterable[type[Search]], beside: tuple[str, ...] = ()
+    ) -> None:
+        """Refuse keys that have no meaning here, and settings that none of the searches has."""
+        own = [one for cls in searches for one in cls.settings().values() if one.coordinate]
+        allowed = tuple(dict.fromkeys([*AXES, *(str(one.coordinate) for one in own), *beside]))
         for key, value in table.items():
-            if key not in allowed:
-                declared = {name for cls in Search.known.values() for name in cls.settings()}
-                setting = self._setting_of(key)
-                if setting in declared and key not in self.settings:
-                    raise InputError(no_such_setting(setting, value, *self.classes))
-                near = (*allowed, *self.coordinates.values())
-                msg = f"grid has {key!r}; allowed: {', '.join(dict.fromkeys(allowed))}{did_you_mean(str(key), near)}"
-                raise InputError(msg)
+            if key in allowed:
+                continue
+            if key not in self.beside and (setting := _setting_of(key)) is not None:
+                raise InputError(no_such_setting(setting, value, *(cls.name for cls in searches)))
+            near = did_you_mean(str(key), (*allowed, *(one.name for one in own)))
+            msg = f"grid has {key!r}; allowed: {', '.join(allowed)}{near}"
+            raise InputError(msg)
 
-    def _setting_of(self, coordinate: str) -> str:
-        """Return the setting that is this coordinate of any search; the name itself if it is none."""
-        every = (one for cls in Search.known.values() for one in cls.settings().values())
-        return next((one.name for one in every if one.coordinate == coordinate), coordinate)
-
-    def product(self, axes: Mapping[str, Any]) -> Iterator[tuple[Case, Search]]:
+    def product(self, block: Mapping[str, Any]) -> Iterator[tuple[Case, Search]]:
         """Yield the cases of one table: every value of one coordinate with every value of the others."""
-        axes = self._renamed(axes)
-        classes = [search_named(name, self.norm) for name in _values(axes, "search", None)]
-        for name in self.coordinates:
-            if name in axes and not any(self.coordinates[name] in cls.settings() for cls in classes):
-                raise InputError(no_such_setting(self.coordinates[name], axes[name], *(cls.name for cls in classes)))
-        alphas = parse_alphas(_values(axes, "alpha", ALPHA))
-        datasets = [_name(one) for one in _values(axes, "dataset")]
-        epsilons = parse_epsilons(_values(axes, "epsilon"))
-        for cls in classes:
-            searches = list(self._searches(cls, axes))
-            for alpha, dataset, epsilon, search in itertools.product(alphas, datasets, epsilons, searches):
+        block = self._renamed(block)
+        table = self.shared | block
+        searches = [search_named(name, self.norm) for name in _values(table, "search", None)]
+        self._check_keys(block, searches)
+        alphas = parse_alphas(_values(table, "alpha", ALPHA))
+        datasets = [_name(one) for one in _values(table, "dataset")]
+        epsilons = parse_epsilons(_values(table, "epsilon"))
+        for cls in searches:
+            each = list(self._searches(cls, table))
+            for alpha, dataset, epsilon, search in itertools.product(alphas, datasets, epsilons, each):
                 yield Case(cls.name, alpha, dataset, epsilon, tuple(search.coordinates.items())), search
 
-    def _searches(self, cls: type[Search], axes: Mapping[str, Any]) -> Iterator[Search]:
-        """Yield a search for every value of its coordinates."""
-        own = cls.settings()
-        fixed = {name: value for name, value in self.shared.items() if name in own}
-        fixed |= {"norm": self.norm} if "norm" in own else {}
-        several = {
-            name: [own[name].checked(value, coordinate) for value in _values(axes, coordinate, own[name].default)]
-            for coordinate, name in self.coordinates.items()
-            if name in own
-        }
+    def _searches(self, cls: type[Search], table: Mapping[str, Any]) -> Iterator[Search]:
+        """Yield a search for every combination of its coordinates."""
+        fixed: dict[str, Any] = {}
+        several: dict[str, list[Any]] = {}
+        for name, one in cls.settings().items():
+            if one.coordinate:
+                given = _values(table, one.coordinate, one.default)
+                several[name] = [one.checked(value, one.coordinate) for value in given]
+            elif name in table and name in self.beside:
+                fixed[name] = table[name]
+        if "norm" in cls.settings():
+            fixed["norm"] = self.norm
         for values in itertools.product(*several.values()):
             yield cls(**fixed, **dict(zip(several, values, strict=True))).checked()
+
+
+def _norm(given: object, names: Iterable[object]) -> str:
+    """Return the norm of a sweep; where none is given, the first that all the searches have that are named."""
+    if given is not None:
+        return check_norm("norm", given)
+    named = [search_named(name) for name in names if name is not None]
+    common = [norm for norm in NORMS if all(norm in cls.norms for cls in named)]
+    return common[0] if common else next(iter(NORMS))
+
+
+def _setting_of(key: str) -> str | None:
+    """Return the setting of any search that a key names, by its own name or as a coordinate; None if there is none."""
+    declared = [one for cls in Search.known.values() for one in cls.settings().values()]
+    return next((one.name for one in declared if key in (one.name, one.coordinate)), None)
 
 
 def _values(axes: Mapping[str, Any], name: str, *default: object) -> list[Any]:

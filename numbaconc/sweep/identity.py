@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
-from numbaconc.results.layout import facts_of
+from numbaconc.results.layout import facts_of, searches_in
 from numbaconc.results.schema import SPLITS
+from numbaconc.search.base import search_named
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     import xarray as xr
 
     from numbaconc.data.datasets import Dataset
+    from numbaconc.sweep.grid import Grid
 
-Identity = dict[str, dict[str, Any]]  # the settings, and the contents of the data sets
+Identity = dict[str, dict[str, Any]]
+SHARED = ("norm", "max_train", "test_fraction")
+SEARCHES = "settings"  # the attribute of a file that holds the settings of each search
 
 
-def identity_of(settings: Mapping[str, Any], sets: Iterable[Dataset]) -> Identity:
-    """Return what a sweep's outcomes depend on: its settings, and the contents of its data sets."""
+def identity_of(plan: Grid, sets: Iterable[Dataset]) -> Identity:
+    """Return what a sweep's outcomes depend on: settings of all, those of each search, and the contents of the data."""
+    settings = {name: value for name, value in plan.settings.items() if value is not None}
     facts = {one.name: facts_of({"train": one.train, "test": one.test}) for one in sets}
-    return {"settings": {name: value for name, value in settings.items() if value is not None}, "data": facts}
+    return {"settings": settings, "searches": plan.described, "data": facts}
 
 
 def joined(old: Identity, new: Identity, where: str) -> Identity:
-    """Return the identity of old and new outcomes together, with the settings of all their searches.
+    """Return the identity of old and new outcomes together, with all their searches and data sets.
 
     Raises
     ------
     InputError
         If they cannot stand in one file; the first difference is named.
     """
-    for name in dict.fromkeys([*new["settings"], *old["settings"]]):
-        had, given = (identity["settings"].get(name) for identity in (old, new))
-        if had != given and (name == "max_train" or None not in (had, given)):
-            msg = f"{name} is {given!r}, but {where} was made with {had!r}; allowed: the same, or another file"
-            raise InputError(msg)
+    both = [(old["settings"], new["settings"])]
+    both += [(had, new["searches"][name]) for name, had in old["searches"].items() if name in new["searches"]]
+    for old_settings, new_settings in both:
+        for name in dict.fromkeys([*new_settings, *old_settings]):
+            had, given = old_settings.get(name), new_settings.get(name)
+            if had != given and (name == "max_train" or None not in (had, given)):
+                msg = f"{name} is {given!r}, but {where} was made with {had!r}; allowed: the same, or another file"
+                raise InputError(msg)
     for name in old["data"].keys() & new["data"].keys():
         for split in SPLITS:
             had, given = (identity["data"][name][split]["data_sha256"] for identity in (old, new))
@@ -46,29 +55,42 @@ def joined(old: Identity, new: Identity, where: str) -> Identity:
                     "allowed: the same data, or another file"
                 )
                 raise InputError(msg)
-    return {"settings": old["settings"] | new["settings"], "data": old["data"] | new["data"]}
+    return {
+        "settings": old["settings"] | new["settings"],
+        "searches": old["searches"]
+        | {name: old["searches"].get(name, {}) | own for name, own in new["searches"].items()},
+        "data": old["data"] | new["data"],
+    }
 
 
-def identity_in(ds: xr.Dataset, where: str, names: Iterable[str]) -> Identity:
+def attributes(identity: Identity) -> dict[str, Any]:
+    """Return what a file says of its settings: all of them for `identity_in`, and one by one for those who read it.
+
+    A setting in which searches differ is named after each of them, as `rectangles_max_iter`.
+    """
+    values: dict[str, dict[str, Any]] = {}
+    for search, settings in identity["searches"].items():
+        for name, value in settings.items():
+            values.setdefault(name, {})[search] = value
+    plain: dict[str, Any] = {}
+    for name, by_search in values.items():
+        alike = len(set(by_search.values())) == 1
+        plain |= {name if alike else f"{search}_{name}": value for search, value in by_search.items()}
+    return plain | identity["settings"] | {SEARCHES: json.dumps(identity["searches"])}
+
+
+def identity_in(ds: xr.Dataset, where: str) -> Identity:
     """Return the identity of the outcomes that a result file holds.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-    where : str
-        What messages call the file.
-    names : iterable of str
-        Of settings.
 
     Raises
     ------
     InputError
-        If it is not a sweep's file.
+        If it is not a sweep's file, or was joined from files with different settings of one search.
     """
     if "data_sha256" not in ds:
         msg = f"{where} is not the file of a sweep; allowed: one that run_sweep wrote, or a new name"
         raise InputError(msg)
-    settings = {name: _plain(ds.attrs[name]) for name in names if name in ds.attrs}
+    settings = {name: _plain(ds.attrs[name]) for name in SHARED if name in ds.attrs}
     facts = {
         str(name): {
             split: {
@@ -79,7 +101,22 @@ def identity_in(ds: xr.Dataset, where: str, names: Iterable[str]) -> Identity:
         }
         for name in ds["dataset"].values
     }
-    return {"settings": settings, "data": facts}
+    return {"settings": settings, "searches": _searches_in(ds, where), "data": facts}
+
+
+def _searches_in(ds: xr.Dataset, where: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of each search; from their own attributes, where a file has them only there."""
+    if SEARCHES not in ds.attrs:
+        names = {search: search_named(search).settings() for search in searches_in(ds)}
+        return {
+            search: {name: _plain(ds.attrs[name]) for name in own if name in ds.attrs} for search, own in names.items()
+        }
+    try:
+        searches: dict[str, dict[str, Any]] = json.loads(ds.attrs[SEARCHES])
+    except ValueError as error:
+        msg = f"{where} was joined from files with different settings; allowed: a file of the same settings, or a new name"
+        raise InputError(msg) from error
+    return searches
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

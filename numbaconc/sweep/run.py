@@ -12,15 +12,15 @@ from numbaconc.data.arrays import as_sample, check_width
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import check_writable
 from numbaconc.errors import InputError, check_count
+from numbaconc.goal import AUTO
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import check_alike, lay_out, outcomes_of
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
-from numbaconc.search.base import known_searches
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
 from numbaconc.sweep.grid import read_grid
-from numbaconc.sweep.identity import identity_in, identity_of, joined
+from numbaconc.sweep.identity import attributes, identity_in, identity_of, joined
 from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.work import Job, Loaded, Settings
 
@@ -51,9 +51,10 @@ def run_sweep(
 ) -> xr.Dataset:
     """Measure a grid of cases and keep them in one netCDF file.
 
-    Every finished case is durable before the next is reported: after a kill, the same call goes on
-    where it was and ends with the same values. A changed grid extends the file. A case that fails
-    has its error in the variable `error`, does not stop the others, and is tried again next time.
+    Every finished case is durable before the next is begun; with an executor, the cases of a job together.
+    After a kill the same call goes on where it was and ends with the same values. A changed grid extends
+    the file. A case that fails has its error in the variable `error`, does not stop the others, and is
+    tried again next time.
 
     Parameters
     ----------
@@ -61,9 +62,9 @@ def run_sweep(
         `dataset`, `epsilon`, `alpha`, `search` (a name) and the coordinates of the searches, such as `T`
         (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured. Without `q`,
         rectangles search it. Beside them `norm`, other settings of the searches, `max_train` (all) and
-        `test_fraction` (0.2), for the whole sweep. Where nothing is given: alpha 0.05, the norm's own search and
-        the searches' defaults. With `grid`, a list of mappings, each of these is such a product; the keys beside it
-        hold for all.
+        `test_fraction` (0.2), for the whole sweep. Where nothing is given: alpha 0.05, the norm's own search,
+        the first norm that all searches have, and the searches' defaults. With `grid`, a list of mappings, each
+        of these is such a product; the keys beside it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
     executor : concurrent.futures.Executor or int, optional
@@ -86,10 +87,10 @@ def run_sweep(
     Returns
     -------
     xarray.Dataset
-        What the file holds: `risk` and `adversarial_risk`, fractions, on dataset, epsilon, T, q,
-        seed and split, as far as the searches have them, and on `search` and `alpha` where there are
-        several; `q_found` where q is searched; `n_points` and `data_sha256`. Missing where the grid
-        has no case.
+        What the file holds: `risk` and `adversarial_risk`, fractions, on dataset, epsilon, split and the
+        coordinates of the searches, and on `search` and `alpha` where there are several; `q_found` where q is
+        searched; `n_points` and `data_sha256`. Missing where the grid has no case. A search without T stands
+        under T = 1 beside others, one without another coordinate under its least value.
 
     Raises
     ------
@@ -109,13 +110,12 @@ def run_sweep(
     searches = _named(plan.cases, sets)
     cases = list(searches)
     by_name = {one.name: one for one in sets.values()}
-    identity = identity_of(plan.settings, by_name.values())
+    identity = identity_of(plan, by_name.values())
     with opened(executor) as pool, Journal(out) as journal:
         before = open_results(out) if out.exists() else None
         kept: dict[Case, Outcome] = {}
         if before is not None:
-            names = {*plan.settings, *(name for cls in known_searches().values() for name in cls.settings())}
-            identity = joined(identity_in(before, f"file {str(out)!r}", names), identity, f"file {str(out)!r}")
+            identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
             kept = outcomes_of(before)
         if journal.identity is not None and journal.finished():
             identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
@@ -148,7 +148,7 @@ def run_sweep(
         earlier = {} if before is None else before.attrs
         ds.attrs |= provenance(
             search=", ".join(dict.fromkeys(case.search for case in order)),
-            **identity["settings"],
+            **attributes(identity),
             data_verified=_verified(earlier.get("data_verified", ""), by_name.values()),
             threads=threads or max(1, available_threads() // settings.at_once),
             jobs_at_once=settings.at_once,
@@ -205,8 +205,11 @@ def _jobs(cases: Mapping[Case, Search]) -> dict[str, list[Job]]:
 
 
 def _share(jobs: Iterable[Job], train: Sample, how: How) -> None:
-    """Let the sample know what the searches share; what cannot be had is left to the jobs, which then say why."""
-    for job in jobs:
+    """Let the sample know what the searches share; what cannot be had is left to the jobs, which then say why.
+
+    With an automatic margin a search does not see this sample, but the part of it that is not held back.
+    """
+    for job in (job for job in jobs if job.search.margin != AUTO):
         with contextlib.suppress(InputError):
             job.search.share(train, how)
 

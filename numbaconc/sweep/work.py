@@ -6,6 +6,7 @@ import contextlib
 import functools
 import pickle
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 Done = tuple[Case, Outcome, float]  # a case, its outcome, and the seconds that it took
 
 
-class Loaded(NamedTuple):
-    """The samples of a data set."""
+@dataclass(frozen=True, eq=False)
+class Loaded:
+    """The samples of a data set; no tuple, the parts of which Dask would send one by one."""
 
     train: Sample
     test: Sample

@@ -1,8 +1,7 @@
-"""Balls off the data: counts against plain loops, cases whose answer is known, and laws of the search."""
+"""Balls centered anywhere: counts against plain loops, cases whose answer is known, and laws of the search."""
 
 from __future__ import annotations
 
-import functools
 import math
 
 import numpy as np
@@ -13,19 +12,22 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
+from numbaconc.goal import Goal
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import balls, descent
-from numbaconc.search import offdata as search
+from numbaconc.search import descent
+from numbaconc.search import free_balls as search
+from numbaconc.search.run import Run
 
 NEAR = 1e-6  # levels; no call closer than this is left to rounding
 FEWER = {"n_points": 8, "n_starts": 3, "max_iter": 8}
 
 
-def find(X, epsilon, alpha, n_sets=1, *, buffer=0.0, **knobs):
-    """Search with centers off the data, from so many candidates and so on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(balls, "place_balls", functools.partial(search.place_balls, **knobs))
-        return nc.search_balls(X, epsilon, alpha, n_sets, buffer=buffer, centers="neighbours")
+def fit(X, epsilon, alpha, n_sets=1, **settings):
+    return nc.FreeBallSearch(n_sets=n_sets, epsilon=epsilon, alpha=alpha, **settings).fit(X)
+
+
+def growing(X, n_inside, strength, n_points, max_iter):
+    return search._Growth(search._Neighborhoods(nc.Sample(X, 1.0), n_points), n_inside, strength, max_iter)
 
 
 # Plain versions; they use nothing of ours
@@ -55,7 +57,8 @@ def neighbors_mean(rows, i, count):
 def test_candidates_are_scored_as_plain_loops_count(seed, n, d, levels):
     X = np.random.default_rng(seed).integers(0, 256, (n, d)).astype(np.uint8)
     n_inside = max(1, n // 5)
-    growth = search._Growth(descent.Points(X), n_inside, levels, 4, 0)
+    assume((X[1:] != X[:-1]).any())
+    growth = growing(X, n_inside, levels, 4, 0)
     rows, middle = X.tolist(), growth.points.middle.tolist()
     ranked = growth.ranked(search._NONE)
     assert [one.score for one in ranked] == sorted(one.score for one in ranked)
@@ -74,7 +77,7 @@ def test_candidates_are_scored_as_plain_loops_count(seed, n, d, levels):
 @pytest.mark.parametrize("seed", range(3))
 def test_candidates_are_means_of_neighbors(seed):
     X = np.random.default_rng(seed).normal(size=(40, 3)).astype(np.float32)
-    growth = search._Growth(descent.Points(X), 8, 0.1, 5, 0)
+    growth = growing(X, 8, 0.1, 5, 0)
     rows = X.tolist()
     expected = [neighbors_mean(rows, i, count) for i in (0, 9, 19, 29, 39) for count in (2, 4, 16)]
     found = growth.means + growth.points.middle
@@ -93,53 +96,54 @@ def test_candidates_are_means_of_neighbors(seed):
     seed=st.integers(0, 9999),
     n_sets=st.integers(1, 3),
     share=st.sampled_from([0.05, 0.21, 0.5]),
-    buffer=st.sampled_from([0.0, 0.1]),
+    margin=st.sampled_from([0.0, 0.1]),
     levels=st.sampled_from([0.7, 3, 8, 40.3]),
     as_float=st.booleans(),
 )
-def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, buffer, levels, as_float):
+def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, margin, levels, as_float):
     X = blobs(n, d, seed)
     assume((X[1:] != X[:-1]).any() and share * n >= 1)
     points = nc.Sample(X.astype(np.float32), 1 / 255) if as_float else X
-    found = find(points, levels / 255, share, n_sets, buffer=buffer, **FEWER)
-    assert isinstance(found.region, nc.BallUnion)
-    assert 1 <= len(found.region.radii) <= n_sets
-    assert (found.region.center_indices == -1).all()
-    n_inside = math.ceil((share + buffer) * n - 1e-9)
-    pairs = list(zip((found.region.centers * 255).tolist(), (found.region.radii * 255).tolist(), strict=True))
+    found = fit(points, levels / 255, share, n_sets, margin=margin, **FEWER)
+    assert isinstance(found.region_, nc.BallUnion)
+    assert 1 <= len(found.region_.radii) <= n_sets
+    assert (found.region_.center_indices == -1).all()
+    n_inside = math.ceil((share + margin) * n - 1e-9)
+    pairs = list(zip((found.region_.centers * 255).tolist(), (found.region_.radii * 255).tolist(), strict=True))
     gaps = [min(distance(x, center) - radius for center, radius in pairs) for x in X.tolist()]
-    assert round(found.risk * n) >= n_inside
+    assert round(found.risk_ * n) >= n_inside
     near = 1e-3 if as_float else NEAR  # floats are compared with centers in float32
-    for risk, strength in ((found.risk, 0), (found.adversarial_risk, levels)):
+    for risk, strength in ((found.risk_, 0), (found.adversarial_risk_, levels)):
         low, high = (sum(gap <= strength + side for gap in gaps) for side in (-near, near))
         assert low <= round(risk * n) <= high
     assert abs(sorted(gaps)[n_inside - 1]) < near  # no larger than it must be
-    assert found.adversarial_risk <= found.unrefined
-    on_train = found.region.measure(points, levels / 255)
-    assert (on_train.risk, on_train.adversarial_risk) == (found.risk, found.adversarial_risk)
-    assert (found.covered[-1] / n, found.expanded[-1] / n) == (found.risk, found.adversarial_risk)
+    assert found.adversarial_risk_ <= found.trace_[0].candidate
+    on_train = found.region_.measure(points, levels / 255)
+    assert (on_train.risk, on_train.adversarial_risk) == (found.risk_, found.adversarial_risk_)
+    assert (found.covered_[-1] / n, found.expanded_[-1] / n) == (found.risk_, found.adversarial_risk_)
     for t in range(len(pairs)):
         part = [min(distance(x, center) - radius for center, radius in pairs[: t + 1]) for x in X.tolist()]
-        for count, strength in ((found.covered[t], 0), (found.expanded[t], levels)):
+        for count, strength in ((found.covered_[t], 0), (found.expanded_[t], levels)):
             low, high = (sum(gap <= strength + side for gap in part) for side in (-near, near))
             assert low <= count <= high
-    expanded, covered = (np.diff(counts, prepend=0) for counts in (found.expanded, found.covered))
-    assert found.objective.tolist() == (expanded - covered).tolist()
+    assert found.covered_.dtype == found.expanded_.dtype == np.int64
+    assert len(found.covered_) == len(found.expanded_) == len(pairs)
+    assert [one.moved for one in found.trace_] == [found.adversarial_risk_]
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_moving_and_more_balls_never_make_it_worse(seed):
     X = blobs(250, 6, seed)
-    left = find(X, "12/255", 0.1, **(FEWER | {"max_iter": 0}))
-    risks = [find(X, "12/255", 0.1, n_sets, **FEWER).adversarial_risk for n_sets in (1, 2, 4)]
-    assert left.adversarial_risk == left.unrefined
-    assert left.unrefined >= risks[0] >= risks[1]
+    left = fit(X, "12/255", 0.1, **(FEWER | {"max_iter": 0}))
+    risks = [fit(X, "12/255", 0.1, n_sets, **FEWER).adversarial_risk_ for n_sets in (1, 2, 4)]
+    assert left.adversarial_risk_ == left.trace_[0].candidate
+    assert left.trace_[0].candidate >= risks[0] >= risks[1]
     assert risks[0] >= risks[2]
 
 
 @pytest.mark.parametrize("n_sets", [1, 2, 3])
 def test_a_ball_that_is_chosen_again_is_not_worse(n_sets):
-    growth = search._Growth(descent.Points(blobs(200, 4, 1)), 30, 8.0, 10, 5)
+    growth = growing(blobs(200, 4, 1), 30, 8.0, 10, 5)
     balls = growth.ranked(search._NONE)[0]
     for _ in range(n_sets - 1):
         balls = growth.add(balls)
@@ -151,11 +155,11 @@ def test_on_a_normal_distribution_a_ball_comes_near_the_truth():
     """A far ball is nearly a half space: Φ(Φ⁻¹(α) + ε), and a hundredth more for the curvature."""
     rng = np.random.default_rng(1)
     train, test = (nc.Sample(rng.normal(size=(20_000, 3)).astype(np.float32), 1.0) for _ in range(2))
-    found = find(train, 1.0, 0.05, n_points=40, n_starts=4)
+    found = fit(train, 1.0, 0.05, n_points=40, n_starts=4)
     truth = norm.cdf(norm.ppf(0.05) + 1.0)
-    measured = found.region.measure(test, 1.0)
-    assert found.risk == 0.05
-    assert found.adversarial_risk == pytest.approx(truth, abs=0.02)
+    measured = found.region_.measure(test, 1.0)
+    assert found.risk_ == 0.05
+    assert found.adversarial_risk_ == pytest.approx(truth, abs=0.02)
     assert measured.risk == pytest.approx(0.05, abs=0.009)
     assert measured.adversarial_risk == pytest.approx(truth, abs=0.025)
 
@@ -166,8 +170,8 @@ def test_clusters_far_apart_are_held_whole(n_sets):
     corners = np.array([[0, 0, 0], [200, 0, 0], [0, 200, 0], [0, 0, 200], [200, 200, 200]])
     rng = np.random.default_rng(2)
     X = (corners[np.arange(500) % 5] + rng.integers(20, 30, (500, 3))).astype(np.uint8)
-    found = find(X, "40/255", n_sets / 5, n_sets, n_points=25)
-    assert (found.risk, found.adversarial_risk) == (n_sets / 5, n_sets / 5)
+    found = fit(X, "40/255", n_sets / 5, n_sets, n_points=25)
+    assert (found.risk_, found.adversarial_risk_) == (n_sets / 5, n_sets / 5)
 
 
 @needs_jit
@@ -176,16 +180,37 @@ def test_any_number_of_threads_gives_the_same():
     regions = []
     for n_threads in {1, available_threads()}:
         with using_threads(n_threads):
-            regions.append(find(X, 0.05, 0.1, 2, n_points=40).region)
+            regions.append(fit(X, 0.05, 0.1, 2, n_points=40).region_)
     assert len({(region.centers.tobytes(), region.radii.tobytes()) for region in regions}) == 1
 
 
 def test_more_points_than_candidates_are_compared_on(monkeypatch):
     monkeypatch.setattr(descent, "FEW", 50)
     X = blobs(333, 4, 2)
-    found = find(X, 0.05, 0.1, 2, **FEWER)
-    assert found.risk * 333 >= 34
-    assert found.adversarial_risk <= found.unrefined
+    found = fit(X, 0.05, 0.1, 2, **FEWER)
+    assert found.risk_ * 333 >= 34
+    assert found.adversarial_risk_ <= found.trace_[0].candidate
+
+
+@pytest.mark.parametrize("few", [40, 10_000], ids=["some", "all"])
+def test_goals_that_share_what_is_prepared_get_what_each_gets_alone(few, monkeypatch):
+    monkeypatch.setattr(descent, "FEW", few)
+    X = nc.as_sample(blobs(150, 4, 3))
+    one = nc.FreeBallSearch(n_sets=2, margin=0.02, **FEWER).checked()
+    together = Run(one, X, nc.How())
+    for epsilon, alpha in ((0.05, 0.3), (0.05, 0.1), (0.2, 0.1), (0.05, 0.3)):
+        goal = Goal.of(epsilon, alpha, 0.02)
+        (found,) = together.find(goal)
+        alone = fit(X, epsilon, alpha, 2, margin=0.02, **FEWER)
+        for name in ("centers", "radii"):
+            assert getattr(found.region, name).tobytes() == getattr(alone.region_, name).tobytes()
+        assert (found.risk, found.adversarial_risk, found.trace) == (
+            alone.risk_,
+            alone.adversarial_risk_,
+            alone.trace_,
+        )
+        for name in ("covered", "expanded"):
+            np.testing.assert_array_equal(found.attributes[name], getattr(alone, f"{name}_"))
 
 
 # Bad input
@@ -197,33 +222,40 @@ X60 = blobs(60, 6, seed=0)
     ("name", "bad"),
     [
         *(("epsilon", value) for value in (0, -1, float("nan"), "a", None)),
-        *(("alpha", value) for value in (0, 1, float("nan"), "a", 0.01, 0.99)),
-        *(("buffer", value) for value in (-0.1, 0.9, float("nan"), "a")),
-        *(("delta", value) for value in (-0.1, 9, float("nan"), "a")),
-        *(("n_sets", value) for value in (0, 1.5, "a")),
-        *(("centers", value) for value in ("neighbors", "off", "", None, 1)),
+        *(("alpha", value) for value in (0, 1, float("nan"), "a", None)),
+        *(("margin", value) for value in (-0.1, 0.9, float("nan"), "a", None, "auto")),
+        *((name, value) for name in ("n_sets", "n_points", "n_starts") for value in (0, 1.5, "a", None)),
+        *(("max_iter", value) for value in (-1, 1.5, "a", None)),
     ],
 )
 def test_impossible_settings(name, bad):
-    given = {"epsilon": 0.1, "alpha": 0.1, "n_sets": 1, "centers": "neighbours"} | {name: bad}
-    refused(lambda: nc.search_balls(X60, **given), name, str(bad) if name == "delta" else repr(bad))
+    given = {"epsilon": 0.1, "alpha": 0.1} | {name: bad}
+    refused(lambda: fit(X60, **given), f"{name} is {bad!r}", "allowed: ")
 
 
-@pytest.mark.parametrize(("name", "value"), [("local_search", True), ("checkpoint", "c.npz")])
-def test_what_would_be_ignored_is_refused(name, value, tmp_path, monkeypatch):
+def test_too_few_or_too_many_points():
+    says = "alpha is 0.01; allowed: at least 1/n = 0.0166667, so that a region holds one of the 60 points"
+    refused(lambda: fit(X60, 0.1, 0.01), says)
+    refused(lambda: fit(X60, 0.1, 0.99), "alpha is 0.99, to hold 60 points; allowed: fewer than the 60 there are")
+    refused(lambda: fit(X60, 0.1, 0.5, margin=0.49), "alpha is 0.5 and margin 0.49, to hold 60 points; allowed: fewer")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("local_search", True, "local_search is True with search 'free_balls'; allowed: only with balls"),
+        ("delta", 0.1, "delta is 0.1 with search 'free_balls'; allowed: only with balls"),
+        ("how", nc.How(checkpoint="c.npz"), "checkpoint is 'c.npz' with FreeBallSearch; allowed: only with balls"),
+    ],
+    ids=["local_search", "delta", "checkpoint"],
+)
+def test_what_would_be_ignored_is_refused(name, value, says, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    says = f"{name} is {value!r} with centers 'neighbours'; allowed: only with centers 'data'"
-    refused(lambda: nc.search_balls(X60, 0.1, 0.1, 1, centers="neighbours", **{name: value}), says)
+    given = {"epsilon": 0.1, "alpha": 0.1, "n_sets": 1, name: value}
+    assert refused(lambda: nc.measure("free_balls", X60, X60, **given)) == says
     assert not list(tmp_path.iterdir())
 
 
-def test_delta_and_buffer_ask_for_the_same():
-    delta, buffer = (
-        nc.search_balls(X60, 0.1, 0.2, 1, **one, centers="neighbours") for one in ({"delta": 0.5}, {"buffer": 0.1})
-    )
-    assert delta.covered[-1] == buffer.covered[-1] == 18
-    assert delta.region.radii.tobytes() == buffer.region.radii.tobytes()
-
-
 def test_identical_points_are_refused():
-    refused(lambda: find(np.full((20, 3), 9, np.uint8), 0.1, 0.1), "X", "identical")
+    says = "X holds 20 identical points; allowed: points that differ"
+    assert refused(lambda: fit(np.full((20, 3), 9, np.uint8), 0.1, 0.1)) == says
