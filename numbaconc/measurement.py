@@ -98,18 +98,15 @@ def find_regions(
         A search, or the name of one: rectangles, balls, free_balls, faces, halfspaces, hyperplane, best. None is the
         norm's own.
     X_train, X_test : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-    epsilon : float, str, or a sequence of them
-        Strengths on the unit scale; work that does not depend on them is shared.
-    alpha : float, or a sequence of them
-        Risk thresholds, in (0, 1). Neither is given where the search has one of its own.
-    norm : {"linf", "l2", "l1"}, optional
-        With a name, or None: what epsilon is measured in.
+    epsilon, alpha : float, or a sequence of them, optional
+        Strengths on the unit scale, and risk thresholds; what does not depend on them is done once. Neither is given
+        where the search has one of its own.
+    norm, **settings
+        With a name, or None: "linf", "l2" or "l1", and settings of the search.
     name : str
         The data set's name in the result.
     how : How, optional
         Progress bars, threads, the cache folder, a checkpoint.
-    **settings
-        With a name: settings of the search.
 
     Returns
     -------
@@ -123,8 +120,7 @@ def find_regions(
     started = time.perf_counter()
     samples = dict(zip(SPLITS, (as_sample(X_train, name="X_train"), as_sample(X_test, name="X_test")), strict=True))
     check_width(*samples.values())
-    how = how or How()
-    chosen = _chosen(search, norm, settings)
+    how, chosen = how or How(), _chosen(search, norm, settings)
     goals = _goals(chosen, epsilon, alpha, len(samples["test"]))
     chosen = chosen.checked()
     paths = _checkpoints(how.checkpoint, goals, chosen)
@@ -134,22 +130,29 @@ def find_regions(
         run = Run(chosen, samples["train"], how)
         found = {goal: run.find(goal, paths[goal]) for goal in goals}
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
-        every = [one for goal in kept for one in found[goal]]
-        measured = bar(every, what="measuring on test", shown=how.progress)
-        outcomes = {case_of(one, name): outcome_of(one, samples["test"]) for one in measured}
-        ds = lay_out(outcomes, {name: facts_of(samples)})
-        ds = _with_curves(ds, name, list(kept.values()), samples)
-    if "alpha" not in ds.dims:
-        ds = _described(ds.assign_coords(alpha=ds["alpha"].item()), "alpha")
-    shas = ", ".join(f"{split} {sample.sha256}" for split, sample in samples.items())
-    ds = ds.drop_vars("data_sha256")
-    settings = {"norm": chosen.norm_name, "search": every[0].search.name} | chosen.described() | _used(chosen, every[0])
+        ds = _measured([one for goal in kept for one in found[goal]], list(kept.values()), name, samples, how)
     seconds = round(time.perf_counter() - started, 3)
-    ds.attrs |= provenance(**settings, data_sha256=shas, threads=n_threads, seconds=seconds)
+    ds.attrs |= provenance(**_said(chosen, found[goals[0]][0], samples), threads=n_threads, seconds=seconds)
     several = len({goal.alpha for goal in goals}) > 1
-    return Findings(
-        ds, {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
-    )
+    regions = {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
+    return Findings(ds, regions)
+
+
+def _measured(found: list[Found], kept: list[Found], name: str, samples: dict[str, Sample], how: How) -> xr.Dataset:
+    """Measure what was found on the test sample too, and lay it out, with the curves of what is kept."""
+    measured = bar(found, what="measuring on test", shown=how.progress)
+    outcomes = {case_of(one, name): outcome_of(one, samples["test"]) for one in measured}
+    ds = lay_out(outcomes, {name: facts_of(samples)}).drop_vars("data_sha256")
+    ds = _with_curves(ds, name, kept, samples)
+    return ds if "alpha" in ds.dims else _described(ds.assign_coords(alpha=ds["alpha"].item()), "alpha")
+
+
+def _said(search: Search, found: Found, samples: dict[str, Sample]) -> dict[str, Any]:
+    """Return what a result says of its data and settings; of settings that depend on the data, what was used."""
+    plain = search.described()
+    plain |= {name: found.attributes[name] for name in plain if name in found.attributes}
+    shas = ", ".join(f"{split} {sample.sha256}" for split, sample in samples.items())
+    return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas}
 
 
 def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
@@ -163,7 +166,7 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
 
 
 def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[Goal]:
-    """Return a goal for every ε and α; of one ε the largest α comes first, whose distances are enough for the others."""
+    """Return a goal for every ε and α; the largest α of an ε comes first: its distances are enough for the others."""
     if epsilon is None and alpha is None:
         own = search.goal()
         return [Goal.of(own.epsilon, own.alpha, own.margin, n_test)]
@@ -179,11 +182,6 @@ def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[
         for one in parsed[0]
         for threshold in reversed(parsed[1])
     ]
-
-
-def _used(search: Search, found: Found) -> dict[str, Any]:
-    """Return the values of those settings that depend on the data where they are not given."""
-    return {name: found.attributes[name] for name in search.described() if name in found.attributes}
 
 
 def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> dict[Goal, Path | None]:

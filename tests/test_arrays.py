@@ -8,8 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from conftest import grey, refused
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from numbaconc.data.arrays import Sample, UnitWarning, as_sample, check_width, parse_epsilon, parse_epsilons
 

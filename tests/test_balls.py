@@ -15,8 +15,7 @@ import numpy as np
 import oracles_l2 as oracles
 import pytest
 from conftest import blobs, grey, images, needs_jit, refused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from tqdm import tqdm
 
@@ -24,12 +23,9 @@ import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal
-from numbaconc.kernels import balls as kernels
-from numbaconc.kernels import distances as distance_kernels
-from numbaconc.kernels import processor
+from numbaconc.kernels import balls as kernels, distances as distance_kernels, processor
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import distances
-from numbaconc.search import greedy as search
+from numbaconc.search import distances, greedy as search
 from numbaconc.search.run import Run
 
 LEVELS = (0.3, 1, 2, 3.5, 5, 8, 40.25, 300)  # strengths in grey levels
@@ -881,6 +877,13 @@ def stopping(monkeypatch, name, calls):
     monkeypatch.setattr(module, name, once_more)
 
 
+def counted_rounds(monkeypatch):
+    """A list that grows by one for each round of distances that are counted."""
+    rounds, work = [], search.count_pairs
+    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
+    return rounds
+
+
 def identical(a, b):
     for name in ("covered", "expanded", "objective"):
         same(a.attributes[name], b.attributes[name])
@@ -952,8 +955,7 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
     X = cloud(700, 2, 1, spread=40)
     monkeypatch.setattr(search, "SAVE_EVERY", -1.0)
     monkeypatch.setattr(search, "BATCH", 32)
-    rounds, work = [], search.count_pairs
-    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
+    rounds = counted_rounds(monkeypatch)
     asked = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 3}
     whole = run_search(X, **asked)
     total, n_rounds = sum(looked_at), len(rounds)
@@ -1081,8 +1083,7 @@ def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
         child.send_signal(signal.SIGKILL)
     assert child.wait() == -signal.SIGKILL
     assert len(seen) == 3
-    rounds, counting = [], search.count_pairs
-    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), counting(*arguments)))
+    rounds = counted_rounds(monkeypatch)
     asked = {"epsilon": 0.2, "alpha": 0.3, "n_sets": 20}
     resumed = run_search(X, path, **asked)
     looks, swept = sum(looked_at), len(rounds)
@@ -1097,13 +1098,7 @@ def test_a_killed_search_goes_on(tmp_path, looked_at, monkeypatch):
 # Several goals
 
 
-def counted_rounds(monkeypatch):
-    """A list that grows by one for each round of distances that are counted."""
-    rounds, work = [], search.count_pairs
-    monkeypatch.setattr(search, "count_pairs", lambda *arguments: (rounds.append(1), work(*arguments)))
-    return rounds
-
-
+@needs_jit
 @pytest.mark.parametrize("local_search", [False, True])
 def test_goals_that_share_distances_get_what_each_gets_alone(local_search, monkeypatch):
     """Distances are counted at most once for each epsilon, if the largest alpha comes first."""

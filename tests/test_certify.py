@@ -8,8 +8,7 @@ import re
 import numpy as np
 import pytest
 from conftest import refused
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy.stats import betabinom, binom
 
 import numbaconc as nc

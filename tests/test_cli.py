@@ -31,7 +31,8 @@ from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.norms import NORMS
 from numbaconc.results.files import open_results
-from numbaconc.search.base import known_searches
+from numbaconc.search.base import Search, known_searches
+from numbaconc.search.settings import Count
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -1001,6 +1002,25 @@ def test_options_reach_the_search(own, monkeypatch, search):
         assert asked[-1].get_params(deep=False) == cls(**{name: value}).get_params(deep=False)
 
 
+def test_settings_of_one_name_that_are_read_differently(own, monkeypatch):
+    """As the search that is asked for reads them."""
+    monkeypatch.setattr(Search, "known", dict(Search.known))
+
+    class Named(Search):
+        """One whose centers are a number."""
+
+        name = "named"
+        norms = ("linf",)
+        centers: int = nc.setting(default=3, check=Count(), help="how many")
+
+        def find(self, prepared, goal, how):
+            msg = f"centers is {self.centers!r}"
+            raise InputError(msg)
+
+    refused("measure", own, "--search", "named", "--centers", "7", says=["centers is 7"])
+    refused("measure", own, "--centers", "7", says=["centers is '7'; allowed: mean, median"])
+
+
 @pytest.mark.parametrize("search", list(known_searches()))
 def test_a_setting_that_the_search_lacks(own, search):
     """The searches that have it are named."""
@@ -1105,7 +1125,7 @@ def test_the_best_of_some_searches(own):
         ("raise ValueError('several\\nlines')", "plugin 'my_plugin' cannot be imported: ValueError: several lines"),
         ("raise SystemExit(0)", "plugin 'my_plugin' cannot be imported: SystemExit: 0"),
         (
-            "import numbaconc\nclass Mine(numbaconc.Search):\n    name = 'balls'",
+            "import numbaconc\nclass Mine(numbaconc.Search):\n    name, norms = 'balls', ('l2',)",
             "search 'balls' is numbaconc.search.balls.BallSearch already; allowed: another name",
         ),
     ],

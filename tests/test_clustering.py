@@ -8,8 +8,7 @@ import numpy as np
 import oracles
 import pytest
 from conftest import blobs, exact_floats, grey, images
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 
 from numbaconc.clustering import cluster
 from numbaconc.data.arrays import Sample

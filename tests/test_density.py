@@ -8,8 +8,7 @@ import numpy as np
 import oracles
 import pytest
 from conftest import grey, images, refused
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import numbaconc.density
 from numbaconc.data.arrays import Sample

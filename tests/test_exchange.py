@@ -6,8 +6,7 @@ import numpy as np
 import oracles_l2 as oracles
 import pytest
 from conftest import blobs, grey, needs_jit
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 from test_balls import (
     BLOCKS,

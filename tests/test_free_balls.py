@@ -7,15 +7,13 @@ import math
 import numpy as np
 import pytest
 from conftest import blobs, needs_jit, refused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
 from numbaconc.goal import Goal
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import descent
-from numbaconc.search import free_balls as search
+from numbaconc.search import descent, free_balls as search
 from numbaconc.search.run import Run
 
 NEAR = 1e-6  # levels; no call closer than this is left to rounding

@@ -8,8 +8,7 @@ import math
 import numpy as np
 import pytest
 from conftest import needs_jit, refused
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc

@@ -7,14 +7,12 @@ import math
 import numpy as np
 import pytest
 from conftest import blobs, grey, needs_jit, refused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search import descent
-from numbaconc.search import halfspaces as module
+from numbaconc.search import descent, halfspaces as module
 from numbaconc.search.components import principal_components
 
 NEAR = 1e-9  # no call closer than this is left to rounding

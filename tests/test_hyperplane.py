@@ -8,8 +8,7 @@ import numpy as np
 import oracles_l2 as oracles
 import pytest
 from conftest import blobs, grey, images, needs_jit, refused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc

@@ -16,8 +16,7 @@ import oracles
 import oracles_l2
 import pytest
 from conftest import blobs, grey, images, needs_jit
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from numbaconc.kernels import (

@@ -12,8 +12,7 @@ import oracles
 import pytest
 import xarray as xr
 from conftest import grey, images, refused
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 import numbaconc as nc

@@ -10,8 +10,7 @@ import oracles
 import oracles_faces
 import pytest
 from conftest import blobs, exact_floats, grey, images, needs_jit, refused
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from numbaconc.data.arrays import Sample, UnitWarning

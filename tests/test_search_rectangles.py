@@ -9,8 +9,7 @@ import numpy as np
 import oracles
 import pytest
 from conftest import blobs, exact_floats, grey, images, refused
-from hypothesis import HealthCheck, assume, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from numbaconc.data.arrays import Sample, UnitWarning, as_sample
 from numbaconc.density import dense_first, knn_radii

@@ -28,14 +28,14 @@ class Parser(argparse.ArgumentParser):
     Attributes
     ----------
     fill : callable or None
-        Adds options when they are needed: what other commands never pay for.
+        Adds further options, and is called when arguments are parsed: other commands need not wait for it.
     """
 
     fill: Callable[[Parser], None] | None = None
 
     # argparse's stubs give this method overloads by namespace; repeating them here would say nothing new
     def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-        """Parse; "-8/255" after an option is its value, to be refused for what it is, not an option."""
+        """Parse arguments. A number such as -8/255 after an option is its value, which a check then refuses."""
         if self.fill is not None:
             fill, self.fill = self.fill, None
             fill(self)
@@ -89,7 +89,7 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
             tell("compiling kernels for this processor: only this time, then they come from the cache ...")
 
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # where ℓ cannot be written, the rest still can
+        sys.stdout.reconfigure(errors="replace")  # an encoding may lack ℓ and have all the rest
     try:
         with warnings.catch_warnings(), announcing_compilation(announce), _hearing_interrupts():
             warnings.showwarning = show_warning

@@ -76,11 +76,12 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.results.files import save_results
     from numbaconc.results.schema import VERIFIED_WORDS
     from numbaconc.search import Restarts
-    from numbaconc.search.base import known_searches, make_search
+    from numbaconc.search.base import known_searches, make_search, search_named
     from numbaconc.show.words import as_json, describe
 
     epsilons, alphas = parse_epsilons(options.epsilon or EPSILON), parse_alphas(options.alpha or ALPHA)
-    search = make_search(options.search, options.norm, given_settings(options))
+    settings = given_settings(options, search_named(options.search, options.norm))
+    search = make_search(options.search, options.norm, settings)
     if (n_restarts := check_count("restarts", _number(options.restarts or "1"))) > 1:
         if "seed" not in search.settings():
             drawing = ", ".join(name for name, cls in known_searches().items() if "seed" in cls.settings())

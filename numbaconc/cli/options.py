@@ -13,9 +13,10 @@ from numbaconc.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numbaconc.search.base import Search
     from numbaconc.search.settings import Setting
 
-PREFIX = "setting "  # of the settings that were given, among the parsed options
+PREFIX = "setting "  # how the names of settings begin among the parsed options
 APART = ("epsilon", "alpha", "norm")  # settings that have options of their own
 SEVERAL = "settings of several searches"
 
@@ -82,7 +83,7 @@ def _option(name: str, of: Mapping[str, Setting]) -> dict[str, Any]:
 
 
 def _help(of: Mapping[str, Setting]) -> str:
-    """Say what a setting does, to whom, and what it is if it is not given."""
+    """Return the help of an option: what the setting does in each search that has it, and its default."""
     helps = {one.help for one in of.values()}
     defaults = {_said(one.default) for one in of.values()}
     if len(of) == 1 or len(helps) == 1:
@@ -102,11 +103,12 @@ def _said(default: object) -> str:
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-def given_settings(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the settings that were given, read as their declarations say but unchecked."""
+def given_settings(options: argparse.Namespace, search: type[Search]) -> dict[str, Any]:
+    """Return the settings that were given, also those that the search lacks; they are read but not checked."""
     from numbaconc.search.base import known_searches
 
-    declared = {name: one for cls in known_searches().values() for name, one in cls.settings().items()}
+    every = {name: one for cls in known_searches().values() for name, one in cls.settings().items()}
+    declared = every | search.settings()  # searches may read settings of one name in different ways
     given = {key.removeprefix(PREFIX): value for key, value in vars(options).items() if key.startswith(PREFIX)}
     return {
         name: declared[name].check.read(value) if isinstance(value, str) else value for name, value in given.items()

@@ -20,8 +20,9 @@ def add_sweep(commands: Any) -> None:  # noqa: ANN401
     parser = commands.add_parser(
         "sweep",
         help="measure a grid of cases into one file, resumable",
-        description="Measure all combinations of the values that a TOML file gives for dataset, epsilon, alpha, search and "
-        "the searches' coordinates, such as T, q and seed; other settings hold for all. Finished cases are on disk at once: after a kill the same command goes on.",
+        description="Measure all combinations of the values that a TOML file gives for dataset, epsilon, alpha, search "
+        "and the searches' coordinates, such as T, q and seed; other settings hold for all. Finished cases are on disk "
+        "at once: after a kill the same command goes on.",
     )
     add = parser.add_argument
     add("config", metavar="CONFIG.toml", help="the grid: keys as for numbaconc.run_sweep")

@@ -1,1 +1,1 @@
-"""The paper's tables, each a command: `python -m numbaconc.experiments.table1`, and so on."""
+"""The paper's tables and figures, and what goes beyond them, each a command: `python -m numbaconc.experiments.table1`."""

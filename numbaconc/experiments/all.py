@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run everything from the command line and return the exit status."""
-    description = "Every table and figure of the paper, then report.md and report.html. Resumable: what is there stays."
+    description = "Every table and figure of the paper, then report.md and report.html. What the folder has is kept."
     parser = make_parser("all", description, "results, pages, figures and the report", tables.RESTARTS)
     options = parser.parse_args(arguments)
     with reporting("all", quiet=options.quiet) as outcome:

@@ -99,7 +99,8 @@ def rows() -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line and return its exit status."""
-    description = "The least adversarial risks found, beside the paper's, and what is certified. What is there stays."
+    description = "The least adversarial risks found, beside the paper's, and what is certified. "
+    description += "Cases that the files have are not searched again."
     parser = make_parser("bounds", description, "bounds*.nc, .md, .png and .svg", None)
     options = parser.parse_args(arguments)
     with reporting("bounds", quiet=options.quiet) as outcome:
@@ -154,12 +155,12 @@ Entry = list[dict[str, Any]]  # of one case: its settings and what is proven, ri
 def measure(
     work: Sequence[tuple[Row, str]], sets: dict[str, Dataset], path: Path, options: argparse.Namespace
 ) -> xr.Dataset:
-    """Search each case that the file does not have, and keep it there at once.
+    """Search for a region in each case that the file lacks, and save each in the file as soon as it is found.
 
     Parameters
     ----------
     work : sequence of (Row, str)
-        Cases, with the name of a search, or `CERTIFIED`. The file keeps what it has of other data sets.
+        Each case with the name of a search, or with `CERTIFIED`. What the file has of other data sets stays there.
     sets : dict of str to Dataset
     path : pathlib.Path
     options : argparse.Namespace
@@ -210,7 +211,7 @@ def _find(data: Dataset, row: Row, name: str) -> Entry:
 
 
 def _read(ds: xr.Dataset, sets: dict[str, Dataset]) -> Iterator[tuple[tuple[Any, ...], Entry]]:
-    """Yield the cases of a result again, but for those of other data."""
+    """Yield the cases that a result holds, but for those of data sets whose contents have changed."""
     for at in cases(ds):
         here, name = ds.sel(at), at["dataset"]
         samples = [{"dataset": name, "split": split} for split in SPLITS]

@@ -73,7 +73,7 @@ def seeds(options: argparse.Namespace, restarts: int) -> list[int]:
 
 
 def available(names: Sequence[str], options: argparse.Namespace) -> dict[str, Dataset]:
-    """Return those of the data sets that can be had, whole; the others are named."""
+    """Load the data sets that can be had, each as a whole, and say which are left out and why."""
     found = {}
     for name in names:
         try:
@@ -91,7 +91,7 @@ def _load(name: str, data_dir: str | None, verify: bool, progress: bool) -> Data
 def sweep(
     blocks: Sequence[dict[str, Any]], out: Path, sets: dict[str, Dataset], options: argparse.Namespace
 ) -> xr.Dataset:
-    """Measure grids into one file, resumable."""
+    """Measure grids into one file; cases that it has are not measured again."""
     return run_sweep(
         {"grid": list(blocks)} | ({"max_train": QUICK_TRAIN} if options.quick else {}),
         out,

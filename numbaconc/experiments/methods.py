@@ -30,10 +30,10 @@ WORDS = {
     "free_balls": "free ball",
 }
 METHODS = {"linf": ("rectangles", "faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}
-AMONG = {"linf": ("faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}  # what is certified is chosen among
+AMONG = {"linf": ("faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}  # the better of them is certified
 N_FACES = 10
-BUFFERS = np.arange(301) / 10_000  # margins beyond α on the training points
-COARSE = 10  # where a region is found again for each, every tenth of them
+BUFFERS = np.arange(301) / 10_000  # what may be asked for beyond α on the training points
+COARSE = 10  # only every tenth of them is tried where each takes a search
 
 
 def searches(norm: str, n_sets: int | None = None, q: float | None = None) -> dict[str, Search]:
@@ -57,9 +57,9 @@ def searches(norm: str, n_sets: int | None = None, q: float | None = None) -> di
 def at_least(search: Search, data: Dataset, epsilon: float, alpha: float) -> tuple[Region, float]:
     """Return a region with a test risk of at least α, and the least of `BUFFERS` that it takes.
 
-    The risk of test points chooses the buffer, their adversarial risk has no part in it. Faces are
-    found again for every buffer. The border of balls and half spaces is moved, and the rest of them
-    stays. Rectangles are what the paper's q makes of them, or the search for one, and their buffer is NaN.
+    The buffer is chosen by the risk on the test points, never by their adversarial risk. Faces are found again for
+    every buffer. A ball or a half space is found once, and its border is moved. Rectangles are those at the paper's
+    q, or at the q that a search finds; they have no buffer, and NaN stands for it.
     """
     run = Run(search.checked(), data.train, How(cache_dir=cache_dir()))
     goal = Goal.of(epsilon, alpha)

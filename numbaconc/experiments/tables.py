@@ -31,13 +31,9 @@ if TYPE_CHECKING:
     from numbaconc.data.datasets import Dataset
     from numbaconc.search import Search
 
-SEARCHES = ("rectangles", "balls", "hyperplane")  # the methods that are ours to run; the others are trained classifiers
-DELTA = {
-    "mnist": 0.25,
-    "fashion_mnist": 0.05,
-    "cifar10": 0.0,
-    "svhn": 0.0,
-}  # balls: implied by the paper's training risks
+SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; the paper's others are classifiers
+# δ of balls, which the paper does not print: what its training risks imply.
+DELTA = {"mnist": 0.25, "fashion_mnist": 0.05, "cifar10": 0.0, "svhn": 0.0}
 RESTARTS = 10
 CELLS = [(quantity, split) for quantity in QUANTITIES for split in SPLITS]
 
@@ -139,10 +135,11 @@ def _measure(
 
 
 def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
-    """Join rows; rows of several searches get a dimension for it, and only the others that all have.
+    """Join the results of a table's rows into one.
 
-    A half space is one set, T = 1. A deterministic search stands under the first seed where others have
-    seeds. Where a search has no q, that of the others is a variable.
+    Results of several searches get the dimension `search`. They must then have all other dimensions in common: a half
+    space stands under T = 1, a search that draws nothing under the first seed if others have seeds, and the q of
+    rectangles becomes a variable.
     """
     parts = [part[["risk", "adversarial_risk", "n_points"]].assign_attrs(part.attrs) for part in parts]
     if len({part.attrs["search"] for part in parts}) == 1:

@@ -1,9 +1,9 @@
 """Local search for balls around data points: drop a ball, choose again, until nothing improves (ℓ2).
 
-The balls are the best of all, though few centers are looked at. A ball that covers k points that no other ball covers
-reaches at least as far as the ball around the same center that holds k points in all. So its expansion holds whatever
-the other's expansion holds. How many points that is, less those of them that are expanded already, is a lower bound of
-what the ball adds.
+Each ball that is chosen is the best there is, though few centers are looked at. A ball that covers k points that no
+other ball covers reaches at least as far as the ball around the same center that holds k points in all. So its
+expansion holds whatever the other's expansion holds. How many points that is, less those of them that are expanded
+already, is a lower bound of what the ball adds.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Ball(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """Of each center, the fewest points that any ball can newly expand that covers so many uncovered points.
+    """Of each center, a lower bound of how many points a ball newly expands that covers so many uncovered points.
 
     Attributes
     ----------
@@ -136,7 +136,7 @@ class Exchange:
         """Add at most so many balls, until nothing is missing, or more than `most` points would be expanded.
 
         Each covers at least its share of the missing points, and newly expands the fewest. Of such balls it is the one
-        that covers most, of those the first, and then the smallest.
+        that covers most, up to all that are missing, of those the first, and then the smallest.
         """
         chosen: list[Ball] = []
         while (missing := self._missing) > 0:

@@ -80,9 +80,7 @@ class Greedy:
         self.floors = _floors(math.ceil(target / n_sets))
         self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the least objective over ranks from each floor
         self.reach = np.full(n, np.inf)  # at least the reach of its largest ball
-        self.subtracted = np.zeros(
-            n, np.int64
-        )  # how many points of `order`, where within reach, are off `least` by now
+        self.subtracted = np.zeros(n, np.int64)  # how many points of `order` are off `least`, those within reach
         # histograms, while they are counted; then `least` is made of them
         self.counts = np.empty((0, 0), np.int32)
         self.rounds_counted = 0

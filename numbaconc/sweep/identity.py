@@ -114,7 +114,7 @@ def _searches_in(ds: xr.Dataset, where: str) -> dict[str, dict[str, Any]]:
     try:
         searches: dict[str, dict[str, Any]] = json.loads(ds.attrs[SEARCHES])
     except ValueError as error:
-        msg = f"{where} was joined from files with different settings; allowed: a file of the same settings, or a new name"
+        msg = f"{where} was joined from files with different settings; allowed: one of the same, or a new name"
         raise InputError(msg) from error
     return searches
 

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.data.arrays import as_sample, check_width
 from numbaconc.data.datasets import Dataset, load_dataset
@@ -25,7 +25,7 @@ from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.work import Job, Loaded, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from concurrent.futures import Executor
 
     import xarray as xr
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from numbaconc.data.arrays import Sample
     from numbaconc.results.layout import Case, Outcome
     from numbaconc.search.base import Search
+    from numbaconc.sweep.identity import Identity
+    from numbaconc.sweep.work import Done
 
 SUBSAMPLE_SEED = 0  # of the training points that `max_train` leaves
 
@@ -51,112 +53,135 @@ def run_sweep(
 ) -> xr.Dataset:
     """Measure a grid of cases and keep them in one netCDF file.
 
-    Every finished case is durable before the next is begun; with an executor, the cases of a job together.
-    After a kill the same call goes on where it was and ends with the same values. A changed grid extends
-    the file. A case that fails has its error in the variable `error`, does not stop the others, and is
-    tried again next time.
+    Every finished case is durable before the next is begun; with an executor, the cases of a job together. After a
+    kill the same call goes on where it was and ends with the same values. A changed grid extends the file. A case
+    that fails has its error in the variable `error`, does not stop the others, and is tried again next time.
 
     Parameters
     ----------
     grid : mapping
-        `dataset`, `epsilon`, `alpha`, `search` (a name) and the coordinates of the searches, such as `T`
-        (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured. Without `q`,
-        rectangles search it. Beside them `norm`, other settings of the searches, `max_train` (all) and
-        `test_fraction` (0.2), for the whole sweep. Where nothing is given: alpha 0.05, the norm's own search,
-        the first norm that all searches have, and the searches' defaults. With `grid`, a list of mappings, each
-        of these is such a product; the keys beside it hold for all.
+        `dataset`, `epsilon`, `alpha` (0.05 if not given), `search` (a name; the norm's own) and the coordinates of the
+        searches, such as `T` (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured.
+        Beside them `norm` (the first that all the searches have), other settings of the searches, `max_train` (all)
+        and `test_fraction` (0.2). With `grid`, a list of mappings, each of them is such a product, and the keys beside
+        it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
     executor : concurrent.futures.Executor or int, optional
-        Where jobs run: here, one after the other, if None (the kernels use all cores); in so many
-        spawned processes; or on any executor, such as Dask's `client.get_executor()`. A job is the
-        cases that share what a search prepares: those that differ in epsilon and alpha alone.
+        Where jobs run, the cases of which differ in epsilon and alpha alone: here, one after the other; in so many
+        spawned processes; or on any executor, such as Dask's `client.get_executor()`.
     progress : bool
         Show progress bars on a terminal.
     data : mapping, optional
-        Data sets by name: a Dataset, or train and test. Names that are not in it are loaded.
+        Data sets by name: a Dataset, or train and test. Others are loaded.
     load : callable
-        What loads a data set that is not in `data` by its name: `load_dataset`, or the same with some of its
-        arguments given.
+        What loads a data set by its name: `load_dataset`, or the same with some of its arguments given.
     threads : int, optional
-        Threads for the kernels of each job; by default a machine's are shared by the jobs that run
-        on it at the same time.
+        Threads for the kernels of each job; by default the jobs that run on one machine share its cores.
     cache_dir : path-like, optional
         Folder in which radii are kept.
 
     Returns
     -------
     xarray.Dataset
-        What the file holds: `risk` and `adversarial_risk`, fractions, on dataset, epsilon, split and the
-        coordinates of the searches, and on `search` and `alpha` where there are several; `q_found` where q is
-        searched; `n_points` and `data_sha256`. Missing where the grid has no case. A search without T stands
-        under T = 1 beside others, one without another coordinate under its least value.
+        What the file holds, on the dimensions of `measure`, and on `search` where there are several. A search without
+        T then stands under T = 1, one without another coordinate under its least value.
 
     Raises
     ------
     InputError
-        If the grid is not allowed, a data set cannot be had, or the file was made with other data or
-        settings: the difference is named.
+        If the grid is not allowed, data cannot be had, or the file has others or other settings, which are named.
     """
-    out = Path(out)
-    plan = read_grid(grid)
+    plan, out = read_grid(grid), Path(out)
+    _check(out, threads)
+    loaded = {name: _load(name, plan.settings, data or {}, load, progress) for name in plan.datasets}
+    searches, sets = _named(plan.cases, loaded)
+    how = How(progress, threads, cache_dir)
+    with opened(executor) as pool, Journal(out) as journal:
+        return _run(searches, sets, _so_far(out, journal, identity_of(plan, sets.values())), pool, how)
+
+
+def _check(out: Path, threads: int | None) -> None:
+    """Refuse, before any work is done, an output that cannot be written, and threads that are not there."""
     if out.suffix != ".nc":
         msg = f"out is {str(out)!r}; allowed: a name that ends in .nc"
         raise InputError(msg)
     check_writable(out)
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
-    sets = {name: _load(name, plan.settings, data or {}, load, progress) for name in plan.datasets}
-    searches = _named(plan.cases, sets)
-    cases = list(searches)
-    by_name = {one.name: one for one in sets.values()}
-    identity = identity_of(plan, by_name.values())
-    with opened(executor) as pool, Journal(out) as journal:
-        before = open_results(out) if out.exists() else None
-        kept: dict[Case, Outcome] = {}
-        if before is not None:
-            identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
-            kept = outcomes_of(before)
-        if journal.identity is not None and journal.finished():
-            identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
-        journal.identity = identity
-        finished = journal.finished()
-        order = dict.fromkeys([*kept, *cases, *finished])  # the same however often it was interrupted
-        kept |= finished
-        check_alike(order, f"file {str(out)!r} has others")
-        todo = [case for case in cases if "error" in kept.get(case, {"error": ""})]
-        if before is not None and not todo and not finished:
-            return before
-        settings = Settings(threads, jobs_at_once(pool))
-        with (
-            tempfile.TemporaryDirectory(prefix="numbaconc-") as folder,
-            bar(what="sweep", shown=progress, total=len(todo)) as shown,
-        ):
-            tasks: list[tuple[Any, Job]] = []
-            how = How(progress, threads, cache_dir)
-            for number, (name, jobs) in enumerate(_jobs({case: searches[case] for case in todo}).items()):
-                loaded = Loaded(by_name[name].train, by_name[name].test)
-                with using_threads(threads):
-                    _share(jobs, loaded.train, how)
-                data_there = ship(pool, loaded, Path(folder) / str(number))
-                tasks += [(data_there, job) for job in jobs]
-            for done in run(pool, tasks, settings):
-                journal.add(done)
-                kept |= {case: outcome for case, outcome, _ in done}
-                shown.update(len(done))
-        ds = lay_out({case: kept[case] for case in order}, identity["data"])
-        earlier = {} if before is None else before.attrs
-        ds.attrs |= provenance(
-            search=", ".join(dict.fromkeys(case.search for case in order)),
-            **attributes(identity),
-            data_verified=_verified(earlier.get("data_verified", ""), by_name.values()),
-            threads=threads or max(1, available_threads() // settings.at_once),
-            jobs_at_once=settings.at_once,
-            seconds=round(float(earlier.get("seconds", 0)) + journal.seconds, 3),
-        )
-        save_results(ds, out)
-        journal.clear()
+
+
+class _SoFar(NamedTuple):
+    """What earlier runs left: the result file, its outcomes, those in the journal; and the identity of old and new."""
+
+    out: Path
+    journal: Journal
+    before: xr.Dataset | None
+    kept: dict[Case, Outcome]
+    finished: dict[Case, Outcome]
+    identity: Identity
+
+
+def _so_far(out: Path, journal: Journal, identity: Identity) -> _SoFar:
+    """Read what there is; refuse it where it cannot stand beside what is new, and say in the journal what that is."""
+    before = open_results(out) if out.exists() else None
+    finished = journal.finished()
+    if before is not None:
+        identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
+    if finished and journal.identity is not None:
+        identity = joined(journal.identity, identity, f"unfinished sweep {str(journal.path)!r}")
+    journal.identity = identity
+    return _SoFar(out, journal, before, {} if before is None else outcomes_of(before), finished, identity)
+
+
+def _run(
+    searches: Mapping[Case, Search], sets: Mapping[str, Dataset], so_far: _SoFar, pool: Executor | None, how: How
+) -> xr.Dataset:
+    """Measure what is not there yet, and write the result."""
+    order = dict.fromkeys([*so_far.kept, *searches, *so_far.finished])  # the same however often it was interrupted
+    check_alike(order, f"file {str(so_far.out)!r} has others")
+    kept = so_far.kept | so_far.finished
+    todo = {case: search for case, search in searches.items() if "error" in kept.get(case, {"error": ""})}
+    if so_far.before is not None and not todo and not so_far.finished:
+        return so_far.before
+    settings = Settings(how.threads, jobs_at_once(pool))
+    with contextlib.closing(_measured(todo, sets, pool, settings, how)) as measured:
+        for done in measured:
+            so_far.journal.add(done)
+            kept |= {case: outcome for case, outcome, _ in done}
+    ds = lay_out({case: kept[case] for case in order}, so_far.identity["data"])
+    earlier = {} if so_far.before is None else so_far.before.attrs
+    ds.attrs |= provenance(
+        search=", ".join(dict.fromkeys(case.search for case in order)),
+        **attributes(so_far.identity),
+        data_verified=_verified(earlier.get("data_verified", ""), sets.values()),
+        threads=how.threads or max(1, available_threads() // settings.at_once),
+        jobs_at_once=settings.at_once,
+        seconds=round(float(earlier.get("seconds", 0)) + so_far.journal.seconds, 3),
+    )
+    save_results(ds, so_far.out)
+    so_far.journal.clear()
     return ds
+
+
+def _measured(
+    cases: Mapping[Case, Search], sets: Mapping[str, Dataset], pool: Executor | None, settings: Settings, how: How
+) -> Generator[list[Done]]:
+    """Yield cases as they are finished; what was yielded counts as done when the next are asked for."""
+    with (
+        tempfile.TemporaryDirectory(prefix="numbaconc-") as folder,
+        bar(what="sweep", shown=how.progress, total=len(cases)) as shown,
+    ):
+        tasks: list[tuple[Any, Job]] = []
+        for number, (name, jobs) in enumerate(_jobs(cases).items()):
+            loaded = Loaded(sets[name].train, sets[name].test)
+            with using_threads(how.threads):
+                _share(jobs, loaded.train, how)
+            there = ship(pool, loaded, Path(folder) / str(number))
+            tasks += [(there, job) for job in jobs]
+        for done in run(pool, tasks, settings):
+            yield done
+            shown.update(len(done))
 
 
 def _load(
@@ -184,13 +209,16 @@ def _load(
     return dataclasses.replace(found, train=found.train.subsample(settings["max_train"], SUBSAMPLE_SEED))
 
 
-def _named(cases: Mapping[Case, Search], sets: Mapping[str, Dataset]) -> dict[Case, Search]:
-    """Return the cases with their data sets' names, for those that were given as paths."""
-    names = [one.name for one in sets.values()]
-    if len(set(names)) < len(names):
-        msg = f"dataset is {', '.join(sets)}; allowed: different names, but they are {', '.join(names)}"
+def _named(
+    cases: Mapping[Case, Search], loaded: Mapping[str, Dataset]
+) -> tuple[dict[Case, Search], dict[str, Dataset]]:
+    """Return cases and data sets under the data sets' own names, for those that were given as paths."""
+    sets = {one.name: one for one in loaded.values()}
+    if len(sets) < len(loaded):
+        names = ", ".join(one.name for one in loaded.values())
+        msg = f"dataset is {', '.join(loaded)}; allowed: different names, but they are {names}"
         raise InputError(msg)
-    return {case._replace(dataset=sets[case.dataset].name): search for case, search in cases.items()}
+    return {case._replace(dataset=loaded[case.dataset].name): search for case, search in cases.items()}, sets
 
 
 def _jobs(cases: Mapping[Case, Search]) -> dict[str, list[Job]]:
