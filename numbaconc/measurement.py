@@ -127,8 +127,12 @@ def find_regions(
     if how.threads is not None:
         check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
     with using_threads(how.threads) as n_threads:
-        run = Run(chosen, samples["train"], how)
-        found = {goal: run.find(goal, paths[goal]) for goal in goals}
+        found: dict[Goal, list[Found]] = {goal: [] for goal in goals}
+        restarts = getattr(chosen, "n", 1)
+        for one in bar(chosen.alone(), what="restarts", shown=how.progress and restarts > 1, total=restarts):
+            run = Run(one, samples["train"], how)
+            for goal in goals:
+                found[goal].append(run.find(goal, paths[goal]))
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
         ds = _measured([one for goal in kept for one in found[goal]], list(kept.values()), name, samples, how)
     seconds = round(time.perf_counter() - started, 3)

@@ -8,8 +8,7 @@ import struct
 import numba
 import numpy as np
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from numbaconc.errors import InputError

@@ -54,8 +54,7 @@ def search_balls(X, epsilon, alpha, n_sets, delta=0.0, **settings):
 def run_search(X, checkpoint=None, *, progress=False, **settings):
     """What a search finds that goes on from a checkpoint, or shows its progress."""
     search = nc.BallSearch(**settings).checked()
-    (found,) = Run(search, nc.as_sample(X), nc.How(progress=progress)).find(search.goal(), checkpoint)
-    return found
+    return Run(search, nc.as_sample(X), nc.How(progress=progress)).find(search.goal(), checkpoint)
 
 
 # Kernels
@@ -1106,16 +1105,16 @@ def test_goals_that_share_distances_get_what_each_gets_alone(local_search, monke
     one = nc.BallSearch(n_sets=6, delta=0.1, local_search=local_search, margin=0.01).checked()
     epsilons, alphas = (0.1, 0.11, 0.03, 0.4), (0.3, 0.1, 0.05)
     goals = [Goal.of(epsilon, alpha, 0.01) for epsilon in epsilons for alpha in alphas]
-    alone = [Run(one, X, nc.How()).find(goal)[0] for goal in goals]
+    alone = [Run(one, X, nc.How()).find(goal) for goal in goals]
     each = len(distances.rounds(-(-len(X) // distance_kernels.TILE)))
     assert len(rounds) == each * len(goals)
     together = Run(one, X, nc.How())
     for goal, found in zip(goals, alone, strict=True):
         rounds.clear()
-        identical(together.find(goal)[0], found)
+        identical(together.find(goal), found)
         assert len(rounds) in ({0, each} if goal.alpha == 0.3 else {0})
     for goal, found in zip(reversed(goals), reversed(alone), strict=True):
-        identical(together.find(goal)[0], found)
+        identical(together.find(goal), found)
 
 
 # Measured end to end

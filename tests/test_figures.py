@@ -13,8 +13,7 @@ from conftest import needs_jit
 from test_experiments import write_cifar10, write_idx
 
 import numbaconc as nc
-from numbaconc.experiments import all as everything
-from numbaconc.experiments import figures, report, tables
+from numbaconc.experiments import all as everything, figures, report, tables
 from numbaconc.experiments.published import published
 from numbaconc.results.layout import assemble
 

@@ -198,7 +198,7 @@ def test_goals_that_share_what_is_prepared_get_what_each_gets_alone(few, monkeyp
     together = Run(one, X, nc.How())
     for epsilon, alpha in ((0.05, 0.3), (0.05, 0.1), (0.2, 0.1), (0.05, 0.3)):
         goal = Goal.of(epsilon, alpha, 0.02)
-        (found,) = together.find(goal)
+        found = together.find(goal)
         alone = fit(X, epsilon, alpha, 2, margin=0.02, **FEWER)
         for name in ("centers", "radii"):
             assert getattr(found.region, name).tobytes() == getattr(alone.region_, name).tobytes()

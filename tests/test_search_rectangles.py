@@ -222,7 +222,7 @@ def test_radii_are_found_once_for_a_sample_and_kept_in_the_cache_folder(tmp_path
             Run(RectangleSearch(n_sets=3, n_neighbors=5, seed=seed).checked(), sample, How(cache_dir=folder))
             for seed in (0, 1)
         ]
-        return [run.find(goal)[0].trace for run in runs]
+        return [run.find(goal).trace for run in runs]
 
     plain = traces(None)
     assert plain == [search(X, **GOOD, seed=seed).trace_ for seed in (0, 1)]

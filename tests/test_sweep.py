@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from conftest import blobs
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import numbaconc as nc
 from numbaconc.kernels.threads import available_threads

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from numbaconc.cli.console import Parser, add_data_options, tell
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, replacing
+from numbaconc.density import N_NEIGHBORS
 from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.sweep.run import run_sweep
 
@@ -93,7 +94,7 @@ def sweep(
 ) -> xr.Dataset:
     """Measure grids into one file; cases that it has are not measured again."""
     return run_sweep(
-        {"grid": list(blocks)} | ({"max_train": QUICK_TRAIN} if options.quick else {}),
+        {"grid": list(blocks), "n_neighbors": N_NEIGHBORS} | ({"max_train": QUICK_TRAIN} if options.quick else {}),
         out,
         progress=not options.quiet,
         data=sets,

@@ -63,7 +63,7 @@ def at_least(search: Search, data: Dataset, epsilon: float, alpha: float) -> tup
     """
     run = Run(search.checked(), data.train, How(cache_dir=cache_dir()))
     goal = Goal.of(epsilon, alpha)
-    found = run.find(goal)[0].region
+    found = run.find(goal).region
     if search.name == "rectangles":
         return found, math.nan
 
@@ -72,7 +72,7 @@ def at_least(search: Search, data: Dataset, epsilon: float, alpha: float) -> tup
             return found
         if search.one_border:
             return found.holding(data.train, count_of(share, len(data.train)))
-        return run.find(goal.with_margin(share - alpha))[0].region
+        return run.find(goal.with_margin(share - alpha)).region
 
     buffers = BUFFERS[:: 1 if search.one_border else COARSE]
     region, share = ask_more(asked, [alpha + one for one in buffers], data.test, count_of(alpha, len(data.test)))
@@ -117,5 +117,5 @@ def with_certificate(norm: str, data: Dataset, epsilon: float, alpha: float) -> 
     """Return the best region of those that will be certified at α, chosen before a test point counts, and its certificate."""
     every = searches(norm)
     search = BestSearch(searches=[every[name] for name in AMONG[norm]], norm=norm, margin=AUTO).checked()
-    found = Run(search, data.train, How()).find(Goal.of(epsilon, alpha, AUTO, len(data.test)))[0]
+    found = Run(search, data.train, How()).find(Goal.of(epsilon, alpha, AUTO, len(data.test)))
     return found, certify(found.region, data.test, epsilon, n_train=len(data.train))

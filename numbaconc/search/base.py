@@ -23,7 +23,7 @@ from numbaconc.norms import NORMS, check_norm
 from numbaconc.search.settings import Margin, Setting, Unchecked, setting, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -99,7 +99,9 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         super().__init_subclass__(**options)
         dataclass(eq=False, repr=False)(cls)
         cls.__doc__ = _with_parameters(cls.__doc__ or "", cls.settings())
-        if "name" in cls.__dict__:
+        if not hasattr(cls, "name"):
+            cls.name = cls.__name__
+        elif "name" in cls.__dict__:
             if not getattr(cls, "norms", None):
                 msg = f"search {cls.name!r} has no norms; allowed: one or more of {', '.join(NORMS)}, in a tuple"
                 raise InputError(msg)
@@ -130,9 +132,9 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
             If there is none, or the goal is not allowed.
         """
 
-    def alone(self) -> list[Search]:
-        """Return the searches of which each finds a region of its own; one of the regions is kept."""
-        return [self]
+    def alone(self) -> Iterator[Search]:
+        """Yield the searches of which each finds a region of its own; one of the regions is kept."""
+        yield self
 
     def share(self, sample: Sample, how: How) -> None:
         """Let the sample know what all searches of this kind on it use, before it is sent to workers."""
@@ -342,7 +344,7 @@ def no_such_setting(key: str, value: object, *searches: str) -> str:
     if having:
         return f"{key} is {value!r} with search {' and '.join(map(repr, searches))}; allowed: only with {', '.join(having)}"
     own = tuple(dict.fromkeys(name for search in searches for name in known[search].settings()))
-    return f"{key} is given to search {' and '.join(map(repr, searches))}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
+    return f"{key} is {value!r} with search {' and '.join(map(repr, searches))}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
 from numbaconc.norms import NORMS
-from numbaconc.search.base import Found, Search, known_searches, no_such_setting, search_named
+from numbaconc.search.base import GOAL, Found, Search, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
 from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
 
@@ -86,12 +86,22 @@ class BestSearch(Search):
 
     def _member(self, given: object) -> Search:
         """Return one of the searches, checked; one that is given by name gets the norm, T and seed of this search."""
+        cls = search_named(given.strip(), self.norm) if isinstance(given, str) else type(given)
+        if (
+            not issubclass(cls, Search)
+            or cls.holds_back
+            or (isinstance(given, Search) and given.norm_name != self.norm)
+        ):
+            msg = (
+                f"searches holds {given!r}; allowed: searches in norm {self.norm!r}, none of which is a best of others"
+            )
+            raise InputError(" ".join(msg.split()))
         if isinstance(given, Search):
-            if given.norm_name != self.norm or given.holds_back:
-                msg = f"searches holds {given!r}; allowed: searches in norm {self.norm!r}, none of which is a best of others"
-                raise InputError(" ".join(msg.split()))
+            for name in GOAL:
+                if given.asked(name) != cls.settings()[name].default:
+                    msg = f"{name} is {given.asked(name)!r} in one of the searches; allowed: in the best of them alone"
+                    raise InputError(msg)
             return given.checked()
-        cls = search_named(given.strip() if isinstance(given, str) else given, self.norm)
         settings: dict[str, Any] = {name: getattr(self, name) for name in GIVEN if name in cls.settings()}
         return cls(**{name: value for name, value in settings.items() if value is not None}).checked()
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
+from numbaconc.how import How, bar
 from numbaconc.search.base import Found, Search
 from numbaconc.search.run import Run, best_of
 from numbaconc.search.settings import Count, Unchecked, setting
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numbaconc.data.arrays import Sample
     from numbaconc.goal import Goal
-    from numbaconc.how import How
 
 
 class Restarts(Search):
@@ -66,14 +69,12 @@ class Restarts(Search):
         """Check the settings of the search that is repeated."""
         self._repeated().checked()
 
-    def alone(self) -> list[Search]:
-        """Return a copy of the search for every seed."""
+    def alone(self) -> Iterator[Search]:
+        """Yield a copy of the search for every seed."""
         search = self._repeated().checked()
-        settings = search.get_params(deep=False)
-        return [
-            type(search)(**settings | {"seed": settings["seed"] + i, "margin": self.asked("margin")}).checked()
-            for i in range(self.n)
-        ]
+        settings = search.get_params(deep=False) | {"margin": self.asked("margin")}
+        for i in range(self.n):
+            yield type(search)(**settings | {"seed": settings["seed"] + i}).checked()
 
     def vc_dimension(self, n_features: int) -> int | None:
         """Bound the VC dimension of the collection, which is that of the search that is repeated."""
@@ -87,21 +88,13 @@ class Restarts(Search):
         """Let the sample know what the search needs whatever its seed is."""
         self._repeated().checked().share(sample, how)
 
-    def prepare(self, sample: Sample, how: How) -> Run:
+    def prepare(self, sample: Sample, how: How) -> list[Run]:
         """Return the copies of the search, each with what it has prepared."""
-        return Run(self, sample, how)
+        return [Run(one, sample, how) for one in self.alone()]
 
-    def find(self, prepared: Run, goal: Goal, how: How) -> Found:  # noqa: ARG002
+    def find(self, prepared: list[Run], goal: Goal, how: How) -> Found:
         """Let every copy find a region, and keep the best."""
-        found = prepared.find(goal)
+        found = [run.find(goal) for run in bar(prepared, what="restarts", shown=how.progress)]
         best = best_of(found)
-        seed = best.search.coordinates["seed"]
-        return Found(
-            best.region,
-            goal,
-            best.risk,
-            best.adversarial_risk,
-            self,
-            tuple(found),
-            dict(best.attributes) | {"seed": seed},
-        )
+        told = dict(best.attributes) | {"seed": best.search.coordinates["seed"]}
+        return replace(best, goal=goal, search=self, trace=tuple(found), attributes=told, stored={})

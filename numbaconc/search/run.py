@@ -9,7 +9,7 @@ from numbaconc.goal import AUTO, Goal, kept_index
 from numbaconc.search.held_back import HeldBack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numbaconc.data.arrays import Sample
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """What a search has prepared on a sample.
+    """A search on a sample: what its goals share is prepared once.
 
     Parameters
     ----------
@@ -30,34 +30,17 @@ class Run:
     """
 
     def __init__(self, search: Search, sample: Sample, how: How) -> None:
-        self.sample, self.how = sample, how
-        self._finders = [self._finder(one) for one in search.alone()]
+        self.search, self.sample, self.how = search, sample, how
+        automatic = search.margin == AUTO and not search.holds_back
+        self._held_back = HeldBack({search.name: search}, sample, how) if automatic else None
+        self._prepared = None if automatic else search.prepare(sample, how)
 
-    def _finder(self, search: Search) -> Callable[[Goal, How], Found]:
-        """Return what finds a region for a goal; whatever can be shared between goals is prepared now."""
-        if search.margin == AUTO and not search.holds_back:
-            held_back = HeldBack({search.name: search}, self.sample, self.how)
-            return lambda goal, _: held_back.choose(goal)[1]
-        prepared = search.prepare(self.sample, self.how)
-        return lambda goal, how: search.find(prepared, goal, how)
-
-    def find(self, goal: Goal, checkpoint: str | Path | None = None) -> list[Found]:
-        """Return what the search finds, or what each of the searches finds that stand behind it.
-
-        Parameters
-        ----------
-        goal : Goal
-        checkpoint : path-like, optional
-            A file from which an interrupted search for this goal goes on.
-
-        Raises
-        ------
-        InputError
-            If one of them finds nothing, or the goal is not allowed.
-        """
+    def find(self, goal: Goal, checkpoint: str | Path | None = None) -> Found:
+        """Find a region for a goal; an interrupted search goes on from a checkpoint. InputError if there is none."""
         goal.check(len(self.sample))
-        how = replace(self.how, checkpoint=checkpoint)
-        return [find(goal, how) for find in self._finders]
+        if self._held_back is not None:
+            return self._held_back.choose(goal)[1]
+        return self.search.find(self._prepared, goal, replace(self.how, checkpoint=checkpoint))
 
 
 def best_of(found: Sequence[Found]) -> Found:

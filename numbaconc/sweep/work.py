@@ -19,7 +19,7 @@ from numbaconc.how import How
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.layout import Case, Outcome, outcome_of
 from numbaconc.search.base import Search
-from numbaconc.search.run import Run, best_of
+from numbaconc.search.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,7 +109,7 @@ def _outcomes(data: Parcel | Loaded, job: Job) -> Iterator[tuple[Case, Outcome]]
     for case in job.cases:
         try:
             goal = Goal.of(case.epsilon, case.alpha, job.search.margin, len(loaded.test))
-            outcome = outcome_of(best_of(run.find(goal)), loaded.test)
+            outcome = outcome_of(run.find(goal), loaded.test)
         except Exception as error:
             outcome = failed(error)
         yield case, outcome
