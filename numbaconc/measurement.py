@@ -127,12 +127,7 @@ def find_regions(
     if how.threads is not None:
         check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
     with using_threads(how.threads) as n_threads:
-        found: dict[Goal, list[Found]] = {goal: [] for goal in goals}
-        restarts = getattr(chosen, "n", 1)
-        for one in bar(chosen.alone(), what="restarts", shown=how.progress and restarts > 1, total=restarts):
-            run = Run(one, samples["train"], how)
-            for goal in goals:
-                found[goal].append(run.find(goal, paths[goal]))
+        found = _found(chosen, samples["train"], paths, how)
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
         ds = _measured([one for goal in kept for one in found[goal]], list(kept.values()), name, samples, how)
     seconds = round(time.perf_counter() - started, 3)
@@ -140,6 +135,17 @@ def find_regions(
     several = len({goal.alpha for goal in goals}) > 1
     regions = {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
     return Findings(ds, regions)
+
+
+def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: How) -> dict[Goal, list[Found]]:
+    """Return what every restart finds for every goal."""
+    found: dict[Goal, list[Found]] = {goal: [] for goal in paths}
+    restarts = getattr(search, "n", 1)
+    for one in bar(search.alone(), what="restarts", shown=how.progress and restarts > 1, total=restarts):
+        run = Run(one, train, how)
+        for goal, path in paths.items():
+            found[goal].append(run.find(goal, path))
+    return found
 
 
 def _measured(found: list[Found], kept: list[Found], name: str, samples: dict[str, Sample], how: How) -> xr.Dataset:

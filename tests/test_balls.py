@@ -1195,7 +1195,7 @@ def test_one_goal_keeps_its_checkpoint_in_the_file_that_is_named(tmp_path):
         ("ball", {"norm": "l2"}, ("search is 'ball'", "allowed: ", "did you mean 'balls'")),
         (None, {"norm": "l3"}, ("norm is 'l3'", "allowed: linf, l2, l1")),
         (None, {"norm": "l2", "q": 0.5}, ("q is 0.5 with search 'balls'", "allowed: only with ", "rectangles")),
-        (None, {"norm": "l2", "restarts": 2}, ("restarts is given to search 'balls'", "allowed: ", "n_sets, delta")),
+        (None, {"norm": "l2", "restarts": 2}, ("restarts is 2 with search 'balls'", "allowed: ", "n_sets, delta")),
         (None, {"norm": "linf", "delta": 0.1}, ("delta is 0.1 with search 'rectangles'", "allowed: only with balls")),
         (
             None,

@@ -309,7 +309,7 @@ def test_measure_searches_on_train_and_measures_on_both():
         ({"delta": 0.1}, "delta is 0.1 with search 'hyperplane'; allowed: only with balls"),
         ({"q": 0.5}, "q is 0.5 with search 'hyperplane'; allowed: only with rectangles"),
         ({"n_sets": 4}, "n_sets is 4 with search 'hyperplane'; allowed: only with "),
-        ({"restarts": 3}, "restarts is given to search 'hyperplane'; allowed: epsilon, alpha, margin"),
+        ({"restarts": 3}, "restarts is 3 with search 'hyperplane'; allowed: epsilon, alpha, margin"),
         ({"how": nc.How(checkpoint="c")}, "checkpoint is 'c' with HyperplaneSearch; allowed: only with balls"),
     ],
 )

@@ -379,9 +379,9 @@ def test_measured_by_hand():
         ({"include_self": "yes"}, "include_self is 'yes'; allowed: true or false"),
         (
             {"restarts": 2},
-            "restarts is given to search 'rectangles'; allowed: epsilon, alpha, margin, n_sets, q, seed,",
+            "restarts is 2 with search 'rectangles'; allowed: epsilon, alpha, margin, n_sets, q, seed,",
         ),
-        ({"n_set": 2}, "n_set is given to search 'rectangles'; allowed: .*; did you mean 'n_sets'?"),
+        ({"n_set": 2}, "n_set is 2 with search 'rectangles'; allowed: .*; did you mean 'n_sets'?"),
         ({"delta": 0.1}, "delta is 0.1 with search 'rectangles'; allowed: only with balls"),
         ({"how": nc.How(threads=0)}, "threads is 0; allowed: a whole number from 1 to"),
         ({"how": nc.How(checkpoint="c")}, "checkpoint is 'c' with RectangleSearch; allowed: only with balls"),

@@ -292,7 +292,7 @@ def test_what_the_automatic_margin_chooses_is_kept_as_it_is():
             "searches holds BestSearch(); allowed: searches in norm 'linf', none of which",
         ),
         ({"searches": [nc.FaceSearch(n_sets=0)]}, "n_sets is 0; allowed: a whole number of at least 1"),
-        ({"searches": [nc.FaceSearch], "norm": "linf"}, "search is <class "),
+        ({"searches": [nc.FaceSearch], "norm": "linf"}, "searches holds <class "),
     ],
 )
 def test_what_is_refused(given, says):

@@ -100,7 +100,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         dataclass(eq=False, repr=False)(cls)
         cls.__doc__ = _with_parameters(cls.__doc__ or "", cls.settings())
         if not hasattr(cls, "name"):
-            cls.name = cls.__name__
+            cls.name = cls.__name__.lower()
         elif "name" in cls.__dict__:
             if not getattr(cls, "norms", None):
                 msg = f"search {cls.name!r} has no norms; allowed: one or more of {', '.join(NORMS)}, in a tuple"
