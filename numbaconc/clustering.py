@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import check_choice, check_count
 from numbaconc.how import bar
 from numbaconc.kernels import assignment, clusters
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
 
 CENTERS = ("mean", "median")
 SHIFT = 12  # centers of uint8 data are whole multiples of 2^-12 levels, so that every distance is an integer

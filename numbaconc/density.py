@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample, as_sample
 from numbaconc.data.files import read_npz, replacing
 from numbaconc.errors import InputError, check_choice, check_count, warn
 from numbaconc.how import bar
 from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 METRICS = ("l1", "l2")
 N_NEIGHBORS = 50  # the paper's k, where there are as many points

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.errors import InputError, as_number, check_fraction
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
 
 AUTO = "auto"  # the margin that lets the test points certify α
 ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200

@@ -5,26 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import as_sample, check_width, parse_alphas, parse_epsilons
+from numbaconc.data.arrays import Sample, as_sample, check_width, parse_alphas, parse_epsilons
 from numbaconc.errors import InputError, check_count
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.regions import Region
 from numbaconc.results.layout import case_of, facts_of, lay_out, outcome_of
 from numbaconc.results.schema import LONG_NAMES, SPLITS, dimensions_with, provenance
 from numbaconc.search.base import Found, Search, make_search
 from numbaconc.search.run import Run, best_of
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.regions import Region
 
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 

@@ -9,13 +9,11 @@ import io
 import re
 import sys
 import warnings
-from typing import TYPE_CHECKING, NoReturn
+from collections.abc import Callable, Iterator
+from typing import NoReturn
 
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import announcing_compilation
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2

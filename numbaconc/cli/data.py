@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import argparse
+from typing import Any
 
 from numbaconc.cli.console import EXIT_BAD_INPUT, say
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_data(commands: Any) -> None:  # noqa: ANN401

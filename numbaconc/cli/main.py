@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from numbaconc.cli.console import Parser, reporting
 from numbaconc.cli.data import add_data
@@ -11,9 +11,6 @@ from numbaconc.cli.measure import add_measure
 from numbaconc.cli.options import import_plugins
 from numbaconc.cli.show import add_show
 from numbaconc.cli.sweep import add_sweep
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.cli.console import add_data_options, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings
-from numbaconc.data.arrays import parse_alphas, parse_epsilons
+from numbaconc.data.arrays import Sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.errors import InputError, check_count
 from numbaconc.how import How
 from numbaconc.norms import NORMS
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
     import xarray as xr
 
-    from numbaconc.data.arrays import Sample
 
 EPSILON, ALPHA = "0.1", "0.05"
 SUBSAMPLE_SEED = 0  # of the training points that --max-train leaves, as in sweeps

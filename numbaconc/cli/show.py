@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numbaconc.cli.console import say
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_show(commands: Any) -> None:  # noqa: ANN401

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numbaconc.cli.console import EXIT_SOME_FAILED, add_data_options, say
 from numbaconc.cli.options import add_plugin_option
 from numbaconc.data.files import cache_dir
 from numbaconc.errors import check_count
-
-if TYPE_CHECKING:
-    import argparse
 
 
 def add_sweep(commands: Any) -> None:  # noqa: ANN401

@@ -6,12 +6,14 @@ import contextlib
 import hashlib
 import os
 import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import pooch
+from numpy.typing import NDArray
 
 from numbaconc.data import readers
 from numbaconc.data.arrays import Sample, as_sample, check_width
@@ -19,11 +21,6 @@ from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.data.registry import REGISTRY, Published
 from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
 from numbaconc.how import bar
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 

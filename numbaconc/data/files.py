@@ -6,18 +6,15 @@ import contextlib
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pooch
+from numpy.typing import NDArray
 
 from numbaconc.errors import InputError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
 
 CHUNK = 1 << 20  # bytes hashed at a time
 

@@ -14,19 +14,15 @@ import io
 import math
 import struct
 import tarfile
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm.utils import CallbackIOWrapper
 
 from numbaconc.errors import InputError
 from numbaconc.how import bar
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
 CIFAR_CLASSES = 10

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.experiments import figures, tables
 from numbaconc.experiments.commands import make_parser, wanted
 from numbaconc.experiments.published import published
 from numbaconc.experiments.report import FIGURES, TABLES, write_report
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -7,15 +7,20 @@ and pictures of the regions, bounds-regions-*.png.
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
+
+import xarray as xr
 
 from numbaconc.certify import certify
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.experiments import pictures
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, wanted, write_page
@@ -30,14 +35,6 @@ from numbaconc.results.queries import cases
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.show.plots import Bounds, plot_bounds
 from numbaconc.sweep.run import SUBSAMPLE_SEED
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
-
-    import xarray as xr
-
-    from numbaconc.data.datasets import Dataset
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}

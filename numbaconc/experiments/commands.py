@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import functools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import xarray as xr
 
 from numbaconc.cli.console import Parser, add_data_options, tell
 from numbaconc.data.datasets import Dataset, load_dataset
@@ -12,12 +16,6 @@ from numbaconc.data.files import cache_dir, replacing
 from numbaconc.density import N_NEIGHBORS
 from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.sweep.run import run_sweep
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
-    import xarray as xr
 
 QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
 

@@ -7,16 +7,19 @@ truth; with it, what a sub-family of sets, or an expansion taken in the ambient 
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from numbaconc.cli.console import Parser, reporting, say
+from numbaconc.data.arrays import Sample
 from numbaconc.data.files import check_writable
 from numbaconc.errors import check_count
 from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, centered_cubes
@@ -25,15 +28,8 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import LONG_NAMES, provenance
-from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch
+from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch, Search
 from numbaconc.show.plots import Estimates, plot_estimates
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.search import Search
 
 ALPHA = 0.05
 SIZES, QUICK_SIZES = (256, 1024, 4096, 16_384, 65_536), (128, 512)

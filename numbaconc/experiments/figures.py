@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import xarray as xr
 
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
 from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.experiments.commands import available, make_parser, seeds, sweep, wanted
 from numbaconc.experiments.published import published
 from numbaconc.show.plots import Panel, plot_curves
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Sequence
-
-    import xarray as xr
-
-    from numbaconc.data.datasets import Dataset
 
 # The paper does not print its grids.
 Q = tuple(round(0.3 + 0.05 * i, 2) for i in range(14))

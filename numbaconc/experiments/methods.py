@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from numbaconc.certify import certify
+from numbaconc.certify import Certificate, certify
+from numbaconc.data.arrays import Sample
+from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import cache_dir
 from numbaconc.goal import AUTO, Goal, count_of
 from numbaconc.how import How
-from numbaconc.search import BestSearch, FaceSearch, FreeBallSearch, HalfSpaceSearch, RectangleSearch
+from numbaconc.regions import Region
+from numbaconc.search import BestSearch, FaceSearch, Found, FreeBallSearch, HalfSpaceSearch, RectangleSearch, Search
 from numbaconc.search.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numbaconc.certify import Certificate
-    from numbaconc.data.arrays import Sample
-    from numbaconc.data.datasets import Dataset
-    from numbaconc.regions import Region
-    from numbaconc.search import Found, Search
 
 WORDS = {
     "rectangles": "rectangles, extended",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from numbaconc.cli.console import tell
+from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import replacing
 from numbaconc.experiments.methods import N_FACES
 from numbaconc.kernels.threads import using_threads
@@ -17,13 +20,6 @@ from numbaconc.regions import BallUnion, RectangleComplement
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.schema import provenance
 from numbaconc.search import FaceSearch, FreeBallSearch, RectangleSearch
-
-if TYPE_CHECKING:
-    import argparse
-
-    from numpy.typing import NDArray
-
-    from numbaconc.data.datasets import Dataset
 
 COLUMNS = 10  # test images in a row
 N_BOXES = 8  # of the paper's boxes, that are shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import xarray as xr
 from markdown_it import MarkdownIt
 
 from numbaconc.data.files import replacing
@@ -14,9 +14,6 @@ from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, side_by_side
 from numbaconc.results.files import open_results
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
 LIMIT = 3  # published standard deviations

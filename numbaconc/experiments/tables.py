@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import xarray as xr
 
 from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.data.arrays import Sample
+from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, seeds, sweep, wanted, write_page
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
@@ -19,17 +23,9 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS
-from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts
+from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts, Search
 from numbaconc.search.greedy import CHECKPOINT
 from numbaconc.sweep.run import SUBSAMPLE_SEED
-
-if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Iterator, Sequence
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.data.datasets import Dataset
-    from numbaconc.search import Search
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; the paper's others are classifiers
 # δ of balls, which the paper does not print: what its training risks imply.

@@ -6,14 +6,12 @@ Numba's cache on disk looks at the file of a jitted function only. It does not n
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from numba import njit
 
 from numbaconc.kernels.threads import in_turn
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 # Floating-point operations may be regrouped, zeros may lose their sign, a product and a sum may be rounded once.
 # NaN and infinity keep their meaning, which bounds of boxes rely on.

@@ -9,19 +9,17 @@ fast as a product of float32 matrices in BLAS. Elsewhere pairs of int16 are mult
 fast. BLAS itself is not called: its threads and Numba's would wait for each other, busily, at every tile.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import config, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic, overload
+from numpy.typing import NDArray
 
 from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.processor import BYTE_PRODUCTS, WIDE_REGISTERS
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 ROWS = 8  # of a block of distances
 LANES = 16  # its columns

@@ -8,22 +8,19 @@ never n².
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
 from numba import config, prange, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
 from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.processor import BYTE_DIFFERENCES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 BLOCK = 128  # rows in a block
 SIDE = 4  # rows of either block that are compared at once: their sums stay in registers

@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numba
 from numba.core import event
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 
 _turn = threading.RLock()
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
 
-    from numbaconc.data.arrays import Sample
 
 ROUNDING = 1e-15  # how far, relatively, rounding takes a squared radius on its way to epsilon's scale and back
 

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
 from numbaconc.data.files import replacing
 from numbaconc.errors import InputError, check_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
+
 
 SINGLE = 1e-6  # what float32 tells apart, relatively
 

@@ -6,16 +6,16 @@ import math
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError, as_number
 from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
 
-    from numbaconc.data.arrays import Sample
 
 BLOCK = 2048  # points projected at a time
 ROUNDING = 1e-15  # how far, relatively, rounding takes a whole threshold on its way to epsilon's scale and back

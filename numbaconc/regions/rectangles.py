@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import GRAY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
 from numbaconc.errors import InputError, as_number
@@ -14,7 +15,6 @@ from numbaconc.regions.base import SINGLE, Region
 
 if TYPE_CHECKING:
     import xarray as xr
-    from numpy.typing import ArrayLike, NDArray
 
 
 class RectangleComplement(Region):

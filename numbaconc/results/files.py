@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import xarray as xr
 
@@ -11,9 +11,6 @@ from numbaconc.data.files import replacing
 from numbaconc.errors import InputError
 from numbaconc.results.join import join_results
 from numbaconc.results.schema import BESIDE, SCHEMA
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def save_results(ds: xr.Dataset, path: str | Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -10,9 +11,6 @@ import xarray as xr
 from numbaconc.errors import InputError
 from numbaconc.results.queries import KEPT, certify_kept
 from numbaconc.results.schema import dimensions_with
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 
 def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import AUTO
 from numbaconc.results.queries import certify_kept
 from numbaconc.results.schema import BESIDE, DIMENSIONS, LONG_NAMES, SPLITS, STORED, dimensions_with
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-
-    from numbaconc.data.arrays import Sample
     from numbaconc.search.base import Found
+
 
 # The attribute that says which coordinates each search has; xarray drops one that is called "coordinates" from files.
 COORDINATES = "search_coordinates"

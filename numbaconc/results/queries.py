@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from numbaconc.certify import certify_counts, lower_bound, upper_bound
+from numbaconc.certify import Certificate, certify_counts, lower_bound, upper_bound
 from numbaconc.goal import kept_index
 from numbaconc.results.schema import LONG_NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numbaconc.certify import Certificate
 
 KEPT = ("kept_seed", "measure_at_least", "expansion_at_most")  # what `certify_kept` adds
 TAIL = (1 - 0.95) / 2  # how often either bound of a certificate at 95% may be wrong

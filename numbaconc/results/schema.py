@@ -9,11 +9,9 @@ import importlib.metadata
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 SPLITS = ("train", "test")
 FIRST_DIMENSIONS, LAST_DIMENSIONS = ("search", "alpha", "dataset", "epsilon", "T", "q"), ("seed", "split")

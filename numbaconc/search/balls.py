@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
-from numbaconc.goal import count_of
+from numbaconc.goal import Goal, count_of
+from numbaconc.how import How
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.distances import Distances
 from numbaconc.search.exchange import Exchange
 from numbaconc.search.greedy import Greedy
 from numbaconc.search.settings import Count, Flag, NotNegative, setting
-
-if TYPE_CHECKING:
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
-    from numbaconc.how import How
 
 
 class Placed(NamedTuple):

@@ -7,11 +7,12 @@ import functools
 import importlib.metadata
 import inspect
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self, dataclass_transform
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -20,14 +21,8 @@ from numbaconc.errors import InputError, check_choice, did_you_mean, warn
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
+from numbaconc.regions import Region
 from numbaconc.search.settings import Margin, Setting, Unchecked, setting, settings_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from numbaconc.regions import Region
 
 ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for

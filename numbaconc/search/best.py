@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
+from numbaconc.goal import Goal
+from numbaconc.how import How
 from numbaconc.norms import NORMS
 from numbaconc.search.base import GOAL, Found, Search, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
 from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
-    from numbaconc.how import How
 
 GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are given, where they have them
 

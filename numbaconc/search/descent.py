@@ -9,20 +9,16 @@ level - ε, are blurred.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
 
 MANY = 32  # columns; where there are more, BLAS multiplies faster than the kernel
 BLOCK = 1024  # points that BLAS is given at a time

@@ -6,16 +6,13 @@ As in `kernels.distances`: squared, and whole, for uint8 points; not squared for
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.kernels.distances import as_words, fill_distances
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
 
 BATCH = 256  # rows whose distances to all points are held at once
 WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255² < 2^31

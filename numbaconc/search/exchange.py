@@ -8,19 +8,15 @@ already, is a lower bound of what the ball adds.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numbaconc.how import bar
 from numbaconc.kernels.balls import best_balls, bound_expansions, count_within, expand_radius
 from numbaconc.search.distances import BATCH
-from numbaconc.search.greedy import FEW, lowest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.search.greedy import Greedy
+from numbaconc.search.greedy import FEW, Greedy, lowest
 
 MOST = 2  # balls that may take the place of one
 

@@ -16,21 +16,18 @@ each start, every face is dropped and chosen again until nothing improves.
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numbaconc.data.arrays import SNAP, Sample
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
 from numbaconc.regions.rectangles import RectangleComplement
 from numbaconc.search.base import Found, Search
 from numbaconc.search.settings import Count, setting
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.goal import Goal
 
 FINE = 192  # of at most 255 candidates among floats: those whose ranks are evenly spaced, up to twice the target
 MOST = 2  # faces that may replace the one that is dropped

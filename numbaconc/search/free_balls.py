@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
-from numbaconc.regions import BallUnion
+from numbaconc.regions import BallUnion, Region
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
 from numbaconc.search.settings import Count, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
-    from numbaconc.regions import Region
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's

@@ -11,9 +11,12 @@ from __future__ import annotations
 import json
 import math
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numbaconc.data.files import check_writable, read_npz, replacing
 from numbaconc.errors import InputError
@@ -22,12 +25,6 @@ from numbaconc.kernels.balls import best_balls, bound_balls, count_within, expan
 from numbaconc.kernels.distances import TILE, count_pairs
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.distances import BATCH, Distances, Histograms, rounds
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from numpy.typing import NDArray
 
 FEW = 32  # centers whose objectives are computed first for a ball; then twice as many at a time, up to a batch
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small

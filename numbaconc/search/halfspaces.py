@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.norms import NORMS, dual
 from numbaconc.regions.halfspace import HalfSpace, project
@@ -16,14 +19,6 @@ from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
 from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
 from numbaconc.search.settings import Count, NormName, Powers, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
 SLACK = 4e-15  # how far, relatively, the border is moved out: half spaces are open, and points on it are to be inside

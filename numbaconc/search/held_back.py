@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from numbaconc.certify import buffer_for
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import AUTO, Goal, count_of, kept_index
 from numbaconc.how import How, bar
 from numbaconc.search.base import Found, Search
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numbaconc.data.arrays import Sample
 
 VALIDATION = 0.3  # share of the training points that is held back
 # A region with many borders, such as a union of rare faces, holds fewer points elsewhere than where it was found. It is

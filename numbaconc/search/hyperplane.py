@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from numbaconc.data.arrays import Sample
+from numbaconc.goal import Goal
+from numbaconc.how import How
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
-    from numbaconc.how import How
 
 
 class Side(NamedTuple):

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
 from numbaconc.data.arrays import Sample, check_domain
 from numbaconc.density import N_NEIGHBORS, dense_first, knn_radii, neighbors_among
 from numbaconc.errors import InputError, check_count
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.regions import RectangleComplement, extend_to_domain
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.settings import Count, Flag, Fraction, Words, setting
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from numbaconc.goal import Goal
 
 
 class Tried(NamedTuple):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.search.base import Found, Search
 from numbaconc.search.run import Run, best_of
 from numbaconc.search.settings import Count, Unchecked, setting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.goal import Goal
 
 
 class Restarts(Search):

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
+from numbaconc.data.arrays import Sample
 from numbaconc.goal import AUTO, Goal, kept_index
+from numbaconc.how import How
+from numbaconc.search.base import Found, Search
 from numbaconc.search.held_back import HeldBack
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.how import How
-    from numbaconc.search.base import Found, Search
 
 
 class Run:

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction
 from numbaconc.goal import check_margin
 from numbaconc.norms import NORMS, check_norm
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 class Check(abc.ABC):

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+import xarray as xr
 
 from numbaconc.certify import lower_bound, upper_bound
 from numbaconc.data.files import replacing
 from numbaconc.norms import sign_of
 from numbaconc.results.queries import TAIL, cases, certificate, kept, mean_and_std, select_case
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
-
-    import xarray as xr
 
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}

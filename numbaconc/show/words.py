@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from numbaconc.norms import sign_of
 from numbaconc.results.queries import cases, certificate, kept, mean_and_std, select_case
-
-if TYPE_CHECKING:
-    import xarray as xr
 
 MANY = 12  # cases that are described each; more are listed
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")

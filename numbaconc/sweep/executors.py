@@ -8,16 +8,12 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
 
 from numbaconc.errors import InputError, check_count
-from numbaconc.sweep.work import Loaded, Parcel, measure_cases, measure_job
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
-
-    from numbaconc.sweep.work import Done, Job, Settings
+from numbaconc.sweep.work import Done, Job, Loaded, Parcel, Settings, measure_cases, measure_job
 
 Executor = concurrent.futures.Executor
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import itertools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +16,6 @@ from numbaconc.errors import InputError, check_count, check_fraction, did_you_me
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.results.layout import Case, check_alike
 from numbaconc.search.base import Search, no_such_setting, search_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
 
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given

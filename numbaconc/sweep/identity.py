@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
+import xarray as xr
+
+from numbaconc.data.datasets import Dataset
 from numbaconc.errors import InputError
 from numbaconc.results.layout import facts_of, searches_in
 from numbaconc.results.schema import SPLITS
 from numbaconc.search.base import search_named
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    import xarray as xr
-
-    from numbaconc.data.datasets import Dataset
-    from numbaconc.sweep.grid import Grid
+from numbaconc.sweep.grid import Grid
 
 Identity = dict[str, dict[str, Any]]
 SHARED = ("norm", "max_train", "test_fraction")

@@ -5,16 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
 from numbaconc.results.layout import Case, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
-
     from numbaconc.sweep.work import Done
+
 
 # Write-ahead logging with full synchronization: what is committed survives a kill and a loss of power. The lock is
 # held until the journal is closed, so that two runs of one sweep cannot mix.

@@ -5,10 +5,15 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import Executor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from numbaconc.data.arrays import as_sample, check_width
+import xarray as xr
+from numpy.typing import ArrayLike
+
+from numbaconc.data.arrays import Sample, as_sample, check_width
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import check_writable
 from numbaconc.errors import InputError, check_count
@@ -16,26 +21,14 @@ from numbaconc.goal import AUTO
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
-from numbaconc.results.layout import check_alike, lay_out, outcomes_of
+from numbaconc.results.layout import Case, Outcome, check_alike, lay_out, outcomes_of
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
+from numbaconc.search.base import Search
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
 from numbaconc.sweep.grid import read_grid
-from numbaconc.sweep.identity import attributes, identity_in, identity_of, joined
+from numbaconc.sweep.identity import Identity, attributes, identity_in, identity_of, joined
 from numbaconc.sweep.journal import Journal
-from numbaconc.sweep.work import Job, Loaded, Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Mapping
-    from concurrent.futures import Executor
-
-    import xarray as xr
-    from numpy.typing import ArrayLike
-
-    from numbaconc.data.arrays import Sample
-    from numbaconc.results.layout import Case, Outcome
-    from numbaconc.search.base import Search
-    from numbaconc.sweep.identity import Identity
-    from numbaconc.sweep.work import Done
+from numbaconc.sweep.work import Done, Job, Loaded, Settings
 
 SUBSAMPLE_SEED = 0  # of the training points that `max_train` leaves
 

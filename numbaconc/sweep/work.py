@@ -6,9 +6,10 @@ import contextlib
 import functools
 import pickle
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
@@ -20,9 +21,6 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.layout import Case, Outcome, outcome_of
 from numbaconc.search.base import Search
 from numbaconc.search.run import Run
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 Done = tuple[Case, Outcome, float]  # a case, its outcome, and the seconds that it took
 
