@@ -7,6 +7,7 @@ hold exactly, at any sample size. The paper's own guarantee, uniform over a coll
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
@@ -16,6 +17,8 @@ from numbaconc.data.arrays import Sample, parse_epsilon
 from numbaconc.errors import InputError, check_count, check_fraction
 from numbaconc.regions import Region
 
+CONFIDENCE = 0.95  # that both bounds hold
+PROMISED = 0.99  # how likely a region of margin "auto" is certified
 DIGITS = 4  # decimals of a bound in words; more where two significant digits need them
 
 
@@ -55,7 +58,10 @@ class Certificate:
     @property
     def sentence(self) -> str:
         """The certificate in words, L rounded down and U up, so that what is said is true."""
-        bound = f"h(μ, {_down(self.L)}, {self.epsilon:g}) ≤ {_up(self.U)}"
+        return self._sentence(_rounded(self.L, math.floor))
+
+    def _sentence(self, alpha: str) -> str:
+        bound = f"h(μ, {alpha}, {self.epsilon:g}) ≤ {_rounded(self.U, math.ceil)}"
         return f"with {100 * self.confidence:g}% confidence {bound}"
 
     def __str__(self) -> str:
@@ -68,7 +74,7 @@ class Certificate:
     def sentence_at(self, alpha: float) -> str:
         """Say what the certificate means for a threshold α that was aimed at."""
         if self.covers(alpha):
-            return f"with {100 * self.confidence:g}% confidence h(μ, {alpha:g}, {self.epsilon:g}) ≤ {_up(self.U)}"
+            return self._sentence(f"{alpha:g}")
         needed = least_count(alpha, self.n_points, self.confidence, self.n_compared)
         why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {alpha:g} takes "
         why += "more points" if needed is None else f"{needed:,}"
@@ -95,7 +101,7 @@ def certify(
     region: Region,
     X_test: ArrayLike | Sample,
     epsilon: float | str,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     n_compared: int = 1,
     *,
     n_train: int | None = None,
@@ -142,7 +148,7 @@ def certify_counts(
     n_expanded: int,
     n_points: int,
     epsilon: float | str,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     n_compared: int = 1,
     *,
     vc_dimension: int | None = None,
@@ -181,7 +187,7 @@ def upper_bound(count: int, n: int, tail: float) -> float:
     return float(betainccinv(count + 1, n - count, tail)) if count < n else 1.0
 
 
-def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compared: int = 1) -> int | None:
+def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_compared: int = 1) -> int | None:
     """Return the fewest test points in a region that certify L >= α; None if not even all of them do.
 
     For 10,000 points and 95% that is 121 for α = .01, 544 for .05 and 1,337 for .127.
@@ -196,57 +202,42 @@ def least_count(alpha: float, n_points: int, confidence: float = 0.95, n_compare
     return count if count <= n else None
 
 
-def buffer_for(
-    n: int,
-    n_test: int,
-    alpha: float,
-    confidence: float = 0.99,
-    eta: float = 0.05,
-    *,
-    n_compared: int = 1,
-    n_chains: int = 1,
-) -> float:
-    """How much more than α to ask of the training risk, so that the test set will certify L >= α.
+def margin_for(n: int, n_test: int, alpha: float, n_chains: int = 1) -> float:
+    """Return how much more than α to ask of n points, so that `certify` on n_test others will say L >= α.
 
-    The least b, fixed from n, n_test, α and η before any test point is counted, such that the following
-    holds. Let a chain be a family of nested sets that does not depend on the data (the half spaces
-    across one direction; the level sets of one function), and let the region be a member of it that
-    holds at least m = n (α + b) training points. Whatever μ is, its measure is then stochastically at
-    least Beta(m, n - m + 1), its test count at least BetaBinomial(n_test, m, n - m + 1), and
-    P[L >= α] >= confidence for the lower bound L of `certify` at 1 - η: the errors of both samples are in it.
+    The least b, fixed before any point is counted, such that the following holds. Let a chain be a family of nested
+    sets that does not depend on the n points (the half spaces across one direction; the level sets of one function),
+    and let the region be a member, of one of `n_chains` such chains, that holds at least m = n (α + b) of the points.
+    Whatever μ is, its measure is then stochastically at least Beta(m, n - m + 1), its test count at least
+    BetaBinomial(n_test, m, n - m + 1), and P[L >= α] >= 99%: the errors of both samples are in it, and Bonferroni's
+    correction for the choice of the chain.
 
-    A search that takes the best of several chains is covered by `n_chains` (Bonferroni), regions that will be compared
-    on the test points by `n_compared`. The n points must have no part in making the chains: greedy unions fit the
-    points that they are found on, and lose more of their training risk than chance takes. So points that were held back
-    are counted, and borders moved (`Region.holding`), which makes chains of whatever was found. (α + b) n is a whole
-    number, m. InputError if an argument is not allowed, or the samples are too small for any b.
+    Greedy unions fit the points that they are found on, and lose more of their risk elsewhere than chance takes. So
+    points that were held back are counted, and borders moved (`Region.holding`), which makes chains of whatever was
+    found. InputError if the samples are too small for any b.
     """
     from scipy.stats import betabinom  # slow to import
 
-    n, n_test = check_count("n", n), check_count("n_test", n_test)
-    alpha = check_fraction("alpha", alpha, one_allowed=False)
-    miss = (1 - check_fraction("confidence", confidence, one_allowed=False)) / check_count("n_chains", n_chains)
-    needed = least_count(alpha, n_test, 1 - check_fraction("eta", eta, one_allowed=False), n_compared)
+    needed = least_count(alpha, n_test)
     if needed is None:
-        tail = _tail(1 - eta, n_compared)
-        least = math.ceil(math.log(tail) / math.log(alpha))
-        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {alpha:g} at eta {eta:g}"
+        least = math.ceil(math.log(_tail(CONFIDENCE, 1)) / math.log(alpha))
+        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {alpha:g} at eta {1 - CONFIDENCE:g}"
         raise InputError(msg)
     low, high = 0, n  # the least count that is enough lies in between
     while high - low > 1:
         count = (low + high) // 2
-        enough = betabinom.cdf(needed - 1, n_test, count, n - count + 1) <= miss
+        enough = betabinom.cdf(needed - 1, n_test, count, n - count + 1) <= (1 - PROMISED) / n_chains
         low, high = (low, count) if enough else (count, high)
     if high == n:
         msg = f"n is {n} and n_test {n_test}, too few to promise L >= alpha {alpha:g}; allowed: more points"
         raise InputError(msg)
-    buffer = high / n - alpha
-    while alpha + buffer > high / n:  # rounded up: a region of just that risk must do
-        buffer = math.nextafter(buffer, 0.0)
-    return buffer
+    margin = high / n - alpha
+    while alpha + margin > high / n:  # rounded up: a region of just that risk must do
+        margin = math.nextafter(margin, 0.0)
+    return margin
 
 
-def uniform_deviation(n: int, vc_dimension: int, confidence: float = 0.95) -> float:
+def uniform_deviation(n: int, vc_dimension: int, confidence: float = CONFIDENCE) -> float:
     """How far fractions may be from measures, in all sets of a collection at once (Theorem 3.3, A.3).
 
     The δ at which the paper's complexity penalty 8 exp(V log(n + 1) - n δ² / 128) is 1 - confidence. With
@@ -286,15 +277,7 @@ def _tail(confidence: float, n_compared: int) -> float:
     return eta / (2 * check_count("n_compared", n_compared))
 
 
-def _decimals(value: float) -> int:
-    return max(DIGITS, 1 - math.floor(math.log10(value))) if value > 0 else DIGITS
-
-
-def _down(value: float) -> str:
-    decimals = _decimals(value)
-    return f"{math.floor(value * 10**decimals) / 10**decimals:.{decimals}f}"
-
-
-def _up(value: float) -> str:
-    decimals = _decimals(value)
-    return f"{math.ceil(value * 10**decimals) / 10**decimals:.{decimals}f}"
+def _rounded(value: float, whole: Callable[[float], int]) -> str:
+    """Write a bound, rounded by `math.floor` or `math.ceil` to DIGITS decimals or two significant digits."""
+    decimals = max(DIGITS, 1 - math.floor(math.log10(value))) if value > 0 else DIGITS
+    return f"{whole(value * 10**decimals) / 10**decimals:.{decimals}f}"

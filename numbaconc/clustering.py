@@ -97,8 +97,7 @@ def cluster(
         labels = lloyds.assign()
         if not np.bincount(labels, minlength=n_clusters).all():
             _give_points_to_empty_clusters(labels, lloyds.distances(labels), n_clusters)
-        converged = np.array_equal(labels, before)
-        if converged:
+        if converged := np.array_equal(labels, before):
             break
         lloyds.update(before, labels)
     return Clusters(labels, lloyds.levels, *_boxes(X, lloyds.levels, *_group(labels, n_clusters)), n_iter, converged)
@@ -107,12 +106,7 @@ def cluster(
 class _Bytes:
     """The steps of an iteration on uint8 data; each uses what the one before has found out.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    centers : ndarray, shape (T, d), uint8
-        Where the centers start.
-    update : {"mean", "median"}
+    X : (n, d) uint8; centers : (T, d) uint8, where the centers start; update : "mean" or "median".
     """
 
     def __init__(self, X: NDArray[Any], centers: NDArray[Any], update: str) -> None:

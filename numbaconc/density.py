@@ -70,13 +70,7 @@ def knn_radii(
 
 
 def neighbors_among(n: int, n_neighbors: int | None, *, include_self: bool) -> int:
-    """Return k, how many neighbors are counted among n points.
-
-    Raises
-    ------
-    InputError
-        If a number is given, and not from 1 to n - 1.
-    """
+    """Return k, how many neighbors are counted among n points; InputError if it is given, and not from 1 to n - 1."""
     if n_neighbors is None:  # a point that is its own first neighbor has n of them
         return min(N_NEIGHBORS, n if include_self else n - 1)
     return check_count("n_neighbors", n_neighbors, 1, n - 1, f"less than the {n} points")
@@ -98,9 +92,7 @@ def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bo
 
 def _read(path: Path, n: int) -> NDArray[np.float64] | None:
     """Radii in levels from the cache, or None where they must be computed (again)."""
-    kept = read_npz(path)
-    if kept is None or "levels" not in kept:
+    levels = (read_npz(path) or {}).get("levels")
+    if levels is None or levels.shape != (n,) or levels.dtype != np.float64 or not np.isfinite(levels).all():
         return None
-    levels = kept["levels"]
-    whole = levels.shape == (n,) and levels.dtype == np.float64 and bool(np.isfinite(levels).all())
-    return levels if whole else None
+    return levels

@@ -93,20 +93,11 @@ def check_margin(name: str, value: object, below: float = 1.0) -> float | str:
 
 
 def kept_index(risk: ArrayLike, adversarial_risk: ArrayLike, alpha: ArrayLike) -> NDArray[np.intp]:
-    """Return which of several regions is kept: the one rule for restarts, for the best of several searches, and for files.
+    """Return which of several regions is kept: the one rule for restarts, the best of several searches, and for files.
 
-    That of least adversarial risk among those of risk >= α; if there is none, that of most risk. Ties go to
-    the first.
-
-    Parameters
-    ----------
-    risk, adversarial_risk : array-like, shape (..., m)
-        Of m regions, on the points that choose. NaN where there is none.
-    alpha : array-like, shape (...)
-
-    Returns
-    -------
-    ndarray of int, shape (...)
+    That of least adversarial risk among those of risk >= α; if there is none, that of most risk. Ties go to the first.
+    Risks, of shape (..., m), are those of m regions on the points that choose, NaN where there is none. α and the
+    result, integers, have shape (...).
     """
     risk = np.asarray(risk, dtype=np.float64)
     enough = risk >= np.asarray(alpha, dtype=np.float64)[..., np.newaxis]

@@ -45,10 +45,7 @@ class GroundTruth(abc.ABC):
     def sample(self, n: int, seed: int) -> Sample:
         """Draw n independent points with `numpy.random.default_rng(seed)`, in the distance's own units.
 
-        Raises
-        ------
-        InputError
-            If `n` or `seed` is not allowed.
+        InputError if `n` or `seed` is not allowed.
         """
         rng = np.random.default_rng(check_count("seed", seed, 0))
         return as_sample(self._draw(check_count("n", n), rng), unit=1.0, min_rows=1)
@@ -56,10 +53,7 @@ class GroundTruth(abc.ABC):
     def concentration(self, alpha: float, epsilon: float | str) -> float:
         """Return h(μ, α, ε), the least measure of the ε-expansion of a set of measure at least α.
 
-        Raises
-        ------
-        InputError
-            If α or ε is not allowed, or h is not known there.
+        InputError if α or ε is not allowed, or h is not known there.
         """
         return float(self._concentration(*_arguments(alpha, epsilon)))
 
@@ -73,8 +67,9 @@ class GroundTruth(abc.ABC):
 class Gaussian(GroundTruth):
     """N(θ, Σ) in ℓp: h = Φ(Φ⁻¹(α) + ε / ‖Σ^½‖_{2→p}), which half spaces reach.
 
-    The norm is √λ_max for p = 2, the largest deviation of a coordinate for p = ∞ and, for diagonal Σ, that too for p > 2
-    and ‖σ‖_{2p/(2-p)} for p < 2 (√tr Σ for p = 1). Prescott, Zhang, Evans, ICLR 2021; Borell 1975; Sudakov, Tsirelson 1974.
+    The norm is √λ_max for p = 2, the largest deviation of a coordinate for p = ∞ and, for diagonal Σ, that too for
+    p > 2 and ‖σ‖_{2p/(2-p)} for p < 2 (√tr Σ for p = 1). InputError if a shape does not fit, Σ is not positive
+    definite, or the norm is not known for p. Prescott, Zhang, Evans, ICLR 2021; Borell 1975; Sudakov, Tsirelson 1974.
 
     Parameters
     ----------
@@ -84,11 +79,6 @@ class Gaussian(GroundTruth):
         θ; 0 if not given.
     p : float
         From 1 to infinity; 2 or infinity if Σ is not diagonal.
-
-    Raises
-    ------
-    InputError
-        If a shape does not fit, Σ is not positive definite, or the norm is not known for p.
     """
 
     def __init__(self, covariance: ArrayLike, mean: ArrayLike | None = None, p: float = 2.0) -> None:
@@ -140,18 +130,7 @@ def centered_cubes(n_features: int, alpha: float, epsilon: float | str) -> float
     """Return what complements of centered cubes reach for N(0, I) in ℓ∞: 1 - (2Φ(b - ε) - 1)^d at measure α.
 
     A sub-family of the complements of one box, far above h, which those with a single finite face reach.
-
-    Parameters
-    ----------
-    n_features : int
-        d.
-    alpha, epsilon
-        As in `GroundTruth.concentration`.
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
+    `n_features` is d; `alpha` and `epsilon` are as in `GroundTruth.concentration`. InputError if one is not allowed.
     """
     d, (alpha, epsilon) = check_count("n_features", n_features), _arguments(alpha, epsilon)
     beyond = -math.expm1(math.log1p(-alpha) / d) / 2  # of one coordinate, on one side
@@ -163,16 +142,7 @@ class Sphere(GroundTruth):
     """Uniform on the unit sphere in R^d, ℓ2 (chordal) distance: h = σ(σ⁻¹(α) + 2 arcsin(ε/2)) for caps.
 
     σ(θ) = ½ I_{sin²θ}((d - 1)/2, ½) for θ <= π/2 is the measure of a cap of angle θ. Lévy 1951.
-
-    Parameters
-    ----------
-    n_features : int
-        d, at least 2.
-
-    Raises
-    ------
-    InputError
-        If `n_features` is not allowed.
+    InputError if `n_features`, which is d, is not a whole number of at least 2.
     """
 
     p = 2.0
@@ -215,17 +185,8 @@ class Sphere(GroundTruth):
 class Line(GroundTruth):
     """One of the symmetric log-concave distributions on the line: h = F(F⁻¹(α) + ε), which half lines reach.
 
+    Its `name` is "normal", of deviation 1, "laplace", of scale 1, or "uniform", on [0, 1]; InputError for others.
     Bobkov, The Annals of Probability 24, 1996.
-
-    Parameters
-    ----------
-    name : {"normal", "laplace", "uniform"}
-        Of deviation 1, of scale 1, on [0, 1].
-
-    Raises
-    ------
-    InputError
-        If there is no such distribution here.
     """
 
     p = 2.0  # all norms are one on the line
@@ -251,17 +212,7 @@ class HammingCube(GroundTruth):
     and Katona) for every m. At α = 2^-d Σ_{i<=k} C(d, i) the set is a ball of k flips, or a half space with
     w = ±1, which in ℓ1 reaches h. Harper, Journal of Combinatorial Theory 1, 1966.
 
-    Parameters
-    ----------
-    n_features : int
-        d.
-    p : float
-        1 for the number of flips; ℓ2 is its square root.
-
-    Raises
-    ------
-    InputError
-        If an argument is not allowed.
+    `n_features` is d. `p` is 1 for the number of flips; ℓ2 is its square root. InputError if one is not allowed.
     """
 
     def __init__(self, n_features: int, p: float = 1.0) -> None:
@@ -271,13 +222,7 @@ class HammingCube(GroundTruth):
         return rng.integers(0, 2, (n, self.n_features), dtype=np.uint8)
 
     def points(self) -> Sample:
-        """All 2^d points, so that fractions of them are measures.
-
-        Raises
-        ------
-        InputError
-            If there are more than a million.
-        """
+        """All 2^d points, so that fractions of them are measures; InputError if there are more than a million."""
         check_count("n_features", self.n_features, 1, MOST_POINTS.bit_length() - 1, "or there are too many points")
         numbers = np.arange(1 << self.n_features, dtype=np.uint32)[:, np.newaxis]
         X = (numbers >> np.arange(self.n_features, dtype=np.uint32)) & np.uint32(1)
@@ -337,7 +282,7 @@ class SeparatedClusters(GroundTruth):
     """Clusters farther apart than ε: h(α) = α for every α that is the mass of a union of clusters.
 
     Where each cluster also lies within ε of each of its points, h is known for all α: the least mass of a
-    union of clusters that is at least α.
+    union of clusters that is at least α. InputError if masses or centers are not allowed.
 
     Parameters
     ----------
@@ -347,11 +292,6 @@ class SeparatedClusters(GroundTruth):
         Of the cube, around its center, in which each cluster is uniform; 0 for atoms.
     p : float
         Norm of the distance.
-
-    Raises
-    ------
-    InputError
-        If masses or centers are not allowed.
     """
 
     def __init__(self, clusters: Sequence[tuple[ArrayLike, float]], half_width: float, p: float = 2.0) -> None:

@@ -118,7 +118,7 @@ def test_what_is_drawn(ds, monkeypatch, tmp_path):
     monkeypatch.setattr(matplotlib.axes.Axes, "plot", plotting)
     monkeypatch.setattr(matplotlib.axes.Axes, "axhline", leveling)
     panels = convergence.panels(ds)
-    convergence.plot_estimates(panels, [tmp_path / "a.svg"], convergence.caption(ds))
+    convergence.plot_panels(panels, [tmp_path / "a.svg"], convergence.caption(ds))
     assert [panel.along for panel in panels] == ["n_train"] * 5 + ["T"] * 4
     assert len(lines) == 2 * (2 + 2 + 2 + 1 + 2) + 2 * 4
     by_hand = ds["adversarial_risk"].sel(dataset="gaussian_linf", epsilon=1, search="faces", T=1)

@@ -72,7 +72,7 @@ def test_products_of_whole_levels_are_exact(X, seed):
     weights = np.random.default_rng(seed).integers(-2, 3, (len(X), 2)).astype(float)
     expected = weights.T @ (X.astype(int) - points.middle.astype(int))
     np.testing.assert_array_equal(points.sum(weights), expected)
-    np.testing.assert_array_equal(points.squares(), ((X.astype(int) - points.middle.astype(int)) ** 2).sum(axis=1))
+    np.testing.assert_array_equal(points.squares, ((X.astype(int) - points.middle.astype(int)) ** 2).sum(axis=1))
 
 
 def test_blocks_are_put_together():

@@ -15,7 +15,7 @@ import xarray as xr
 from conftest import blobs, needs_jit, points, refused
 
 import numbaconc as nc
-from numbaconc.certify import buffer_for, certify_counts
+from numbaconc.certify import certify_counts, margin_for
 from numbaconc.kernels.threads import available_threads
 from numbaconc.regions.base import union_vc_dimension
 
@@ -728,7 +728,7 @@ def test_the_automatic_margin_is_fixed_before_a_test_point_counts(name, norm, n_
     search = search_in(name, norm, margin="auto", searches=members)
     found, again = (nc.find_regions(search, train, one, epsilon=0.1, alpha=0.1) for one in (test, 255 - test))
     margin = found.dataset["margin"]
-    assert margin.item() == buffer_for(180, 300, 0.1, n_chains=n_chains)
+    assert margin.item() == margin_for(180, 300, 0.1, n_chains=n_chains)
     assert margin.dims == found.dataset["risk"].dims[:-1]
     assert found.dataset.attrs["margin"] == "auto"
     assert (found.regions[0.1].gap(train) == again.regions[0.1].gap(train)).all()
@@ -743,7 +743,7 @@ def test_what_is_told_of_a_case_is_kept_per_case(tmp_path):
     goals = {"epsilon": [0.05, 0.1], "alpha": [0.1, 0.2]}
     ds = nc.measure("best", train, test, **goals, margin="auto", name="mine")
     for alpha in goals["alpha"]:
-        assert (ds["margin"].sel(alpha=alpha) == buffer_for(180, 300, alpha, n_chains=5)).all()
+        assert (ds["margin"].sel(alpha=alpha) == margin_for(180, 300, alpha, n_chains=5)).all()
     for epsilon, alpha in itertools.product(*goals.values()):
         alone = nc.measure("best", train, test, epsilon=epsilon, alpha=alpha, margin="auto")
         assert ds["compared"].sel(epsilon=epsilon, alpha=alpha).item() == alone["compared"].item()

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 from sklearn.base import clone
 
 import numbaconc as nc
-from numbaconc.certify import buffer_for
+from numbaconc.certify import margin_for
 from numbaconc.errors import InputError
 from numbaconc.goal import kept_index
 from numbaconc.search.run import Run
@@ -253,7 +253,7 @@ def test_what_the_automatic_margin_chooses_is_kept_as_it_is():
     search = nc.BestSearch(n_sets=3, searches=["rectangles", "faces", "halfspaces"], margin="auto").checked()
     found = Run(search, nc.as_sample(X), nc.How()).find(nc.Goal.of(0.1, 0.1, "auto", 100))
     apart, table = split(0)[1], found.trace
-    assert found.goal.margin == buffer_for(len(apart), 100, 0.1, n_chains=2 + 2 + 1)
+    assert found.goal.margin == margin_for(len(apart), 100, 0.1, n_chains=2 + 2 + 1)
     measured = found.region.measure(apart, 0.1)
     (chosen,) = (one for one in table if one.search == found.attributes["search"])
     assert (chosen.risk, chosen.adversarial_risk) == (measured.risk, measured.adversarial_risk)

@@ -21,14 +21,9 @@ EXIT_INTERRUPTED = 130
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says what is wrong in one line.
+    """A parser that says what is wrong in one line."""
 
-    Attributes
-    ----------
-    fill : callable or None
-        Adds further options, and is called when arguments are parsed: other commands need not wait for it.
-    """
-
+    # adds further options, and is called when arguments are parsed: other commands need not wait for it
     fill: Callable[[Parser], None] | None = None
 
     # argparse's stubs give this method overloads by namespace; repeating them here would say nothing new
@@ -70,13 +65,7 @@ class Outcome:
 
 @contextlib.contextmanager
 def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
-    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status.
-
-    Yields
-    ------
-    Outcome
-        Its `status` is 2 after an error and 130 after ctrl-C.
-    """
+    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status: 2 after an error, or 130."""
     outcome = Outcome()
 
     def show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -27,13 +27,7 @@ def add_plugin_option(parser: argparse.ArgumentParser) -> None:
 
 
 def import_plugins(arguments: Sequence[str]) -> None:
-    """Import the modules that are named with --plugin, from the working folder too; their searches are known then.
-
-    Raises
-    ------
-    InputError
-        If one of them cannot be imported.
-    """
+    """Import the modules that are named with --plugin, from the working folder too; their searches are known then."""
     if not any(word.startswith("--pl") for word in arguments):
         return
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False)

@@ -258,12 +258,8 @@ def parse_list(value: object, name: str, parse: Callable[[object, str], float]) 
 
     `parse` turns one value and the name that messages call it into a number, or refuses it; none at all is refused too.
     """
-    if isinstance(value, str):
-        parts: list[object] = list(value.split(","))
-    elif isinstance(value, np.ndarray | list | tuple):
-        parts = [part for item in np.ravel(np.asarray(value, dtype=object)) for part in _split(item)]
-    else:
-        parts = [value]
+    items = np.ravel(np.asarray(value, dtype=object)) if isinstance(value, np.ndarray | list | tuple) else [value]
+    parts = [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
     if not parts:
         msg = f"{name} is {value!r}; allowed: one or more"
         raise InputError(msg)
@@ -278,7 +274,3 @@ def parse_epsilons(value: object, name: str = "epsilon") -> list[float]:
 def parse_alphas(value: object, name: str = "alpha") -> list[float]:
     """Return distinct risk thresholds in (0, 1), ascending; as `parse_list`."""
     return parse_list(value, name, lambda one, what: check_fraction(what, one, one_allowed=False))
-
-
-def _split(item: object) -> list[object]:
-    return list(item.split(",")) if isinstance(item, str) else [item]

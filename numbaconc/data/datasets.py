@@ -75,16 +75,12 @@ class Status:
         The folder, or the file.
     detail : str
         One line for the reader.
-    expected, found : str or None
-        SHA-256 of the contents as published, and on disk; None where not known.
     """
 
     name: str
     state: str
     path: Path | None = None
     detail: str = ""
-    expected: str | None = None
-    found: str | None = None
 
 
 def load_dataset(
@@ -138,8 +134,8 @@ def load_dataset(
         return _load_images(known, data_dir, verify=verify, progress=progress)
     if (path := Path(known).expanduser()).suffix.lower() in OWN_FILES:
         return _load_own(path, test_fraction, seed)
-    allowed = f"{', '.join(REGISTRY)}, or a path to an .npz or .npy file"
-    msg = f"data set is {str(name)!r}; allowed: {allowed}{did_you_mean(name, tuple(REGISTRY))}"
+    msg = f"data set is {str(name)!r}; allowed: {', '.join(REGISTRY)}, or a path to an .npz or .npy file"
+    msg += did_you_mean(name, tuple(REGISTRY))
     raise InputError(msg)
 
 
@@ -274,8 +270,7 @@ def listing(data_dir: PathLike | None = None) -> list[Status]:
         if not entry.files:
             rows.append(Status(name, "bundled", detail=entry.description))
         elif found[0] is None or None in found:
-            detail = entry.description + "; incomplete" * any(found)
-            rows.append(Status(name, "missing", detail=detail))
+            rows.append(Status(name, "missing", detail=entry.description + "; incomplete" * any(found)))
         else:
             rows.append(Status(name, "on disk", found[0].parent, entry.description))
     return rows
@@ -289,41 +284,24 @@ def check(name: str, data_dir: PathLike | None = None, *, progress: bool = False
     entry = REGISTRY[check_choice("data set", name, tuple(REGISTRY))]
     if not entry.files:
         return [Status(name, "bundled", detail=entry.description)]
-    rows = {part: Status(part, "missing", expected=sha256) for part, sha256 in entry.contents.items()}
+    rows = {part: Status(part, "missing") for part in entry.contents}
     for path, parts in _by_file(_find(name, data_dir)).items():
         try:
             for part, contents in readers.unpack(path, parts, progress=progress):
                 expected, found = entry.contents[part], hashlib.sha256(contents).hexdigest()
-                state = "verified" if found == expected else "wrong"
                 detail = "" if found == expected else f"SHA-256 {found}, expected {expected}"
-                rows[part] = Status(part, state, path, detail, expected, found)
+                rows[part] = Status(part, "wrong" if detail else "verified", path, detail)
         except InputError as error:
-            rows |= {part: Status(part, "wrong", path, str(error), entry.contents[part]) for part in parts}
+            rows |= {part: Status(part, "wrong", path, str(error)) for part in parts}
     return list(rows.values())
 
 
 def fetch(name: str, *, data_dir: PathLike | None = None, progress: bool = False) -> Path:
-    """Download a data set, unless its published contents are on disk already.
+    """Download a data set of the registry, unless its published contents are on disk already; return its folder.
 
-    Parameters
-    ----------
-    name : str
-        A name of the registry.
-    data_dir : path-like, optional
-        The files go to its folder `name`; by default to that of `$NUMBACONC_DATA_DIR`, then of the user cache.
-    progress : bool
-        Show bars, if standard error is a terminal.
-
-    Returns
-    -------
-    pathlib.Path
-        The folder with the files.
-
-    Raises
-    ------
-    InputError
-        If the name is unknown, the set needs no download, no address gives the published file, or
-        a wrong file that would be read first is in the way.
+    The files go to the folder `name` of `data_dir`; by default of `$NUMBACONC_DATA_DIR`, then of the user cache.
+    InputError if the name is unknown, the set needs no download, no address gives the published file, or a wrong file
+    that would be read first is in the way.
     """
     rows = check(name, data_dir, progress=progress)
     if rows[0].state == "bundled":

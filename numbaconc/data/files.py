@@ -21,23 +21,11 @@ CHUNK = 1 << 20  # bytes hashed at a time
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """Write a file as a whole or not at all.
+    """Write a file as a whole or not at all; its folder is made if it is missing.
 
-    Parameters
-    ----------
-    path : path-like
-        Where the file goes. Its folder is made if it is missing.
-
-    Yields
-    ------
-    pathlib.Path
-        A temporary name in the same folder, with the same suffix, to write to. When the block ends
-        well it replaces `path` at once; when it raises, it is removed and `path` stays as it was.
-
-    Raises
-    ------
-    InputError
-        If the folder cannot be made or written to.
+    Yields a temporary name in the same folder, with the same suffix, to write to. When the block ends well it replaces
+    `path` at once; when it raises, it is removed and `path` stays as it was. InputError if the folder cannot be made or
+    written to.
     """
     path = Path(path)
     check_writable(path)

@@ -43,29 +43,11 @@ def reading(where: str, kind: str) -> Iterator[None]:
 
 
 def unpack(path: Path, names: Collection[str], *, progress: bool = False) -> Iterator[tuple[str, bytes]]:
-    """Yield the contents of a file: its own, or those of the wanted members of an archive.
+    """Yield the names and uncompressed contents of a file: its own, or those of the wanted members of an archive.
 
-    Parameters
-    ----------
-    path : pathlib.Path
-        `.tar.gz`, `.gz`, or a plain file.
-    names : collection of str
-        Which contents are wanted: members (whatever folder they are in) of a `.tar.gz`; otherwise
-        the one name that the contents go by.
-    progress : bool
-        Show a bar while a packed file is read, if it takes long enough and standard error is a terminal.
-
-    Yields
-    ------
-    name : str
-        One of `names`, each once, in the order of the file.
-    contents : bytes
-        Uncompressed.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read, is damaged, or lacks a member.
+    `names` are the members that are wanted of a `.tar.gz`, whatever folder they are in, each yielded once, in the order
+    of the file. Of a `.gz` or a plain file it is the one name that the contents go by. `progress` shows a bar while a
+    packed file is read. InputError if the file cannot be read, is damaged, or lacks a member.
     """
     where = repr(str(path))
     if path.name.endswith(".tar.gz"):

@@ -37,16 +37,14 @@ class Published:
 
 @dataclass(frozen=True)
 class Entry:
-    """A data set of the registry.
+    """A data set of the registry; `data/README.md` names sources, licenses and numbers of images.
 
     Attributes
     ----------
-    description, license, source : str
-        One line each.
+    description : str
+        One line.
     shape : tuple of int
         Of one image, in the order of its coordinates.
-    n_train, n_test : int
-        Numbers of images; the digits are split on loading.
     files : tuple of Published
         Images only: labels are not needed. None for the digits.
     test : str
@@ -60,11 +58,7 @@ class Entry:
     """
 
     description: str
-    license: str
-    source: str
     shape: tuple[int, ...]
-    n_train: int
-    n_test: int
     files: tuple[Published, ...] = ()
     test: str = ""
     parse: Callable[[bytes, str, tuple[int, ...]], NDArray[np.uint8]] | None = None
@@ -77,80 +71,53 @@ class Entry:
         return {part: sha256 for file in self.files for part, sha256 in file.contents.items()}
 
 
-def _idx(folders: tuple[str, ...], **sha256: tuple[str, str]) -> tuple[Published, ...]:
-    """Describe MNIST-like files by the hashes of `train` and `t10k`: as published (.gz), and of the contents."""
-    names = {part: f"{part}-images-idx3-ubyte" for part in sha256}
-    return tuple(
-        Published(tuple(f"{folder}{names[part]}.gz" for folder in folders), packed, {names[part]: contents})
-        for part, (packed, contents) in sha256.items()
-    )
-
-
 def _svhn(part: str, sha256: str) -> Published:
     name = f"{part}_32x32.mat"
     return Published((f"http://ufldl.stanford.edu/housenumbers/{name}",), sha256, {name: sha256})
 
 
+def _mnist_like(description: str, folders: tuple[str, ...], **sha256: tuple[str, str]) -> Entry:
+    """Describe a set in MNIST's format by the hashes of `train` and `t10k`: as published (.gz), and of the contents."""
+    names = {part: f"{part}-images-idx3-ubyte" for part in sha256}
+    files = tuple(
+        Published(tuple(f"{folder}{names[part]}.gz" for folder in folders), packed, {names[part]: contents})
+        for part, (packed, contents) in sha256.items()
+    )
+    return Entry(description, (28, 28), files, names["t10k"], readers.idx_images, shares_names=True)
+
+
 REGISTRY = {
-    "digits": Entry(
-        "handwritten digits, bundled with scikit-learn (17 levels)",
-        license="CC BY 4.0",
-        source="https://archive.ics.uci.edu/dataset/80",
-        shape=(8, 8),
-        n_train=1438,
-        n_test=359,
-    ),
-    "mnist": Entry(
+    "digits": Entry("handwritten digits, bundled with scikit-learn (17 levels)", shape=(8, 8)),
+    "mnist": _mnist_like(
         "handwritten digits, gray",
-        license="CC BY-SA 3.0",
-        source="http://yann.lecun.com/exdb/mnist/",
-        shape=(28, 28),
-        n_train=60000,
-        n_test=10000,
-        files=_idx(
-            ("https://ossci-datasets.s3.amazonaws.com/mnist/", "https://storage.googleapis.com/cvdf-datasets/mnist/"),
-            train=(
-                "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            ),
-            t10k=(
-                "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            ),
+        folders=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
         ),
-        test="t10k-images-idx3-ubyte",
-        parse=readers.idx_images,
-        shares_names=True,
+        train=(
+            "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        ),
+        t10k=(
+            "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        ),
     ),
-    "fashion_mnist": Entry(
+    "fashion_mnist": _mnist_like(
         "articles of clothing, gray",
-        license="MIT",
-        source="https://github.com/zalandoresearch/fashion-mnist",
-        shape=(28, 28),
-        n_train=60000,
-        n_test=10000,
-        files=_idx(
-            ("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
-            train=(
-                "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
-                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
-            ),
-            t10k=(
-                "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
-                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
-            ),
+        folders=("http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",),
+        train=(
+            "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+            "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
         ),
-        test="t10k-images-idx3-ubyte",
-        parse=readers.idx_images,
-        shares_names=True,
+        t10k=(
+            "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+            "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        ),
     ),
     "cifar10": Entry(
         "photographs of ten kinds of things, color",
-        license="none stated",
-        source="https://www.cs.toronto.edu/~kriz/cifar.html",
         shape=(3, 32, 32),
-        n_train=50000,
-        n_test=10000,
         files=(
             Published(
                 ("https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",),
@@ -171,11 +138,7 @@ REGISTRY = {
     ),
     "svhn": Entry(
         "house numbers in street views (format 2), color",
-        license="non-commercial use only",
-        source="http://ufldl.stanford.edu/housenumbers/",
         shape=(32, 32, 3),
-        n_train=73257,
-        n_test=26032,
         files=(
             _svhn("train", "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"),
             _svhn("test", "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"),

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import EXIT_BAD_INPUT, say, tell
 from numbaconc.experiments import figures, tables
-from numbaconc.experiments.commands import make_parser, wanted
+from numbaconc.experiments.commands import NoDataError, run_command, wanted
 from numbaconc.experiments.published import published
 from numbaconc.experiments.report import FIGURES, TABLES, write_report
 
@@ -16,11 +15,7 @@ from numbaconc.experiments.report import FIGURES, TABLES, write_report
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run everything from the command line and return the exit status."""
     description = "Every table and figure of the paper, then report.md and report.html. What the folder has is kept."
-    parser = make_parser("all", description, "results, pages, figures and the report", tables.RESTARTS)
-    options = parser.parse_args(arguments)
-    with reporting("all", quiet=options.quiet) as outcome:
-        outcome.status = _run(options)
-    return outcome.status
+    return run_command(_run, "all", description, "results, pages, figures and the report", tables.RESTARTS, arguments)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -35,7 +30,11 @@ def _run(options: argparse.Namespace) -> int:
         if not options.quiet:
             tell(f"{name} ...")
         module = tables if name.startswith("table") else figures
-        ran |= module.run(int(name[-1]), options)
+        try:
+            module.run(int(name[-1]), options)
+            ran = True
+        except NoDataError as error:
+            tell(f"{name}: error: {error}")
     if not ran:
         return EXIT_BAD_INPUT
     say("\n".join(map(str, write_report(options.out))))
@@ -43,4 +42,4 @@ def _run(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,28 +17,27 @@ from typing import Any, NamedTuple
 import xarray as xr
 
 from numbaconc.certify import certify
-from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import say, tell
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.experiments import pictures
-from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, wanted, write_page
+from numbaconc.experiments.commands import available, cut_if_quick, markdown_table, run_command, wanted, write_page
 from numbaconc.experiments.methods import AMONG, BUFFERS, COARSE, METHODS, WORDS, at_least, searches, with_certificate
-from numbaconc.experiments.published import Published, published
+from numbaconc.experiments.published import QUANTITIES, Published, published
 from numbaconc.experiments.tables import SEARCHES
 from numbaconc.kernels.threads import using_threads
 from numbaconc.norms import NORMS
 from numbaconc.results.files import open_results, save_results
-from numbaconc.results.layout import assemble
+from numbaconc.results.layout import Case, Outcome, assemble, facts_of
 from numbaconc.results.queries import cases
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
-from numbaconc.show.plots import Bounds, plot_bounds
-from numbaconc.sweep.run import SUBSAMPLE_SEED
+from numbaconc.show.plots import Bounds, plot_panels
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}
 CERTIFIED = "certified"  # in place of a search's name
-RISKS, PROVEN = ("risk", "adversarial_risk"), ("measure_at_least", "expansion_at_most")
+PROVEN, FACTS = ("measure_at_least", "expansion_at_most"), ("n_points", "data_sha256")
 LONG_NAMES = {"buffer": "added to alpha", "n_sets": "T, the most sets", "seconds": "time taken"}
 
 
@@ -78,8 +76,7 @@ class Row(NamedTuple):
 
     def n_sets(self, search: str) -> int:
         """T of one of our searches."""
-        one = searches(self.norm, *self.sets)[search]
-        return int(one.coordinates.get("T", 1))
+        return int(searches(self.norm, *self.sets)[search].coordinates.get("T", 1))
 
 
 def rows() -> list[Row]:
@@ -98,24 +95,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the experiment from the command line and return its exit status."""
     description = "The least adversarial risks found, beside the paper's, and what is certified. "
     description += "Cases that the files have are not searched again."
-    parser = make_parser("bounds", description, "bounds*.nc, .md, .png and .svg", None)
-    options = parser.parse_args(arguments)
-    with reporting("bounds", quiet=options.quiet) as outcome:
-        if not run(options):
-            outcome.status = EXIT_BAD_INPUT
-    return outcome.status
+    return run_command(run, "bounds", description, "bounds*.nc, .md, .png and .svg", None, arguments)
 
 
-def run(options: argparse.Namespace) -> bool:
-    """Measure, write the page and draw; return whether a data set can be had."""
+def run(options: argparse.Namespace) -> None:
+    """Measure, write the page and draw."""
     every, folder = rows(), Path(options.out)
     names = wanted(options, tuple(dict.fromkeys(row.dataset for row in every)))
     page, *plots = (folder / f"bounds.{suffix}" for suffix in ("md", "png", "svg"))
     check_writable(page)
-    sets = {name: _cut(data) if options.quick else data for name, data in available(names, options).items()}
-    if not sets:
-        tell(f"bounds: error: none of {', '.join(names)} can be had")
-        return False
+    sets = {name: cut_if_quick(data, options) for name, data in available(names, options).items()}
     text, panels, written = [_introduction(sets)], [], [page, *plots]
     found: dict[str, xr.Dataset] = {}
     for norm in METHODS:
@@ -130,11 +119,10 @@ def run(options: argparse.Namespace) -> bool:
         panels += list(_panels(here, *results))
         found[norm] = results[0]
     write_page("Bounds", "\n".join(text), page)
-    plot_bounds(panels, plots, _caption())
+    plot_panels(panels, plots, _caption())
     for data in sets.values():
         written += pictures.show(data, _shown(data.name, every, found), folder, options)
     say("\n".join([*text, *map(str, written)]))
-    return True
 
 
 def result_path(norm: str, folder: str | Path, *, certified: bool) -> Path:
@@ -142,51 +130,35 @@ def result_path(norm: str, folder: str | Path, *, certified: bool) -> Path:
     return Path(folder) / f"bounds-{norm}{'-certified' if certified else ''}.nc"
 
 
-def _cut(data: Dataset) -> Dataset:
-    return type(data)(data.name, data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED), data.test, data.verified)
-
-
-Entry = list[dict[str, Any]]  # of one case: its settings and what is proven, risks on both splits, the samples
-
-
 def measure(
     work: Sequence[tuple[Row, str]], sets: dict[str, Dataset], path: Path, options: argparse.Namespace
 ) -> xr.Dataset:
     """Search for a region in each case that the file lacks, and save each in the file as soon as it is found.
 
-    Parameters
-    ----------
-    work : sequence of (Row, str)
-        Each case with the name of a search, or with `CERTIFIED`. What the file has of other data sets stays there.
-    sets : dict of str to Dataset
-    path : pathlib.Path
-    options : argparse.Namespace
-
-    Returns
-    -------
-    xarray.Dataset
-        In the schema, on search, alpha, dataset, epsilon and split.
+    A case is a row with the name of a search, or with `CERTIFIED`. The result is in the schema, on search, alpha,
+    dataset, epsilon and split; what the file has of other data sets stays there.
     """
     had = open_results(path) if path.exists() else None
-    asked_for = {(name, *row.at.values()): (row, name) for row, name in work}
-    entries = {} if had is None else dict(_read(had, sets))
-    entries = {key: entry for key, entry in entries.items() if key in asked_for or key[2] not in sets}
+    asked_for = {Case(name, *row.at.values()): row for row, name in work}
+    outcomes = {} if had is None else dict(_read(had, sets))
+    outcomes = {case: one for case, one in outcomes.items() if case in asked_for or case.dataset not in sets}
     ds = had
-    for number, (key, (row, name)) in enumerate(asked_for.items(), 1):
-        if key in entries:
+    for number, (case, row) in enumerate(asked_for.items(), 1):
+        if case in outcomes:
             continue
         if not options.quiet:
-            sign = NORMS[row.norm].sign
-            tell(f"{number}/{len(asked_for)}: {row.dataset}, {sign} {row.epsilon_text}, {WORDS.get(name, name)} ...")
+            sign, words = NORMS[row.norm].sign, WORDS.get(case.search, case.search)
+            tell(f"{number}/{len(asked_for)}: {row.dataset}, {sign} {row.epsilon_text}, {words} ...")
         with using_threads(options.threads):
-            entries[key] = _find(sets[row.dataset], row, name)
-        ds = _lay_out(list(entries.values()), row.norm, sets, had)
+            outcomes[case] = _find(sets[row.dataset], row, case.search)
+        ds = _lay_out(outcomes, row.norm, sets, had)
         save_results(ds, path)
     assert ds is not None  # there is work  # noqa: S101
     return ds
 
 
-def _find(data: Dataset, row: Row, name: str) -> Entry:
+def _find(data: Dataset, row: Row, name: str) -> Outcome:
+    """Return settings, risks, what is certified, and the samples' facts, of one case."""
     started = time.perf_counter()
     if name == CERTIFIED:
         found, proven = with_certificate(row.norm, data, row.epsilon, row.alpha)
@@ -194,36 +166,40 @@ def _find(data: Dataset, row: Row, name: str) -> Entry:
     else:
         region, buffer = at_least(searches(row.norm, *row.sets)[name], data, row.epsilon, row.alpha)
         proven, chosen = certify(region, data.test, row.epsilon), name
-    settings = {"chosen": chosen, "n_sets": row.n_sets(chosen)}
-    at = {"search": name} | row.at
-    seconds = round(time.perf_counter() - started, 3)
-    bounds = dict(zip(PROVEN, (proven.L, proven.U), strict=True))
-    entry = [at | settings | bounds | {"buffer": buffer, "seconds": seconds}]
-    for split in SPLITS:
-        sample = getattr(data, split)
-        measured = region.measure(sample, row.epsilon)
-        entry.append(at | {"split": split} | {risk: float(getattr(measured, risk)) for risk in RISKS})
-        entry.append({"dataset": data.name, "split": split, "n_points": len(sample), "data_sha256": sample.sha256})
-    return entry
+    outcome = {"chosen": chosen, "n_sets": row.n_sets(chosen), "buffer": buffer}
+    outcome |= dict(zip(PROVEN, (proven.L, proven.U), strict=True))
+    outcome["seconds"] = round(time.perf_counter() - started, 3)
+    samples = {"train": data.train, "test": data.test}
+    measured = {split: region.measure(sample, row.epsilon) for split, sample in samples.items()}
+    outcome |= {risk: {split: float(getattr(measured[split], risk)) for split in SPLITS} for risk in QUANTITIES}
+    facts = facts_of(samples)
+    return outcome | {name: {split: facts[split][name] for split in SPLITS} for name in FACTS}
 
 
-def _read(ds: xr.Dataset, sets: dict[str, Dataset]) -> Iterator[tuple[tuple[Any, ...], Entry]]:
+def _read(ds: xr.Dataset, sets: dict[str, Dataset]) -> Iterator[tuple[Case, Outcome]]:
     """Yield the cases that a result holds, but for those of data sets whose contents have changed."""
     for at in cases(ds):
-        here, name = ds.sel(at), at["dataset"]
-        samples = [{"dataset": name, "split": split} for split in SPLITS]
-        entry = [at | {name: here[name].item() for name in (*LONG_NAMES, *PROVEN, "chosen")}]
-        for sample in samples:
-            of = {name: ds[name].sel(sample).item() for name in ("n_points", "data_sha256")}
-            risks = {name: here[name].sel(split=sample["split"]).item() for name in RISKS}
-            entry += [at | {"split": sample["split"]} | risks, sample | of]
-        hashes = [one["data_sha256"] for one in entry if "data_sha256" in one]
-        if name not in sets or hashes == [sets[name].train.sha256, sets[name].test.sha256]:
-            yield (at["search"], at["alpha"], name, at["epsilon"]), entry
+        here = ds.sel(at)
+        outcome = {name: here[name].item() for name in ("chosen", *LONG_NAMES, *PROVEN)}
+        outcome |= {
+            name: {split: here[name].sel(split=split).item() for split in SPLITS} for name in (*QUANTITIES, *FACTS)
+        }
+        data = sets.get(at["dataset"])
+        if data is None or outcome["data_sha256"] == {"train": data.train.sha256, "test": data.test.sha256}:
+            yield Case(**at), outcome
 
 
-def _lay_out(measured: Sequence[Entry], norm: str, sets: dict[str, Dataset], had: xr.Dataset | None) -> xr.Dataset:
-    ds = assemble([one for entry in measured for one in entry])
+def _lay_out(outcomes: dict[Case, Outcome], norm: str, sets: dict[str, Dataset], had: xr.Dataset | None) -> xr.Dataset:
+    rows: list[dict[str, Any]] = []
+    for case, outcome in outcomes.items():
+        at = {dim: getattr(case, dim) for dim in ("search", "alpha", "dataset", "epsilon")}
+        for name, value in outcome.items():
+            place = {"dataset": case.dataset} if name in FACTS else at
+            if isinstance(value, dict):
+                rows += [place | {"split": split, name: one} for split, one in value.items()]
+            else:
+                rows.append(place | {name: value})
+    ds = assemble(rows)
     for name, text in LONG_NAMES.items():
         ds[name].attrs["long_name"] = text
     known = {} if had is None else dict(part.split(": ") for part in had.attrs["data_verified"].split("; "))
@@ -240,60 +216,49 @@ def table(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> str:
     for search in METHODS[norm]:
         header += [f"{WORDS[search]}: risk", "adv. risk", *([] if search == "rectangles" else ["buffer"])]
     header += ["certified", "risk", "adv. risk", "L", "U", "L ≥ α"]
-    lines = [f"## {NORMS[norm].sign}", "", _line(header), _line(["---"] * len(header))]
+    lines = [header]
     for row in here:
-        printed = [row.paper.values[name, "test"][0] for name in RISKS]
+        printed = [row.paper.values[name, "test"][0] for name in QUANTITIES]
         cells = [row.dataset, f"{row.alpha:g}", row.epsilon_text, row.paper.method, *(f"{one:.2f}" for one in printed)]
         tested = ds.sel(row.at).sel(split="test")
         enough = tested["adversarial_risk"].where(tested["risk"] >= row.alpha)
         for search in METHODS[norm]:
             one = tested.sel(search=search)
-            risk, adversarial = (f"{100 * float(one[name]):.2f}" for name in RISKS)
+            risk, adversarial = (f"{100 * float(one[name]):.2f}" for name in QUANTITIES)
             least = bool(enough.notnull().any()) and float(enough.sel(search=search)) == float(enough.min())
             cells += [risk, f"**{adversarial}**" if least else adversarial]
             cells += [] if search == "rectangles" else [f"{100 * float(one['buffer']):.2f}"]
         certified = proven.sel(row.at).sel(search=CERTIFIED)
         lowest, most = (float(certified[name]) for name in PROVEN)
         cells.append(WORDS[str(certified["chosen"].item())])
-        cells += [f"{100 * float(certified[name].sel(split='test')):.2f}" for name in RISKS]
+        cells += [f"{100 * float(certified[name].sel(split='test')):.2f}" for name in QUANTITIES]
         cells += [f"{math.floor(1e4 * lowest) / 100:.2f}", f"{math.ceil(1e4 * most) / 100:.2f}"]
-        lines.append(_line([*cells, "yes" if lowest >= row.alpha else "no"]))
-    return "\n".join([*lines, ""])
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+        lines.append([*cells, "yes" if lowest >= row.alpha else "no"])
+    return "\n".join([f"## {NORMS[norm].sign}", "", *markdown_table(lines), ""])
 
 
 def _introduction(sets: dict[str, Dataset]) -> str:
     """Say what the page shows, and with which buffers."""
-    lines = [
+    verified = "; ".join(f"{name}: {VERIFIED_WORDS[data.verified]}" for name, data in sets.items())
+    n_train = ", ".join(f"{name} {len(data.train):,}" for name, data in sets.items())
+    among = {norm: " and ".join(WORDS[name] for name in names) for norm, names in AMONG.items()}
+    paragraphs = (
         "How little adversarial risk an error region of measure α can have: the paper's best row, and what this package "
         "finds. All in per cent, on the test points; the least adversarial risk at a test risk of at least α is bold. "
         "Every region shows an upper bound, h(risk, ε) ≤ adversarial risk.",
-        "",
         "A search asks for a risk of α + buffer on the training points; the buffer is the least, in steps of "
-        f"{100 * BUFFERS[1]:g} points ({100 * BUFFERS[COARSE]:g} for faces), with which the test risk is at least α. The test "
-        "points' adversarial risk has no part in that. Faces are found again for every buffer; the border of the ball and the "
-        "half space is moved. Rectangles are "
-        "Algorithm 1 with the paper's T and q (searched where it prints none), one clustering, whose faces within ε of the "
-        "domain's edge are pushed to infinity. The paper's own methods, measured again, are in Tables 1 to 5.",
-        "",
+        f"{100 * BUFFERS[1]:g} points ({100 * BUFFERS[COARSE]:g} for faces), with which the test risk is at least α. The "
+        "test points' adversarial risk has no part in that. Faces are found again for every buffer; the border of the "
+        "ball and the half space is moved. Rectangles are Algorithm 1 with the paper's T and q (searched where it prints "
+        "none), one clustering, whose faces within ε of the domain's edge are pushed to infinity. The paper's own methods, "
+        "measured again, are in Tables 1 to 5.",
         "What is certified is another region, found and chosen before a test point is counted: the better of "
-        f"{' and '.join(WORDS[name] for name in AMONG['linf'])} (ℓ∞) or "
-        f"{' and '.join(WORDS[name] for name in AMONG['l2'])} (ℓ2) on training points held back, with as much "
-        "more than α of these as the sizes of the samples ask for. With 95% confidence (Clopper and Pearson), each by itself, such "
-        "a region has measure at least L and its expansion at most U, hence h(L, ε) ≤ U.",
-        "",
-        "Data: "
-        + "; ".join(f"{name}: {VERIFIED_WORDS[data.verified]}" for name, data in sets.items())
-        + ". "
-        + "Training points: "
-        + ", ".join(f"{name} {len(data.train):,}" for name, data in sets.items())
-        + ".",
-        "",
-    ]
-    return "\n".join(lines)
+        f"{among['linf']} (ℓ∞) or {among['l2']} (ℓ2) on training points held back, with as much more than α of these as "
+        "the sizes of the samples ask for. With 95% confidence (Clopper and Pearson), each by itself, such a region has "
+        "measure at least L and its expansion at most U, hence h(L, ε) ≤ U.",
+        f"Data: {verified}. Training points: {n_train}.",
+    )
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def _panels(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> Iterator[Bounds]:
@@ -325,4 +290,4 @@ def _shown(name: str, every: Sequence[Row], found: dict[str, xr.Dataset]) -> pic
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

@@ -4,45 +4,54 @@ from __future__ import annotations
 
 import argparse
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 
-from numbaconc.cli.console import Parser, add_data_options, tell
+from numbaconc.cli.console import Parser, add_data_options, reporting, tell
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, replacing
 from numbaconc.density import N_NEIGHBORS
 from numbaconc.errors import InputError, check_choice, check_count
-from numbaconc.sweep.run import run_sweep
+from numbaconc.sweep.run import SUBSAMPLE_SEED, run_sweep
 
 QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
 
 
-def make_parser(name: str, description: str, writes: str, restarts: int | None) -> Parser:
-    """Return a parser with the options that experiments share.
+class NoDataError(InputError):
+    """None of the data sets of an experiment can be had."""
 
-    Parameters
-    ----------
-    name : str
-        Of the module.
-    description, writes : str
-        What it does, and the files that it writes.
-    restarts : int or None
-        How many seeds by default; None for an experiment without any.
+
+def run_command(
+    run: Callable[[argparse.Namespace], int | None],
+    name: str,
+    description: str,
+    writes: str,
+    restarts: int | None,
+    arguments: Sequence[str] | None,
+) -> int:
+    """Run an experiment from the command line and return the exit status, which is 0 unless `run` returns another.
+
+    `name` is that of its module; `restarts` is how many it has by default, None if it has none.
     """
+    options = _parser(name, description, writes, restarts).parse_args(arguments)
+    with reporting(name, quiet=options.quiet) as outcome:
+        outcome.status = run(options) or 0
+    return outcome.status
+
+
+def _parser(name: str, description: str, writes: str, restarts: int | None) -> Parser:
     parser = Parser(prog=f"python -m numbaconc.experiments.{name}", description=description)
     add = parser.add_argument
     add("--datasets", nargs="+", metavar="NAME", help="which of them (default: all that can be had)")
     if restarts is not None:
         add("--restarts", type=int, metavar="N", help=f"seeds seed .. seed+N-1 (default: {restarts})")
         add("--seed", type=int, default=0, help="first seed (default: %(default)s)")
-    add(
-        "--quick",
-        action="store_true",
-        help=f"a reduced run: {QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts",
-    )
+    reduced = f"{QUICK_TRAIN:,} training points, {QUICK_RESTARTS} restarts"
+    add("--quick", action="store_true", help=f"a reduced run: {reduced}")
     add_data_options(parser)
     add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
     add("--out", default=".", metavar="DIR", help=f"folder for {writes} (default: here)")
@@ -52,13 +61,7 @@ def make_parser(name: str, description: str, writes: str, restarts: int | None) 
 
 
 def wanted(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
-    """Return the names of the data sets that are asked for.
-
-    Raises
-    ------
-    InputError
-        If one of them is not among the experiment's.
-    """
+    """Return the names of the data sets that are asked for, and refuse one that is not among the experiment's."""
     return [check_choice("--datasets", name, tuple(names)) for name in options.datasets or names]
 
 
@@ -72,13 +75,22 @@ def seeds(options: argparse.Namespace, restarts: int) -> list[int]:
 
 
 def available(names: Sequence[str], options: argparse.Namespace) -> dict[str, Dataset]:
-    """Load the data sets that can be had, each as a whole, and say which are left out and why."""
+    """Load the data sets that can be had, each as a whole, and say which are left out and why.
+
+    Raises
+    ------
+    NoDataError
+        If none can be had.
+    """
     found = {}
     for name in names:
         try:
             found[name] = _load(name, options.data_dir, not options.unverified_data, not options.quiet)
         except InputError as error:
             tell(f"{name} is left out: {error}")
+    if not found:
+        msg = f"none of {', '.join(names)} can be had"
+        raise NoDataError(msg)
     return found
 
 
@@ -99,6 +111,17 @@ def sweep(
         threads=options.threads,
         cache_dir=cache_dir(),
     )
+
+
+def cut_if_quick(data: Dataset, options: argparse.Namespace) -> Dataset:
+    """Return a data set with as many training points as a run has, those that sweeps take."""
+    return replace(data, train=data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED)) if options.quick else data
+
+
+def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table, whose first row is its header."""
+    header, *others = (f"| {' | '.join(row)} |" for row in rows)
+    return [header, f"| {' | '.join('---' for _ in rows[0])} |", *others]
 
 
 def write_page(title: str, text: str, path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,7 +28,7 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import LONG_NAMES, provenance
 from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch, Search
-from numbaconc.show.plots import Estimates, plot_estimates
+from numbaconc.show.plots import Estimates, plot_panels
 
 ALPHA = 0.05
 SIZES, QUICK_SIZES = (256, 1024, 4096, 16_384, 65_536), (128, 512)
@@ -41,26 +40,14 @@ TEST_SEED = 2**32 - 1  # far from the seeds of the training samples
 
 
 class Case(NamedTuple):
-    """A distribution, and what is searched on its samples.
+    """A distribution, and what is searched on its samples."""
 
-    Attributes
-    ----------
-    name, title : str
-        In the result, and in the figure.
-    law : GroundTruth
-    epsilon : float
-    searches : tuple of str
-        Names in `SEARCHES`.
-    lines : dict
-        Names in `LINES`, with what each reaches at best.
-    """
-
-    name: str
-    title: str
+    name: str  # in the result
+    title: str  # in the figure
     law: GroundTruth
     epsilon: float
-    searches: tuple[str, ...]
-    lines: dict[str, float]
+    searches: tuple[str, ...]  # names in `SEARCHES`
+    lines: dict[str, float]  # names in `LINES`, with what each reaches at best
 
 
 LINES = {
@@ -77,14 +64,9 @@ def cases() -> tuple[Case, ...]:
     normal, sphere, flips, chords = np.ones(10), Sphere(50), HammingCube(20), HammingCube(20, 2)
     level = next(k for k in range(20) if flips.ball(k) >= ALPHA)
     beyond = {"cubes": centered_cubes(10, ALPHA, 1)}
-    ambient = {
-        "ambient_half_spaces": sphere.ambient_half_space(ALPHA, 0.1),
-        "ambient_balls": sphere.ambient_ball(ALPHA, 0.1),
-    }
-    flat = {
-        "ambient_levels": chords.ambient_half_space(level, 1),
-        "ambient_balls": chords.ambient_ball(level, 1),
-    }
+    ambient = {"ambient_half_spaces": sphere.ambient_half_space(ALPHA, 0.1)}
+    ambient |= {"ambient_balls": sphere.ambient_ball(ALPHA, 0.1)}
+    flat = {"ambient_levels": chords.ambient_half_space(level, 1), "ambient_balls": chords.ambient_ball(level, 1)}
     levels = {"levels": flips.ball(level + 1)}
     return (
         Case("gaussian_linf", "N(0, I), d = 10, ℓ∞", Gaussian(normal, p=math.inf), 1, ("rectangles", "faces"), beyond),
@@ -146,7 +128,7 @@ def run(options: argparse.Namespace) -> None:
             ds = measure(sizes, sets, n_samples, n_test, progress=not options.quiet)
         ds.attrs = provenance(made_of=made_of, threads=n_threads, seconds=round(time.perf_counter() - started, 3))
         save_results(ds, result)
-    plot_estimates(panels(ds), plots, caption(ds))
+    plot_panels(panels(ds), plots, caption(ds))
     say("\n".join(map(str, (result, *plots))))
 
 
@@ -155,22 +137,9 @@ def measure(
 ) -> xr.Dataset:
     """Search samples of every size at T = 1, and those of `LARGEST` points at every T, and measure what is found.
 
-    Unions of many sets are searched for in no more points than that.
-
-    Parameters
-    ----------
-    sizes, sets : sequence of int
-        Numbers of training points, and of sets.
-    n_samples, n_test : int
-        Training samples of each size; fresh points, the same for all.
-    progress : bool
-        Show a progress bar on a terminal.
-
-    Returns
-    -------
-    xarray.Dataset
-        `risk` and `adversarial_risk` on search, dataset, n_train, epsilon, T, seed and split; `truth` and the
-        best that sub-families and ambient expansions reach on dataset and epsilon.
+    Unions of many sets are searched for in no more points than that. Each size has `n_samples` samples; the `n_test`
+    fresh points are the same for all. Risks are on search, dataset, n_train, epsilon, T, seed and split; `truth`, and
+    the best that sub-families and ambient expansions reach, on dataset and epsilon.
     """
     parts = []
     work = [(n, n_sets) for n in sizes for n_sets in (sets if n == _largest(sizes) else (1,))]
@@ -185,10 +154,11 @@ def measure(
                     shown.update()
             parts.append(assemble(rows).expand_dims(n_train=[n]))
     ds = xr.concat(parts, "n_train", join="outer").assign_coords(alpha=ALPHA)
-    known = []
-    for case in cases():
-        best = {"truth": case.law.concentration(ALPHA, case.epsilon)} | case.lines
-        known.append({"dataset": case.name, "epsilon": case.epsilon} | best)
+    known = [
+        {"dataset": case.name, "epsilon": case.epsilon, "truth": case.law.concentration(ALPHA, case.epsilon)}
+        | case.lines
+        for case in cases()
+    ]
     ds = ds.merge(assemble(known), join="exact")
     for name, text in (LINES | {"truth": "h(μ, α, ε)", "n_train": "number of training points"}).items():
         ds[name].attrs["long_name"] = text
@@ -243,4 +213,4 @@ def caption(ds: xr.Dataset) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

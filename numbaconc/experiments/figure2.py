@@ -1,8 +1,6 @@
 """The paper's Figure 2: risks against q for every row of Tables 1 and 4."""
 
-import sys
-
 from numbaconc.experiments.figures import main
 
 if __name__ == "__main__":
-    sys.exit(main(figure=2))
+    raise SystemExit(main(2))

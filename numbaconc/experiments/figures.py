@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import xarray as xr
 
-from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
+from numbaconc.cli.console import say
 from numbaconc.data.arrays import parse_epsilon
-from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
-from numbaconc.experiments.commands import available, make_parser, seeds, sweep, wanted
+from numbaconc.experiments.commands import available, run_command, seeds, sweep, wanted
 from numbaconc.experiments.published import published
-from numbaconc.show.plots import Panel, plot_curves
+from numbaconc.show.plots import Curves, plot_panels
 
 # The paper does not print its grids.
 Q = tuple(round(0.3 + 0.05 * i, 2) for i in range(14))
@@ -24,27 +24,14 @@ RESTARTS = 5
 
 
 class Curve(NamedTuple):
-    """One plot of a figure.
+    """One plot of a figure."""
 
-    Attributes
-    ----------
-    along : {"q", "T"}
-        What it is drawn against: q at a fixed T, or T with q searched.
-    dataset, epsilon_text : str
-        The strength on the unit scale as printed.
-    alpha : float
-    n_sets : int
-        T where it is fixed; the paper's choice of it, marked, where it is not.
-    q : float or None
-        The paper's choice, marked; None where it has none.
-    """
-
-    along: str
+    along: str  # what it is drawn against: "q" at a fixed T, or "T" with q searched
     dataset: str
-    epsilon_text: str
+    epsilon_text: str  # the strength on the unit scale as printed
     alpha: float
-    n_sets: int
-    q: float | None = None
+    n_sets: int  # T where it is fixed; the paper's choice of it, marked, where it is not
+    q: float | None = None  # the paper's choice, marked; None where it has none
 
 
 def curves(figure: int) -> list[Curve]:
@@ -86,29 +73,24 @@ def main(figure: int, arguments: Sequence[str] | None = None) -> int:
     """Run one figure from the command line and return its exit status."""
     names = ", ".join(_names(figure))
     description = f"The paper's Figure {figure}, measured into result files and drawn from them: {names}."
-    parser = make_parser(f"figure{figure}", description, f"figure{figure}*.nc, .png and .svg", RESTARTS)
-    options = parser.parse_args(arguments)
-    with reporting(f"figure{figure}", quiet=options.quiet) as outcome:
-        if not run(figure, options):
-            outcome.status = EXIT_BAD_INPUT
-    return outcome.status
+    writes = f"figure{figure}*.nc, .png and .svg"
+    return run_command(partial(run, figure), f"figure{figure}", description, writes, RESTARTS, arguments)
 
 
-def run(figure: int, options: argparse.Namespace) -> bool:
-    """Measure a figure, write its results and draw it; return whether a data set can be had."""
+def run(figure: int, options: argparse.Namespace) -> None:
+    """Measure a figure, write its results and draw it."""
     names, numbers = wanted(options, _names(figure)), seeds(options, RESTARTS)
     plots = [Path(options.out) / f"figure{figure}.{suffix}" for suffix in ("png", "svg")]
     check_writable(plots[0])
     sets = available(names, options)
-    if not sets:
-        tell(f"figure{figure}: error: none of {', '.join(names)} can be had")
-        return False
     drawn = [curve for curve in curves(figure) if curve.dataset in sets]
-    results = {along: _measured(figure, along, drawn, sets, numbers, options) for along in ("q", "T")}
-    panels = [_panel(ds, curve) for curve in drawn if (ds := results[curve.along]) is not None]
-    plot_curves(panels, plots, caption(figure, numbers))
+    results: dict[str, xr.Dataset] = {}
+    for along in dict.fromkeys(curve.along for curve in drawn):
+        blocks = [_block(curve, numbers) for curve in drawn if curve.along == along]
+        results[along] = sweep(blocks, result_path(figure, along, options.out), sets, options)
+    panels = [_panel(results[curve.along], curve) for curve in drawn]
+    plot_panels(panels, plots, caption(figure, numbers))
     say("\n".join(map(str, plots)))
-    return True
 
 
 def result_path(figure: int, along: str, folder: str | Path) -> Path:
@@ -117,32 +99,20 @@ def result_path(figure: int, along: str, folder: str | Path) -> Path:
     return Path(folder) / f"figure{figure}{f'-{along}' if both else ''}.nc"
 
 
-def _measured(
-    figure: int,
-    along: str,
-    drawn: Sequence[Curve],
-    sets: dict[str, Dataset],
-    numbers: Sequence[int],
-    options: argparse.Namespace,
-) -> xr.Dataset | None:
-    blocks = [
-        {"dataset": curve.dataset, "epsilon": curve.epsilon_text, "alpha": curve.alpha, "seed": list(numbers)}
-        | ({"T": curve.n_sets, "q": list(Q)} if along == "q" else {"T": list(T)})
-        for curve in drawn
-        if curve.along == along
-    ]
-    path = result_path(figure, along, options.out)
-    return sweep(blocks, path, sets, options) if blocks else None
+def _block(curve: Curve, numbers: Sequence[int]) -> dict[str, Any]:
+    """Return the table of a sweep that a plot is drawn from."""
+    grid: dict[str, Any] = {"T": curve.n_sets, "q": list(Q)} if curve.along == "q" else {"T": list(T)}
+    grid |= {"dataset": curve.dataset, "epsilon": curve.epsilon_text, "alpha": curve.alpha}
+    return grid | {"seed": list(numbers)}
 
 
-def _panel(ds: xr.Dataset, curve: Curve) -> Panel:
+def _panel(ds: xr.Dataset, curve: Curve) -> Curves:
     here = ds.sel(dataset=curve.dataset, epsilon=parse_epsilon(curve.epsilon_text))
     title = f"{curve.dataset}, ℓ∞ ε = {curve.epsilon_text}, α = {curve.alpha:g}"
     if curve.along == "q":
-        return Panel(
-            here.sel(T=curve.n_sets), "q", ("risk", "adversarial_risk"), f"{title}, T = {curve.n_sets}", curve.q
-        )
-    return Panel(here, "T", ("adversarial_risk",), title, curve.n_sets)
+        title += f", T = {curve.n_sets}"
+        return Curves(here.sel(T=curve.n_sets), "q", ("risk", "adversarial_risk"), title, curve.q)
+    return Curves(here, "T", ("adversarial_risk",), title, curve.n_sets)
 
 
 def _names(figure: int) -> tuple[str, ...]:

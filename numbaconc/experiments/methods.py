@@ -17,12 +17,7 @@ from numbaconc.regions import Region
 from numbaconc.search import BestSearch, FaceSearch, Found, FreeBallSearch, HalfSpaceSearch, RectangleSearch, Search
 from numbaconc.search.run import Run
 
-WORDS = {
-    "rectangles": "rectangles, extended",
-    "faces": "faces",
-    "halfspaces": "half spaces",
-    "free_balls": "free ball",
-}
+WORDS = {"rectangles": "rectangles, extended", "faces": "faces", "halfspaces": "half spaces", "free_balls": "free ball"}
 METHODS = {"linf": ("rectangles", "faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}
 AMONG = {"linf": ("faces", "halfspaces"), "l2": ("free_balls", "halfspaces")}  # the better of them is certified
 N_FACES = 10
@@ -31,13 +26,9 @@ COARSE = 10  # only every tenth of them is tried where each takes a search
 
 
 def searches(norm: str, n_sets: int | None = None, q: float | None = None) -> dict[str, Search]:
-    """Return the searches of a norm, by name. The paper's own methods are measured in its tables.
+    """Return the searches of a norm, by name, with T and q of the paper's rectangles; q is searched if it is not known.
 
-    Parameters
-    ----------
-    norm : {"linf", "l2"}
-    n_sets, q : int and float, optional
-        T and q of the paper's rectangles; q is searched if it is not known.
+    The paper's own methods are measured in its tables.
     """
     known: tuple[Search, ...] = (
         RectangleSearch(n_sets=n_sets or 1, q=q, extend=True),
@@ -76,26 +67,11 @@ def at_least(search: Search, data: Dataset, epsilon: float, alpha: float) -> tup
 def ask_more(
     find: Callable[[float], Region], shares: Sequence[float], points: Sample, needed: int
 ) -> tuple[Region, float]:
-    """Ask for more and more of the points that are searched, until a region holds enough of others.
+    """Ask for more and more of the points that are searched, until a region holds `needed` of other points.
 
-    Parameters
-    ----------
-    find : callable
-        Returns a region that holds the given share of the points that are searched.
-    shares : sequence of float
-        What may be asked for, ascending. Those that would make up for less than half of what was
-        missing last are passed over.
-    points : Sample
-        Points that are not searched.
-    needed : int
-        How many of them are enough.
-
-    Returns
-    -------
-    region : Region
-        The first that holds enough; the last one if none does.
-    share : float
-        What it was asked for.
+    `find` returns a region that holds a share of the points that are searched. What may be asked for is ascending;
+    shares that would make up for less than half of what was missing last are passed over. The first region that holds
+    enough is returned, the last one if none does, with the share that was asked for.
     """
     at = 0
     while True:

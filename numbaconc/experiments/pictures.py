@@ -25,34 +25,18 @@ COLUMNS = 10  # test images in a row
 N_BOXES = 8  # of the paper's boxes, that are shown
 SIZE, DOTS_PER_INCH = (9.0, 5.9), 110
 FACES = {"upper": ("tab:red", "upper,\nx > c"), "lower": ("tab:blue", "lower,\nx < c")}
-ROWS = {
-    "inside": "inside E",
-    "expanded": "not in E, but within ε of it",
-    "outside": "farther than ε from E",
-}
+ROWS = {"inside": "inside E", "expanded": "not in E, but within ε of it", "outside": "farther than ε from E"}
 
 
 class Shown(NamedTuple):
-    """What is pictured of a data set.
+    """What is pictured of a data set."""
 
-    Attributes
-    ----------
-    alpha, epsilon_text : float and str
-        Of the faces and boxes (ℓ∞).
-    buffer : float
-        Of the faces.
-    alpha_l2, epsilon_l2 : float and str
-        Of the ball (ℓ2).
-    n_sets, q : int and float
-        Of the boxes.
-    """
-
-    alpha: float
+    alpha: float  # of the faces and boxes (ℓ∞)
     epsilon_text: str
-    buffer: float
-    alpha_l2: float
+    buffer: float  # of the faces
+    alpha_l2: float  # of the ball (ℓ2)
     epsilon_l2: str
-    n_sets: int
+    n_sets: int  # of the boxes
     q: float
 
 
@@ -75,11 +59,8 @@ def show(data: Dataset, shown: Shown, folder: Path, options: argparse.Namespace)
 def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     """Find the regions, and return their images: whole levels, stretched where they are not images of the data.
 
-    Returns
-    -------
-    xarray.Dataset
-        `mean`, `upper` and `lower` (1 where a face is), `ball`, `boxes`, and test images of each kind in
-        `inside`, `expanded` and `outside`, on height, width and channel.
+    On height, width and channel: `mean`, `upper` and `lower` (1 where a face is), `ball`, `boxes`, and test images of
+    each kind in `inside`, `expanded` and `outside`.
     """
     train, test = data.train, data.test
     n_boxes = min(shown.n_sets, int(shown.q * len(train)))
@@ -100,12 +81,8 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     middles = 255 * (boxes.lower + boxes.upper) / 2
     images["boxes"] = middles[:N_BOXES].clip(0, 255).round()
     images |= {name: np.isfinite(getattr(region, name)) for name in FACES}
-    return xr.Dataset(
-        {
-            name: ((f"n_{name}", "height", "width", "channel"), _images(values, data.name).astype(np.uint8))
-            for name, values in images.items()
-        }
-    )
+    shaped = {name: _images(values, data.name).astype(np.uint8) for name, values in images.items()}
+    return xr.Dataset({name: ((f"n_{name}", "height", "width", "channel"), values) for name, values in shaped.items()})
 
 
 def _images(points: NDArray[Any], name: str) -> NDArray[Any]:
@@ -137,13 +114,11 @@ def draw(ds: xr.Dataset, path: Path, name: str) -> None:
     for (row, key), (start, title) in starts.items():
         images = ds[key].values
         for i, image in enumerate(images[: COLUMNS - start]):
-            axes = figure.add_subplot(grid[row, start + i])
-            _show(axes, image)
-        figure.text(
-            0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure).y1 + 0.008, title, fontsize="small"
-        )
+            _show(figure.add_subplot(grid[row, start + i]), image)
+        left, place = 0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure)
+        figure.text(left, place.y1 + 0.008, title, fontsize="small")
         if not len(images):
-            figure.text(0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure).y0 + 0.05, "none", color="0.5")
+            figure.text(left, place.y0 + 0.05, "none", color="0.5")
     figure.suptitle(f"{name}: regions that grow little", fontsize="medium", x=0.01, horizontalalignment="left")
     figure.text(0.01, 0.01, textwrap.fill(ds.attrs["caption"], 150), fontsize="small", verticalalignment="bottom")
     with replacing(path) as part:

@@ -18,31 +18,17 @@ TYPED = {"2/255": "0.007843", "8/255": "0.03137", "16/255": "0.06274"}
 
 @dataclass(frozen=True)
 class Published:
-    """One row of a table.
-
-    Attributes
-    ----------
-    table : int
-    dataset, norm, method : str
-    alpha : float or None
-        Risk threshold.
-    epsilon_text : str
-        Strength on the unit scale as printed: a number or a fraction.
-    n_sets : int or None
-        T.
-    q : float or None
-    values : dict
-        (quantity, split) → (mean, standard deviation or None), in per cent, where printed.
-    """
+    """One row of a table."""
 
     table: int
     dataset: str
     norm: str
     method: str
     alpha: float | None
-    epsilon_text: str
-    n_sets: int | None
+    epsilon_text: str  # strength on the unit scale as printed: a number or a fraction
+    n_sets: int | None  # T
     q: float | None
+    # (quantity, split) → (mean, standard deviation or None), in per cent, where printed
     values: dict[tuple[str, str], tuple[float, float | None]]
 
     @property
@@ -68,19 +54,10 @@ def published(table: int) -> list[Published]:
                     mean = _number(line[f"{column}_{split}"])
                     if mean is not None:
                         values[quantity, split] = (mean, _number(line[f"{column}_{split}_std"]))
-            rows.append(
-                Published(
-                    table,
-                    line["dataset"],
-                    line["norm"],
-                    line["method"],
-                    _number(line["alpha"]),
-                    line["epsilon"],
-                    int(line["T"]) if line["T"] else None,
-                    _number(line["q"]),
-                    values,
-                )
-            )
+            names = (line["dataset"], line["norm"], line["method"])
+            n_sets = int(line["T"]) if line["T"] else None
+            goal = (_number(line["alpha"]), line["epsilon"])
+            rows.append(Published(table, *names, *goal, n_sets, _number(line["q"]), values))
     return rows
 
 

@@ -10,6 +10,7 @@ import xarray as xr
 from markdown_it import MarkdownIt
 
 from numbaconc.data.files import replacing
+from numbaconc.experiments.commands import markdown_table
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, side_by_side
@@ -28,23 +29,7 @@ code { background: #f2f2f2; padding: 0 .2rem; }
 
 
 def write_report(folder: str | Path) -> tuple[Path, Path]:
-    """Write `report.md` and a self-contained `report.html` from the result files of a folder.
-
-    Parameters
-    ----------
-    folder : path-like
-        Where `experiments.all` left its files. What is not there is left out.
-
-    Returns
-    -------
-    tuple of pathlib.Path
-        The two pages.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be read or written.
-    """
+    """Write `report.md` and a self-contained `report.html` from the result files in a folder; return their names."""
     folder = Path(folder)
     text = _text(folder)
     pages = folder / "report.md", folder / "report.html"
@@ -101,21 +86,13 @@ def _deviations(far: list[str], n_cells: int) -> str:
 
 def _provenance(files: list[tuple[str, xr.Dataset]]) -> str:
     columns = ("created", "seconds", "threads", "numbaconc_version", "numba_version", "numpy_version", "python_version")
-    lines = [["file", *(name.removesuffix("_version") for name in columns), "command"]]
-    lines += [
-        [name, *(str(ds.attrs.get(key, "")) for key in columns), f"`{ds.attrs['command']}`"] for name, ds in files
-    ]
-    rows = [f"| {' | '.join(line)} |" for line in (lines[0], ["---"] * len(lines[0]), *lines[1:])]
+    rows = [["file", *(name.removesuffix("_version") for name in columns), "command"]]
+    for name, ds in files:
+        rows.append([name, *(str(ds.attrs.get(key, "")) for key in columns), f"`{ds.attrs['command']}`"])
     machines = dict.fromkeys(str(ds.attrs["machine"]) for _, ds in files if "machine" in ds.attrs)
     said = {line for _, ds in files for line in str(ds.attrs.get("data_verified", "")).split("; ") if line}
-    return "\n\n".join(
-        [
-            "## Machine, versions and data",
-            f"Machine: {'; '.join(machines)}.",
-            "\n".join(rows),
-            f"Data: {'; '.join(sorted(said))}.",
-        ]
-    )
+    parts = [f"Machine: {'; '.join(machines)}.", "\n".join(markdown_table(rows)), f"Data: {'; '.join(sorted(said))}."]
+    return "\n\n".join(["## Machine, versions and data", *parts])
 
 
 def _html(text: str, folder: Path) -> str:

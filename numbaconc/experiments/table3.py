@@ -1,8 +1,6 @@
 """The paper's Table 3: balls and Gilmer's hyperplane (ℓ2) on MNIST and CIFAR-10."""
 
-import sys
-
 from numbaconc.experiments.tables import main
 
 if __name__ == "__main__":
-    sys.exit(main(table=3))
+    raise SystemExit(main(3))

@@ -6,16 +6,15 @@ import argparse
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
-from numbaconc.cli.console import EXIT_BAD_INPUT, reporting, say, tell
-from numbaconc.data.arrays import Sample
+from numbaconc.cli.console import say
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.experiments.commands import QUICK_TRAIN, available, make_parser, seeds, sweep, wanted, write_page
+from numbaconc.experiments import commands
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
 from numbaconc.how import How
 from numbaconc.measurement import measure
@@ -25,7 +24,6 @@ from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS
 from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts, Search
 from numbaconc.search.greedy import CHECKPOINT
-from numbaconc.sweep.run import SUBSAMPLE_SEED
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; the paper's others are classifiers
 # δ of balls, which the paper does not print: what its training risks imply.
@@ -39,25 +37,18 @@ def main(table: int, arguments: Sequence[str] | None = None) -> int:
     rows = published(table)
     restarts = RESTARTS if any(row.method == "rectangles" for row in rows) else None
     description = f"The paper's Table {table} at its settings, beside the paper's numbers: {', '.join(_names(rows))}."
-    parser = make_parser(f"table{table}", description, f"table{table}.nc and table{table}.md", restarts)
-    options = parser.parse_args(arguments)
-    with reporting(f"table{table}", quiet=options.quiet) as outcome:
-        if not run(table, options):
-            outcome.status = EXIT_BAD_INPUT
-    return outcome.status
+    writes = f"table{table}.nc and table{table}.md"
+    return commands.run_command(partial(run, table), f"table{table}", description, writes, restarts, arguments)
 
 
-def run(table: int, options: argparse.Namespace) -> bool:
-    """Measure a table, write its result and its page, and print it; return whether a data set can be had."""
+def run(table: int, options: argparse.Namespace) -> None:
+    """Measure a table, write its result and its page, and print it."""
     rows = as_typed(published(table))
-    names = wanted(options, _names(rows))
-    numbers = seeds(options, RESTARTS)
+    names = commands.wanted(options, _names(rows))
+    numbers = commands.seeds(options, RESTARTS)
     result, page = (Path(options.out) / f"table{table}.{suffix}" for suffix in ("nc", "md"))
     check_writable(result)
-    sets = available(names, options)
-    if not sets:
-        tell(f"table{table}: error: none of {', '.join(names)} can be had")
-        return False
+    sets = commands.available(names, options)
     ours = [row for row in rows if row.dataset in sets and row.method in SEARCHES]
     if all(row.method == "rectangles" and row.q for row in ours):
         blocks = [
@@ -65,14 +56,13 @@ def run(table: int, options: argparse.Namespace) -> bool:
             | {"seed": numbers}
             for row in ours
         ]
-        ds = sweep(blocks, result, sets, options)
+        ds = commands.sweep(blocks, result, sets, options)
     else:
         ds = _measured(result, ours, sets, numbers, options)
     text = side_by_side(ds, rows)
-    write_page(f"Table {table}", text, page)
+    commands.write_page(f"Table {table}", text, page)
     say(text)
     say(f"{result}\n{page}")
-    return True
 
 
 def _names(rows: Sequence[Published]) -> tuple[str, ...]:
@@ -88,102 +78,76 @@ def _measured(
     if result.exists() and (kept := open_results(result)).attrs.get("made_of") == made_of:
         return kept
     parts: list[xr.Dataset] = []
-    for data in sets.values():
-        train = data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED) if options.quick else data.train
+    for data in (commands.cut_if_quick(data, options) for data in sets.values()):
         here = [row for row in rows if row.dataset == data.name]
-        for _, group in itertools.groupby(here, key=lambda row: (row.method, row.n_sets, row.q, row.alpha)):
-            parts += _measure(data, train, list(group), numbers, options)
+        for _, group in itertools.groupby(here, key=lambda row: (row.method, row.n_sets, row.alpha)):
+            parts += _measure(data, list(group), numbers, options)
     ds = _join(parts, numbers[0])
     ds.attrs["made_of"] = made_of
     if options.quick:
-        ds.attrs["max_train"] = QUICK_TRAIN
+        ds.attrs["max_train"] = commands.QUICK_TRAIN
     save_results(ds, result)
     return ds
 
 
 def _measure(
-    data: Dataset, train: Sample, rows: Sequence[Published], numbers: list[int], options: argparse.Namespace
+    data: Dataset, rows: Sequence[Published], numbers: list[int], options: argparse.Namespace
 ) -> Iterator[xr.Dataset]:
     """Measure rows of a table that differ in epsilon alone."""
-    row = rows[0]
+    row, every = rows[0], [row.epsilon for row in rows]
     how = How(not options.quiet, options.threads, cache_dir())
 
-    def measured(search: Search, epsilon: float | list[float], checkpoint: Path | None = None) -> xr.Dataset:
-        kept = replace(how, checkpoint=checkpoint)
-        ds = measure(search, train, data.test, epsilon=epsilon, alpha=row.alpha, name=data.name, how=kept)
+    def measured(search: Search, epsilon: float | list[float], how: How = how) -> xr.Dataset:
+        ds = measure(search, data.train, data.test, epsilon=epsilon, alpha=row.alpha, name=data.name, how=how)
         return ds.assign_attrs(data_verified=f"{data.name}: {VERIFIED_WORDS[data.verified]}")
 
-    every, n_sets = [one.epsilon for one in rows], row.n_sets or 1
+    n_sets = row.n_sets or 1
     if row.method == "hyperplane":
         yield measured(HyperplaneSearch(), every)
     elif row.method == "balls":
         # kept, as radii are: an interrupted search goes on, and a row that two tables share is found once
-        names = [f"v{CHECKPOINT}", train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{DELTA[data.name]:g}"]
+        delta = DELTA[data.name]
+        names = [f"v{CHECKPOINT}", data.train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{delta:g}"]
         kept = cache_dir() / "balls" / ("-".join([*names, *(one.epsilon_text for one in rows)]) + ".npz")
-        yield measured(BallSearch(n_sets=n_sets, delta=DELTA[data.name]), every, checkpoint=kept)
+        yield measured(BallSearch(n_sets=n_sets, delta=delta), every, replace(how, checkpoint=kept))
     else:
-        for epsilon in every:
-            q = row.q
-            if q is None:  # it is searched once, and the restarts are at that q, as those of the other rows are
-                once = measured(RectangleSearch(n_sets=n_sets, seed=numbers[0]), epsilon)
-                q = once["q_found"].item()
-            yield measured(Restarts(RectangleSearch(n_sets=n_sets, q=q, seed=numbers[0]), len(numbers)), epsilon)
+        for epsilon in every:  # q is searched once, and the restarts are at that q
+            once = measured(RectangleSearch(n_sets=n_sets, seed=numbers[0]), epsilon)
+            q_found = once["q_found"].isel(seed=0, drop=True)
+            at_q = RectangleSearch(n_sets=n_sets, q=q_found.item(), seed=numbers[0])
+            yield measured(Restarts(at_q, len(numbers)), epsilon).isel(q=0, drop=True).assign(q_found=q_found)
 
 
 def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
     """Join the results of a table's rows into one.
 
     Results of several searches get the dimension `search`. They must then have all other dimensions in common: a half
-    space stands under T = 1, a search that draws nothing under the first seed if others have seeds, and the q of
-    rectangles becomes a variable.
+    space stands under T = 1, and a search that draws nothing under the first seed if others have seeds.
     """
-    parts = [part[["risk", "adversarial_risk", "n_points"]].assign_attrs(part.attrs) for part in parts]
+    parts = [part[[name for name in (*QUANTITIES, "q_found", "n_points") if name in part]] for part in parts]
     if len({part.attrs["search"] for part in parts}) == 1:
         return join_results(parts)
-    seeded = any("seed" in part.dims for part in parts)
+    usual = {"T": 1} | ({"seed": seed} if any("seed" in part.dims for part in parts) else {})
     alike = []
     for part in parts:
-        missing = {"T": [1], "seed": [seed]} if seeded else {"T": [1]}
-        ds = part.isel(q=0, drop=True) if "q" in part.dims else part
-        measured = ds[["risk", "adversarial_risk"]]
-        measured = measured.expand_dims({dim: at for dim, at in missing.items() if dim not in ds.dims})
-        measured = measured.expand_dims(search=[part.attrs["search"]])
-        if "q" in part.dims:
-            measured["q_found"] = xr.full_like(measured["risk"].isel(split=0, seed=0, drop=True), float(part["q"][0]))
-        alike.append(measured.assign(n_points=ds["n_points"]).assign_attrs(part.attrs))
+        place = {"search": part.attrs["search"]} | usual
+        missing = {dim: [value] for dim, value in place.items() if dim not in part.dims}
+        alike.append(part.drop_vars("n_points").expand_dims(missing).assign(n_points=part["n_points"]))
     return join_results(alike)
 
 
 def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
-    """Write the rows of a table as Markdown, each number followed by the paper's.
+    """Write the rows of a table as Markdown, in per cent, each number followed by the paper's.
 
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        In the schema. Rows of data sets that it does not have are left out.
-    rows : sequence of Published
-
-    Returns
-    -------
-    str
-        In per cent, mean ± population standard deviation where there are restarts. The last column is
-        the largest distance between a number and the paper's, in published deviations (σ) where the
-        paper gives one and in percentage points (pp) where it does not.
+    Rows of data sets that `ds` does not have are left out. Where there are restarts, a number is the mean ± the
+    population standard deviation.
     """
     cells = [cell for cell in CELLS if any(cell in row.values for row in rows)]
     titles = [f"{'adv. risk' if quantity == 'adversarial_risk' else quantity} {split}" for quantity, split in cells]
-    header = [
-        "data set",
-        "method",
-        "α",
-        "ε",
-        "T",
-        "q",
-        *(word for title in titles for word in (title, "paper")),
-        "off by",
-    ]
-    lines = [_line(header), _line(["---"] * len(header))]
-    lines += [_row(ds, row, cells) for row in rows if row.dataset in ds["dataset"].values]
+    header = ["data set", "method", "α", "ε", "T", "q"]
+    header += [*(word for title in titles for word in (title, "paper")), "off by"]
+    rows = [row for row in rows if row.dataset in ds["dataset"].values]
+    lines = commands.markdown_table([header, *(_row(ds, row, cells) for row in rows)])
     note = "Per cent, beside the paper's."
     if "seed" in ds.dims:
         seeds = ds["seed"].values
@@ -194,7 +158,7 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
         " The last column is the largest distance from the paper's numbers: in published deviations (σ), or in "
         "percentage points (pp) where none is printed."
     )
-    if any(row.epsilon_text in TYPED.values() for row in rows if row.dataset in ds["dataset"].values):
+    if any(row.epsilon_text in TYPED.values() for row in rows):
         note += (
             " Rows with a decimal epsilon repeat the row above at the strength that the paper's program was given, a "
             "little less than the fraction."
@@ -204,12 +168,12 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
     return "\n".join([*lines, "", note, "", f"Data: {ds.attrs.get('data_verified', '')}.", ""])
 
 
-def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> str:
-    line = [row.dataset, row.method, _text(row.alpha), row.epsilon_text, _text(row.n_sets)]
+def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> list[str]:
     here = _select(ds, row)
-    line.append(
-        "" if here is None or row.method != "rectangles" else f"{float(here['q'] if row.q else here['q_found']):.3f}"
-    )
+    q = ""
+    if here is not None and row.method == "rectangles":
+        q = f"{float(here['q'] if row.q else here['q_found']):.3f}"
+    line = [row.dataset, row.method, _text(row.alpha), row.epsilon_text, _text(row.n_sets), q]
     distances = {} if here is None else _distances(here, row)
     for cell in cells:
         printed, deviation = row.values.get(cell, (None, None))
@@ -219,7 +183,7 @@ def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> st
             ours = f"{mean:.2f} ± {std:.2f}" if row.method == "rectangles" else f"{mean:.2f}"
         line += [ours, "" if printed is None else f"{printed:.2f}" + (f" ± {deviation:.2f}" if deviation else "")]
     off_by, unit = max(distances.values(), default=(0.0, ""))
-    return _line([*line, {"σ": f"{off_by:.1f} σ", "pp": f"{off_by:.2f} pp", "": ""}[unit]])
+    return [*line, {"σ": f"{off_by:.1f} σ", "pp": f"{off_by:.2f} pp", "": ""}[unit]]
 
 
 def _distances(here: xr.Dataset, row: Published) -> dict[tuple[str, str], tuple[float, str]]:
@@ -245,13 +209,11 @@ def outside(ds: xr.Dataset, rows: Sequence[Published], limit: float) -> list[str
             continue
         for (quantity, split), (distance, unit) in _distances(here, row).items():
             if unit == "σ" and distance > limit:
+                where = f"Table {row.table}, {row.dataset}, ε = {row.epsilon_text}, α = {row.alpha:g}, "
+                where += f"{quantity.replace('_', ' ')} on {split}"
                 mean, _ = _in_percent(here, quantity, split)
                 printed, deviation = row.values[quantity, split]
-                found.append(
-                    f"Table {row.table}, {row.dataset}, ε = {row.epsilon_text}, α = {row.alpha:g}, "
-                    f"{quantity.replace('_', ' ')} on {split}: {mean:.2f}, printed {printed:.2f} ± {deviation:.2f}, "
-                    f"{distance:.1f} σ"
-                )
+                found.append(f"{where}: {mean:.2f}, printed {printed:.2f} ± {deviation:.2f}, {distance:.1f} σ")
     return found
 
 
@@ -259,14 +221,9 @@ def _select(ds: xr.Dataset, row: Published) -> xr.Dataset | None:
     """Return what `ds` has for a row; None for a trained classifier."""
     if row.method not in SEARCHES:
         return None
-    at: dict[str, Any] = {"search": row.method, "dataset": row.dataset, "epsilon": row.epsilon, "q": row.q}
-    at["T"] = row.n_sets or 1
+    at = {"search": row.method, "dataset": row.dataset, "epsilon": row.epsilon, "T": row.n_sets or 1, "q": row.q}
     return ds.sel({dim: value for dim, value in at.items() if dim in ds.dims})
 
 
 def _text(number: float | None) -> str:
     return "" if number is None else f"{number:g}"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

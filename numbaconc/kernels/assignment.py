@@ -21,18 +21,10 @@ WORD, BYTE = ir.IntType(64), ir.IntType(8)
 
 
 def byte_distance(widest=64):
-    """Build a function of x, y and width: the sum of |x - y| over the first `width` entries of uint8 rows.
+    """Build a function of x, y and width: the sum of |x - y|, an int64, over the first `width` entries of uint8 rows.
 
-    Parameters
-    ----------
-    widest : int
-        The most bytes that one instruction takes. Narrower ones take what is left over. At 1 there is a plain loop
-        only, as on a processor that has none of the instructions.
-
-    Returns
-    -------
-    intrinsic, or a function if nothing is compiled
-        The sum is an int64.
+    `widest` is the most bytes that one instruction takes; narrower ones take what is left over. At 1 there is a plain
+    loop only, as on a processor that has none of the instructions.
     """
     if config.DISABLE_JIT:
         return lambda x, y, width: np.abs(x[:width].astype(np.int64) - y[:width]).sum()
@@ -106,17 +98,9 @@ def _exact_distance(x, center, shift):
 def round_centers(centers, last, shift):
     """Round centers to whole levels, and tell how far that moves them, for `assign_uint8`.
 
-    Parameters
-    ----------
-    centers, last : ndarray, shape (T, d), int32
-        Now and at the assignment before, in 2^-shift levels.
-    shift : int
-
-    Returns
-    -------
-    rounded : ndarray, shape (T, d), uint8
-    slack, moved : ndarray, shape (T,), int64
-        ℓ1 distance from `centers` to `rounded` and to `last`, in levels, rounded up.
+    centers, last : (T, d) int32, now and at the assignment before, in 2^-shift levels
+    Returns `rounded`, (T, d) uint8, and the ℓ1 distances from `centers` to `rounded` and to `last`, which are `slack`
+    and `moved`, (T,) int64, in levels, rounded up.
     """
     T, d = centers.shape
     rounded = np.empty((T, d), np.uint8)
@@ -142,20 +126,12 @@ def assign_uint8(X, centers, shift, rounded, slack, moved, labels, floors):
     The distance to a rounded center is wrong by `slack` at most. A center that has `moved` is nearer by so much at
     most. These bounds leave one center for nearly every point; exact distances decide between several.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    centers : ndarray, shape (T, d), int32
-        In 2^-shift levels.
-    shift : int
-        At most 12.
-    rounded, slack, moved
-        From `round_centers`.
-    labels : ndarray, shape (n,), int32
-        A guess at the nearest centers, which is overwritten by them.
-    floors : ndarray, shape (n, T), int32 (int64 if 255 d does not fit)
-        Lower bounds of the distances to the centers before they moved, in levels; 0 is always right. They are
-        overwritten by lower bounds of the distances now.
+    X : (n, d) uint8
+    centers : (T, d) int32, in 2^-shift levels; `shift` is at most 12
+    rounded, slack, moved : from `round_centers`
+    labels : (n,) int32, a guess at the nearest centers, which is overwritten by them
+    floors : (n, T) int32 (int64 if 255 d does not fit), lower bounds of the distances to the centers before they
+        moved, in levels; 0 is always right. They are overwritten by lower bounds of the distances now.
     """
     n, d = X.shape
     T = centers.shape[0]
@@ -201,18 +177,11 @@ def _nearest_of_several(x, centers, shift, floor, ceiling):
 
 @kernel
 def own_distances_uint8(X, centers, shift, labels):
-    """Compute the ℓ1 distance from each point to the center of its own cluster.
+    """Compute the ℓ1 distance from each point to the center of its own cluster, in 2^-shift levels, exactly.
 
-    Parameters
-    ----------
-    X, centers, shift
-        As for `assign_uint8`.
-    labels : ndarray, shape (n,), int32
-
-    Returns
-    -------
-    ndarray, shape (n,), int64
-        In 2^-shift levels, exact.
+    X, centers, shift : as for `assign_uint8`
+    labels : (n,) int32
+    Returns (n,) int64.
     """
     distances = np.empty(X.shape[0], np.int64)
     for i in prange(X.shape[0]):
@@ -235,16 +204,9 @@ def _float_distance(x, center):
 def assign_float32(X, centers):
     """Find the nearest center of each point in ℓ1; the lowest index wins a tie.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), float32
-    centers : ndarray, shape (T, d), float32
-
-    Returns
-    -------
-    labels : ndarray, shape (n,), int32
-    distances : ndarray, shape (n,), float64
-        To the nearest center, summed in float64.
+    X : (n, d) float32
+    centers : (T, d) float32
+    Returns the labels, (n,) int32, and the distances to the nearest center, (n,) float64, summed in float64.
     """
     n = X.shape[0]
     labels = np.zeros(n, np.int32)

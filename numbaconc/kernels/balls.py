@@ -21,23 +21,12 @@ BUCKETS = 1024  # of the histograms that find ranks
 def bound_balls(counts, steps, k_high, floors):
     """Compute lower bounds of what the balls of each center are worth while no other ball holds a point.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (n, buckets), int32
-        Histograms of the distances from each center (`count_pairs`).
-    steps : int
-        A point whose bucket is at most so many above that of a ball's radius is in its expansion.
-    k_high : int
-        The largest rank, from 1.
-    floors : ndarray, shape (f,), int64
-        Ascending ranks.
-
-    Returns
-    -------
-    least : ndarray, shape (n, f), int32
-        At most the least objective over the ranks from each floor to `k_high`.
-    last : ndarray, shape (n,), int64
-        The bucket of the largest ball's radius.
+    counts : (n, buckets) int32, histograms of the distances from each center (`count_pairs`)
+    steps : a point whose bucket is at most so many above that of a ball's radius is in its expansion
+    k_high : the largest rank, from 1
+    floors : (f,) int64, ascending ranks
+    Returns (n, f) int32, at most the least objective over the ranks from each floor to `k_high`; and (n,) int64, the
+    bucket of the largest ball's radius.
     """
     n, n_buckets = counts.shape
     least = np.empty((n, floors.shape[0]), np.int32)
@@ -65,21 +54,10 @@ def bound_balls(counts, steps, k_high, floors):
 def bound_expansions(counts, steps, rank):
     """Compute lower bounds of how many points the expansions of each center's balls of `rank` points or more hold.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (n, buckets), int32
-        Histograms of the distances from each center (`count_pairs`).
-    steps : int
-        A point whose bucket is at most so many above that of a ball's radius is in its expansion; from -1.
-    rank : int
-        From 1 to n.
-
-    Returns
-    -------
-    near : ndarray, shape (n,), int64
-        Points that are in the expansion for sure.
-    top : ndarray, shape (n,), int64
-        The last of their buckets, -1 if there is none.
+    counts, steps : as for `bound_balls`; steps from -1
+    rank : from 1 to n
+    Returns, (n,) int64 each, how many points are in the expansion for sure, and the last of their buckets, -1 if there
+    is none.
     """
     n, n_buckets = counts.shape
     near, top = np.zeros((2, n), np.int64)
@@ -98,15 +76,10 @@ def bound_expansions(counts, steps, rank):
 def count_within(distances, reaches, weights):
     """Sum the weights of the rows within reach of each column.
 
-    Parameters
-    ----------
-    distances : ndarray, shape (m, b), int32 or float64
-    reaches : ndarray, shape (b,), float64
-    weights : ndarray, shape (m,), int64
-
-    Returns
-    -------
-    ndarray, shape (b,), int64
+    distances : (m, b) int32 or float64
+    reaches : (b,) float64
+    weights : (m,) int64
+    Returns (b,) int64.
     """
     m, b = distances.shape
     sums = np.zeros(b, np.int64)
@@ -123,21 +96,10 @@ def count_within(distances, reaches, weights):
 
 @helper
 def expand_radius(radius, strength, squared):
-    """Return the radius of a ball's expansion.
+    """Return the radius of a ball's expansion; `strength` is ε in levels.
 
-    Parameters
-    ----------
-    radius : float
-        Of the ball; squared where distances are.
-    strength : float
-        ε in levels.
-    squared : bool
-        Whether distances are squared, and whole numbers.
-
-    Returns
-    -------
-    float
-        For squared distances the largest whole number v with √v <= √radius + strength.
+    If distances are squared, and whole numbers, so are both radii: the result is the largest whole number v with
+    √v <= √radius + strength.
     """
     if not squared:
         return radius + strength
@@ -159,36 +121,19 @@ def best_balls(distances, squared, uncovered, unexpanded, strength, k_low, k_hig
     The ball of rank k reaches the k-th nearest uncovered point. Its objective is `cost` times the number of unexpanded
     points in its expansion, less the number of uncovered points in itself.
 
-    Parameters
-    ----------
-    distances : ndarray, shape (b, n), int32 or float64
-        From each center to all points.
-    squared : bool
-        Whether they are squared.
-    uncovered, unexpanded : ndarray, shape (n,), bool
-        Points not in S_init, and not in S_exp.
-    strength : float
-        ε in levels.
-    k_low, k_high : int
-        The ranks allowed, from 1, both included; at least `k_high` points are uncovered.
-    floors : ndarray, shape (f,), int64
-        Ascending ranks, at most `k_low`.
-    reaches : ndarray, shape (b,), float64
-        At least the reach of each center's largest ball: points farther away are not looked at.
-    cost : int
-        1 for the objective of Algorithm 2. At n + 1 the least objective has the fewest unexpanded points, and of those
-        the most uncovered ones.
+    distances : (b, n) int32 or float64, from each center to all points
+    squared : whether they are squared
+    uncovered, unexpanded : (n,) bool, points not in S_init, and not in S_exp
+    strength : ε in levels
+    k_low, k_high : the ranks allowed, from 1, both included; at least `k_high` points are uncovered
+    floors : (f,) int64, ascending ranks, at most `k_low`
+    reaches : (b,) float64, at least the reach of each center's largest ball: points farther away are not looked at
+    cost : 1 for the objective of Algorithm 2. At n + 1 the least objective has the fewest unexpanded points, and of
+        those the most uncovered ones.
 
-    Returns
-    -------
-    objective : ndarray, shape (b,), int64
-        The least over the ranks allowed.
-    radius : ndarray, shape (b,), float64
-        Of the ball that attains it; the smallest such ball.
-    least : ndarray, shape (b, f), int32
-        The least objective, at a cost of 1, over the ranks from each floor to `k_high`.
-    reach : ndarray, shape (b,), float64
-        Of each center's largest ball.
+    Returns `objective`, (b,) int64, the least over the ranks allowed; `radius`, (b,) float64, of the smallest ball that
+    attains it; `least`, (b, f) int32, the least objective, at a cost of 1, over the ranks from each floor to `k_high`;
+    and `reach`, (b,) float64, that of each center's largest ball.
     """
     b = distances.shape[0]
     objective, radius = np.empty(b, np.int64), np.empty(b, np.float64)
@@ -217,11 +162,8 @@ def _make_room(n, k):
 def _list_balls(distances, squared, uncovered, unexpanded, strength, k_high, farthest, room):
     """List the balls of one center with up to `k_high` uncovered points, or more on ties, from small to large.
 
-    Returns
-    -------
-    radii, reaches : ndarray, float64
-    covered, expanded : ndarray, int32
-        The number of uncovered points in each ball, and of unexpanded points in its expansion.
+    Returns their radii and reaches, float64, and, int32, how many uncovered points each ball holds and how many
+    unexpanded points its expansion.
     """
     (near, expandable), (histogram, first_rank), (radii, reaches), (covered, expanded) = room
     n_uncovered, n_unexpanded = _select(distances, farthest, uncovered, unexpanded, near, expandable)

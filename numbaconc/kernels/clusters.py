@@ -16,15 +16,10 @@ COLUMNS = 128  # coordinates in one block
 def move_sums(X, rows, before, after, sums):
     """Take points that change clusters out of the sums of their old clusters, and add them to those of the new.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    rows : ndarray, shape (m,), int64
-        The points that move.
-    before, after : ndarray, shape (n,), int32
-        Clusters of all points; -1 is none.
-    sums : ndarray, shape (T, d), int64
-        Changed in place.
+    X : (n, d) uint8
+    rows : (m,) int64, the points that move
+    before, after : (n,) int32, clusters of all points; -1 is none
+    sums : (T, d) int64, changed in place
     """
     d = X.shape[1]
     for block in prange((d + COLUMNS - 1) // COLUMNS):
@@ -45,17 +40,10 @@ def move_sums(X, rows, before, after, sums):
 def sum_clusters(X, order, starts):
     """Sum the points of each cluster, coordinate by coordinate, in the order given.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), float32
-    order : ndarray, shape (n,), int64
-        Row indices, cluster by cluster.
-    starts : ndarray, shape (T + 1,), int64
-        Where each cluster starts in `order`.
-
-    Returns
-    -------
-    ndarray, shape (T, d), float64
+    X : (n, d) float32
+    order : (n,) int64, row indices, cluster by cluster
+    starts : (T + 1,) int64, where each cluster starts in `order`
+    Returns (T, d) float64.
     """
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
@@ -88,15 +76,9 @@ def _bound(X, members, low, least, largest):
 def bound_clusters(X, order, starts):
     """Find the least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    order, starts
-        As for `sum_clusters`.
-
-    Returns
-    -------
-    least, largest : ndarray, shape (T, d), dtype of `X`
+    X : (n, d) uint8 or float32
+    order, starts : as for `sum_clusters`
+    Returns two arrays, (T, d), of the dtype of `X`.
     """
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
@@ -146,15 +128,9 @@ def _median(X, members, low, medians):
 def median_clusters_uint8(X, order, starts):
     """Find the lower median of each cluster, coordinate by coordinate; 0 without points.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    order, starts
-        As for `sum_clusters`.
-
-    Returns
-    -------
-    ndarray, shape (T, d), uint8
+    X : (n, d) uint8
+    order, starts : as for `sum_clusters`
+    Returns (T, d) uint8.
     """
     d = X.shape[1]
     n_blocks = (d + COLUMNS - 1) // COLUMNS
@@ -171,15 +147,9 @@ def median_clusters_uint8(X, order, starts):
 def median_clusters_float32(X, order, starts):
     """Find the lower median of each cluster, coordinate by coordinate, by sorting; 0 without points.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), float32
-    order, starts
-        As for `sum_clusters`.
-
-    Returns
-    -------
-    ndarray, shape (T, d), float32
+    X : (n, d) float32
+    order, starts : as for `sum_clusters`
+    Returns (T, d) float32.
     """
     d = X.shape[1]
     n_clusters = starts.shape[0] - 1

@@ -24,19 +24,10 @@ def kernel(function: Callable[..., Any]) -> Any:
 
 
 def helper(function: Callable[..., Any] | None = None, *, any_order: bool = False) -> Any:
-    """Compile a function that runs in the thread of its caller.
+    """Compile a function that runs in the thread of its caller; `@helper(any_order=True)` where an option is given.
 
-    Parameters
-    ----------
-    function : callable, optional
-        Not given where an option is: `@helper(any_order=True)`.
-    any_order : bool
-        Whether sums of floats may be taken in any order, so that they become sums of vectors. The result then depends
-        on the processor in its last digits. Not for tests of membership.
-
-    Returns
-    -------
-    callable
+    In any order, sums of floats become sums of vectors. The result then depends on the processor in its last digits.
+    Not for tests of membership.
     """
     compiled = njit(cache=True, fastmath=set(ANY_ORDER)) if any_order else njit(cache=True)
     return compiled if function is None else compiled(function)

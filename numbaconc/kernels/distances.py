@@ -150,20 +150,11 @@ if config.DISABLE_JIT:
 
 
 def as_words(X: "NDArray[Any]") -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]":
-    """Turn uint8 points into what `fill_distances` and `count_pairs` take.
+    """Turn uint8 points, (n, d) with d up to 2^15, into what `fill_distances` and `count_pairs` take.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-        With d up to 2^15.
-
-    Returns
-    -------
-    words : ndarray, shape (n, w), int32
-        The coordinates, four or two to a word. A view of `X` where that is possible.
-    left_norms, right_norms : ndarray, shape (n,), int32
-        A squared distance is the left norm of one point, plus the right norm of the other, less twice the inner
-        product of their words.
+    Returns their words, (n, w) int32: the coordinates, four or two to a word, in a view of `X` where that is possible.
+    And left and right norms, (n,) int32: a squared distance is the left norm of one point, plus the right norm of the
+    other, less twice the inner product of their words.
     """
     per_word = 4 // np.dtype(PART).itemsize
     parts = X if BYTE_PRODUCTS else X.astype(np.int16) - np.int16(SHIFT)
@@ -226,16 +217,12 @@ def _fill_panel(right, right_norms, first, panel, norms):
 def fill_distances(left, left_norms, right, right_norms, distances):
     """Compute the distances between all rows of two arrays.
 
-    Parameters
-    ----------
-    left, right : ndarray, shape (b, w) and (m, w)
-        The words of uint8 points (`as_words`), for squared distances; or, for distances, float64 on the left and
-        anything on the right.
-    left_norms, right_norms : ndarray, shape (b,) and (m,), int32
-        Of `as_words`; None for distances. A distance is the root of a sum in float64, which is exact for whole numbers.
-        The order of the sum depends on d alone, so that the same two points are always equally far apart.
-    distances : ndarray, shape (b, m), int32 or float64
-        Written to: squared distances as int32, or distances as float64.
+    left, right : (b, w) and (m, w), the words of uint8 points (`as_words`), for squared distances; or, for distances,
+        float64 on the left and anything on the right
+    left_norms, right_norms : (b,) and (m,) int32 of `as_words`; None for distances. A distance is the root of a sum in
+        float64, which is exact for whole numbers. The order of the sum depends on d alone, so that the same two points
+        are always equally far apart.
+    distances : (b, m), written to: squared distances as int32, or distances as float64
     """
     m = right.shape[0]
     for group in prange((m + COLUMNS - 1) // COLUMNS):
@@ -273,18 +260,12 @@ def count_pairs(X, left_norms, right_norms, pairs, scale, counts):
 
     Each distance is computed once and counted for either point.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, w)
-        The words of uint8 points (`as_words`), or floats.
-    left_norms, right_norms : ndarray, shape (n,), int32
-        Of `as_words`; None for floats.
-    pairs : ndarray, shape (p, 2), int64
-        Tiles, of TILE points each, to compare. No tile is in two pairs; both tiles of a pair may be the same.
-    scale : float
-        Buckets for one level of distance.
-    counts : ndarray, shape (n, buckets), int32
-        The histogram of each point, added to. The last bucket counts all larger distances, too.
+    X : (n, w), the words of uint8 points (`as_words`), or floats
+    left_norms, right_norms : (n,) int32 of `as_words`; None for floats
+    pairs : (p, 2) int64, tiles, of TILE points each, to compare. No tile is in two pairs; both tiles of a pair may be
+        the same.
+    scale : buckets for one level of distance
+    counts : (n, buckets) int32, the histogram of each point, added to; the last bucket counts all larger distances, too
     """
     n = X.shape[0]
     for pair in prange(pairs.shape[0]):

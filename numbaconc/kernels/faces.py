@@ -16,15 +16,10 @@ COLUMNS = 64  # coordinates that a thread counts at a time: one cache line of ea
 def count_codes(codes, rows, step, counts):
     """Add points to the histograms of codes, one for each coordinate, or take them out.
 
-    Parameters
-    ----------
-    codes : ndarray, shape (n, m), uint8
-    rows : ndarray, shape (r,), int64
-        Indices of the points.
-    step : int
-        1 to add, -1 to take out.
-    counts : ndarray, shape (m, 256), int32
-        Points by coordinate and code. Written to.
+    codes : (n, m) uint8
+    rows : (r,) int64, indices of the points
+    step : 1 to add, -1 to take out
+    counts : (m, 256) int32, points by coordinate and code; written to
     """
     m = codes.shape[1]
     for block in prange((m + COLUMNS - 1) // COLUMNS):
@@ -40,24 +35,12 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     Face i holds the points of outer code >= i and covers those of inner code >= i + shift; face 0
     covers all. Its price is `cost` for each point that it holds, less `worth` for each that it covers.
 
-    Parameters
-    ----------
-    inner, outer : ndarray, shape (m, 256), int32
-        Points by code: those that are not covered yet, and those that no face holds yet.
-    shift : int
-        At least 0.
-    mirrored : bool
-        Whether each coordinate has a second face, for which codes are 255 less what they are.
-    fewest, enough : int
-        A face must cover `fewest` points. Those that it covers beyond `enough` are worth nothing.
-    cost, worth : int
-
-    Returns
-    -------
-    prices : ndarray, shape (m,) or (2 m,), int64
-        Of the best face; the largest int64 where no face covers enough points. Second faces come last.
-    faces : ndarray, of the same shape, int64
-        The best face; of several at the least price the one that holds the fewest codes.
+    inner, outer : (m, 256) int32, points by code: those that are not covered yet, and those that no face holds yet
+    shift : at least 0
+    mirrored : whether each coordinate has a second face, for which codes are 255 less what they are
+    fewest, enough : a face must cover `fewest` points; those that it covers beyond `enough` are worth nothing
+    Returns, (m,) or (2 m,) int64 with second faces last, the prices of the best faces, the largest int64 where no face
+    covers enough points, and the faces; of several at the least price the one that holds the fewest codes.
     """
     m = inner.shape[0]
     n_rows = 2 * m if mirrored else m
@@ -98,19 +81,12 @@ def _count_passed(x, levels, strength):
 def code_points(X, levels, strength):
     """Count the candidate faces that each point lies beyond: upper faces, then lower ones.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), float32
-    levels : ndarray, shape (2 d, f), float64
-        Candidates of each coordinate and side, ascending, at most 255; those of lower faces with the
-        opposite sign. Infinite where there are no more.
-    strength : float
-        ε in levels.
-
-    Returns
-    -------
-    inner, outer : ndarray, shape (n, 2 d), uint8
-        How many candidates the point exceeds by more than `strength`, and how many it exceeds.
+    X : (n, d) float32
+    levels : (2 d, f) float64, candidates of each coordinate and side, ascending, at most 255; those of lower faces
+        with the opposite sign; infinite where there are no more
+    strength : ε in levels
+    Returns `inner` and `outer`, (n, 2 d) uint8: how many candidates the point exceeds by more than `strength`, and how
+    many it exceeds.
     """
     n, d = X.shape
     inner, outer = np.empty((n, 2 * d), np.uint8), np.empty((n, 2 * d), np.uint8)

@@ -285,20 +285,11 @@ def kth_l1_uint8(
 ) -> NDArray[np.int64]:
     """Find the k-th least ℓ1 distance from each row to all rows.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    k : int
-        Rank, counted from 1.
-    include_self : bool
-        Whether a point is its own first neighbor.
-    advance : callable, optional
-        Called after each round with how many rows' worth of work it was.
-
-    Returns
-    -------
-    ndarray, shape (n,), int64
-        In levels, exact.
+    X : (n, d) uint8
+    k : rank, counted from 1
+    include_self : whether a point is its own first neighbor
+    advance : called after each round with how many rows' worth of work it was
+    Returns (n,) int64, in levels, exact.
     """
     if X.shape[1] > MOST:
         return kth_distance(X, k, include_self, False, advance).astype(np.int64)
@@ -312,22 +303,10 @@ def kth_distance(
 ) -> NDArray[np.float64]:
     """Find the k-th least ℓ1 (or squared ℓ2) distance from each row to all rows, for floats and for ℓ2.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    k : int
-        Rank, counted from 1.
-    include_self : bool
-        Whether a point is its own first neighbor.
-    squared : bool
-        Sum squares instead of absolute differences.
-    advance : callable, optional
-        As in `kth_l1_uint8`.
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
-        In levels (squared levels if `squared`). Sums are taken in float64: exact for uint8.
+    X : (n, d) uint8 or float32
+    k, include_self, advance : as for `kth_l1_uint8`
+    squared : whether to sum squares instead of absolute differences
+    Returns (n,) float64, in levels (or squared levels). Sums are taken in float64: exact for uint8.
     """
     return _kth(partial(_compare, X, squared), len(X), k, include_self, np.float64(np.inf), advance)
 

@@ -44,17 +44,11 @@ def _multiply_tile(x, y, middle, p, q, r, s):
 
 @kernel
 def products(X, middle, W):
-    """Compute (X - middle) Wᵀ, in float32.
+    """Compute (X - middle) Wᵀ.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    middle : ndarray, shape (d,), float32
-    W : ndarray, shape (m, d), float32
-
-    Returns
-    -------
-    ndarray, shape (n, m), float32
+    X : (n, d) uint8 or float32
+    middle, W : (d,) and (m, d) float32
+    Returns (n, m) float32.
     """
     n, m = X.shape[0], W.shape[0]
     products = np.empty((n, m), np.float32)
@@ -93,16 +87,10 @@ def _add(total, middle, x, y, z, u, p, q, r, s):
 def sums(X, middle, weights):
     """Compute weights (X - middle), in float32 over each BLOCK of points; these sums are added in order, in float64.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    middle : ndarray, shape (d,), float32
-    weights : ndarray, shape (m, n), float32
-        Points of weight 0 are not read.
-
-    Returns
-    -------
-    ndarray, shape (m, d), float64
+    X : (n, d) uint8 or float32
+    middle : (d,) float32
+    weights : (m, n) float32; points of weight 0 are not read
+    Returns (m, d) float64.
     """
     m, n = weights.shape
     n_blocks = (n + BLOCK - 1) // BLOCK
@@ -141,14 +129,9 @@ def _square(x, middle):
 def squares(X, middle):
     """Compute the squared lengths of the rows of X - middle, summed in float64.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    middle : ndarray, shape (d,), float32
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
+    X : (n, d) uint8 or float32
+    middle : (d,) float32
+    Returns (n,) float64.
     """
     squares = np.empty(X.shape[0])
     for i in prange(X.shape[0]):

@@ -17,16 +17,9 @@ def outside_float32(X, lower, upper):
     It is the minimum over boxes t of the maximum over coordinates j of max(lower[t, j] - x[j], x[j] - upper[t, j]):
     above 0 outside all boxes, and minus the depth inside one. This one number answers every ε.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), float32
-    lower, upper : ndarray, shape (T, d), float64
-        May be infinite. In float64 a difference loses no digit of the data.
-
-    Returns
-    -------
-    ndarray, shape (n,), float64
-        In levels.
+    X : (n, d) float32
+    lower, upper : (T, d) float64, which may be infinite; in float64 a difference loses no digit of the data
+    Returns (n,) float64, in levels.
     """
     n, d = X.shape
     gaps = np.empty(n, lower.dtype)
@@ -95,19 +88,11 @@ def outside_uint8(X, lower, upper, least, largest):
 
     Nearly every box is given up after a comparison of bytes only.
 
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8
-    lower, upper : ndarray, shape (T, d), float32
-        No `lower` above 255 and no `upper` below 0; otherwise they may be infinite. If they are multiples of 2^-12
-        levels, each difference is exact in float32.
-    least, largest : ndarray, shape (T, d), uint8
-        `lower` rounded up and `upper` rounded down, clipped to 0 and 255.
-
-    Returns
-    -------
-    ndarray, shape (n,), float32
-        In levels.
+    X : (n, d) uint8
+    lower, upper : (T, d) float32, no `lower` above 255 and no `upper` below 0; otherwise they may be infinite. If they
+        are multiples of 2^-12 levels, each difference is exact in float32.
+    least, largest : (T, d) uint8, `lower` rounded up and `upper` rounded down, clipped to 0 and 255
+    Returns (n,) float32, in levels.
     """
     gaps = np.empty(X.shape[0], np.float32)
     T = lower.shape[0]

@@ -43,13 +43,7 @@ def available_threads() -> int:
 
 @contextlib.contextmanager
 def using_threads(n: int | None) -> Iterator[int]:
-    """Run kernels on `n` threads inside the block; as many as before if None.
-
-    Yields
-    ------
-    int
-        The number of threads in force.
-    """
+    """Run kernels on `n` threads inside the block, as many as before if None; yield the number in force."""
     before = numba.get_num_threads()
     try:
         if n is not None:

@@ -198,7 +198,8 @@ class Region(abc.ABC):
 
         The regions that differ only in where the border is are nested, one inside the other. If the points here had no
         part in finding the region, the one of these that holds a share of them therefore holds about as large a share
-        of any other points from the same source; `buffer_for` says how nearly.
+        of any other points from the same source;
+        `margin_for` says how nearly.
 
         Parameters
         ----------

@@ -55,9 +55,8 @@ def _open(path: Path) -> xr.Dataset:
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(msg) from error
     if "region" in loaded.attrs:
-        msg = (
-            f"result file {str(path)!r} holds a region; allowed: a result file (a region is for numbaconc.load_region)"
-        )
+        allowed = "a result file (a region is for numbaconc.load_region)"
+        msg = f"result file {str(path)!r} holds a region; allowed: {allowed}"
         raise InputError(msg)
     if loaded.attrs.get("schema") != SCHEMA:
         raise InputError(msg)

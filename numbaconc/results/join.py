@@ -17,21 +17,8 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """Join results on the schema's dimensions, with missing values where none of them has one.
 
     Attributes that differ are joined by "; ", and named in the attribute `differing`; seconds are added
-    up. Where parts have different `alpha` for one data set, `alpha` becomes a dimension.
-
-    Parameters
-    ----------
-    parts : sequence of xarray.Dataset
-        On the same dimensions. What they have in common must be equal.
-
-    Returns
-    -------
-    xarray.Dataset
-
-    Raises
-    ------
-    InputError
-        If a variable's dimensions, or values in the same place, differ.
+    up. Where parts have different `alpha` for one data set, `alpha` becomes a dimension. Parts in which a variable's
+    dimensions, or values in the same place, differ are refused.
     """
     plain = [part.reset_coords([name for name in part.coords if name not in {*part.dims, "alpha"}]) for part in parts]
     chosen = any(name in part for part in parts for name in KEPT)
@@ -47,10 +34,9 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         differ = [name for name in names if not _equal_where_both(alike, name)]
         msg = f"results disagree on {', '.join(differ) or error}; allowed: equal values in the same place"
         raise InputError(msg) from error
+    in_order = [dim for dim in ("search", "dataset", "split") if dim in joined.dims]
     order = {
-        dim: list(dict.fromkeys(value for part in parts for value in part[dim].values.tolist()))
-        for dim in ("search", "dataset", "split")
-        if dim in joined.dims
+        dim: list(dict.fromkeys(value for part in parts for value in part[dim].values.tolist())) for dim in in_order
     }
     beside = {name for part in parts for name in part.coords if name in joined.data_vars}
     joined = joined.reindex(order).set_coords(["alpha", *beside])
@@ -75,24 +61,17 @@ def _with_alpha(part: xr.Dataset, *, dimension: bool) -> xr.Dataset:
     """Return a part with α as a variable along what it may differ on, or as a dimension of the measurements."""
     if "alpha" in part.dims:
         return part
-    sizes = {dim: part.sizes[dim] for dim in ("search", "dataset") if dim in part.dims}
-    alpha = (
-        part["alpha"].drop_vars("alpha").broadcast_like(xr.DataArray(np.empty(list(sizes.values())), dims=list(sizes)))
-    )
+    along = [dim for dim in ("search", "dataset") if dim in part.dims]
+    places = xr.DataArray(np.empty([part.sizes[dim] for dim in along]), dims=along)
+    alpha = part["alpha"].drop_vars("alpha").broadcast_like(places)
     part = part.drop_vars("alpha")
     if not dimension:
         return part.assign(alpha=alpha)
     values = np.unique(alpha)
-    measured = [name for name in part.data_vars if "epsilon" in part[name].dims]
-    spread = {name: part[name].where(alpha == xr.DataArray(values, dims="alpha")) for name in measured}
-    return part.assign(
-        {
-            name: array.transpose(
-                *dimensions_with(str(dim) for dim in array.dims if dim != "strength"), ..., missing_dims="ignore"
-            )
-            for name, array in spread.items()
-        }
-    ).assign_coords(alpha=values)
+    measured = part[[name for name in part.data_vars if "epsilon" in part[name].dims]]
+    spread = measured.where(alpha == xr.DataArray(values, dims="alpha"))
+    order = dimensions_with(str(dim) for dim in spread.dims if dim != "strength")
+    return part.assign(spread.transpose(*order, ..., missing_dims="ignore")).assign_coords(alpha=values)
 
 
 def _equal_where_both(parts: Sequence[xr.Dataset], name: str) -> bool:
@@ -111,8 +90,6 @@ def _check_dimensions(parts: Sequence[xr.Dataset]) -> None:
         for name in part.data_vars:
             dims = set(part[name].dims)
             if seen.setdefault(name, dims) != dims:
-                msg = (
-                    f"{name} is on {', '.join(sorted(map(str, dims)))} here and on "
-                    f"{', '.join(sorted(map(str, seen[name])))} there; allowed: results on the same dimensions"
-                )
+                ours, theirs = (", ".join(sorted(map(str, one))) for one in (dims, seen[name]))
+                msg = f"{name} is on {ours} here and on {theirs} there; allowed: results on the same dimensions"
                 raise InputError(msg)

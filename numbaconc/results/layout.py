@@ -36,9 +36,8 @@ class Case(NamedTuple):
 
 def case_of(found: Found, dataset: str) -> Case:
     """Return where what was found stands."""
-    return Case(
-        found.search.name, found.goal.alpha, dataset, found.goal.epsilon, tuple(found.search.coordinates.items())
-    )
+    goal, at = found.goal, tuple(found.search.coordinates.items())
+    return Case(found.search.name, goal.alpha, dataset, goal.epsilon, at)
 
 
 def outcome_of(found: Found, test: Sample) -> Outcome:
@@ -61,20 +60,10 @@ def facts_of(samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
 
 
 def assemble(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str] = DIMENSIONS) -> xr.Dataset:
-    """Lay measurements out on the schema's dimensions.
+    """Lay measurements out on dimensions, in order; a combination of coordinates that no row speaks of is missing.
 
-    Parameters
-    ----------
-    rows : sequence of mappings
-        Each has a value for those of the dimensions that it depends on, the same ones in every row of
-        a variable, and one or more variables.
-    dimensions : sequence of str
-        In order; those of the schema if not given.
-
-    Returns
-    -------
-    xarray.Dataset
-        Missing where no row speaks of a combination of coordinates.
+    Each row has a value for those of the dimensions that it depends on, the same ones in every row of a variable, and
+    one or more variables.
     """
     grouped: dict[tuple[str, tuple[str, ...]], dict[tuple[Any, ...], Any]] = {}
     for row in rows:
@@ -91,9 +80,8 @@ def assemble(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str] = DIME
         for key, value in values.items():
             array[tuple(place[dim][at] for dim, at in zip(dims, key, strict=True))] = value
         if name in ds:
-            msg = (
-                f"{name} is on {', '.join(map(str, ds[name].dims))} and on {', '.join(dims)}; allowed: one or the other"
-            )
+            both = f"{', '.join(map(str, ds[name].dims))} and on {', '.join(dims)}"
+            msg = f"{name} is on {both}; allowed: one or the other"
             raise InputError(msg)
         ds[name] = (dims, array.astype(str) if text else array)
     for variable in ds.variables:
@@ -113,17 +101,9 @@ def lay_out(outcomes: Mapping[Case, Outcome], facts: Facts) -> xr.Dataset:
 
     `search` is a dimension where there are several. `alpha` is one where a data set has several, and otherwise a
     coordinate along `dataset`. Where searches have different coordinates, one without T stands under T = 1, and one
-    without another coordinate under the least value that others have.
-
-    Returns
-    -------
-    xarray.Dataset
-        With what test points prove. Its attribute `search_coordinates` says which coordinates each search has.
-
-    Raises
-    ------
-    InputError
-        If a coordinate is given in some cases of a search and not in others.
+    without another coordinate under the least value that others have. What test points prove is added; the attribute
+    `search_coordinates` says which coordinates each search has. A coordinate is refused that only some cases of a
+    search have.
     """
     check_alike(outcomes)
     searches = {case.search: tuple(name for name, _ in case.at) for case in outcomes}
@@ -164,13 +144,7 @@ def _rows(at: Mapping[str, Any], outcome: Outcome) -> Iterable[dict[str, Any]]:
 
 
 def check_alike(cases: Iterable[Case], where: str = "missing in others") -> None:
-    """Refuse a coordinate that only some cases of one search have: in one file all of them have it, or none.
-
-    Raises
-    ------
-    InputError
-        `where` says in the message where the others are.
-    """
+    """Refuse a coordinate that only some cases of one search have: `where` says in the message where the others are."""
     names: dict[str, set[str]] = {}
     for case in cases:
         here = {name for name, _ in case.at}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal, count_of
@@ -45,12 +43,9 @@ class BallSearch(Search):
         Training points in the balls so far (the size of S_init) and in their expansions (of S_exp).
     objective_ : ndarray, shape (n_balls,), int64
         What each ball adds to `expanded_` minus what it adds to `covered_`.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     unrefined_ : float
         Training adversarial risk before the local search.
     trace_ : tuple of Placed
-    n_features_in_ : int
     """
 
     name = "balls"
@@ -87,30 +82,18 @@ class BallSearch(Search):
         if self.local_search:
             greedy.place_instead(Exchange(greedy, progress=how.progress).run())
         region = greedy.region()
-        counts = greedy.covered.tolist(), greedy.expanded.tolist()
-        trace = [
-            Placed(*one) for one in zip(region.center_indices.tolist(), region.radii.tolist(), *counts, strict=True)
-        ]
-        return self.found(
-            region,
-            sample,
-            goal,
-            trace,
-            center_indices=region.center_indices,
-            covered=greedy.covered,
-            expanded=greedy.expanded,
-            objective=np.diff(greedy.expanded, prepend=0) - np.diff(greedy.covered, prepend=0),
-            unrefined=unrefined,
-        )
+        placed = region.center_indices, region.radii, greedy.covered, greedy.expanded
+        trace = [Placed(*one) for one in zip(*(column.tolist() for column in placed), strict=True)]
+        told = {name: getattr(greedy, name) for name in ("covered", "expanded", "objective")}
+        told |= {"center_indices": region.center_indices, "unrefined": unrefined}
+        return self.found(region, sample, goal, trace, **told)
 
     def _target(self, goal: Goal, n: int) -> int:
         """Return ⌈n (α (1 + δ) + margin)⌉; n or more is refused."""
         beyond = goal.with_margin(float(goal.margin) + self.delta * goal.alpha)
         if self.delta and count_of(min(1.0, beyond.share), n) >= n:
             margin = f", margin {goal.margin:g}" if goal.margin else ""
-            msg = (
-                f"alpha is {goal.alpha:g}{margin} and delta {self.delta:g}, to hold {n} points; "
-                f"allowed: fewer than the {n} there are"
-            )
+            asked = f"alpha is {goal.alpha:g}{margin} and delta {self.delta:g}, to hold {n} points"
+            msg = f"{asked}; allowed: fewer than the {n} there are"
             raise InputError(msg)
         return beyond.n_inside(n)

@@ -26,6 +26,9 @@ from numbaconc.search.settings import Margin, Setting, Unchecked, setting, setti
 
 ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
+AUTO_ALONE = "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
+ATTRIBUTES = "Attributes\n----------\n"
+FITTED = "risk_, adversarial_risk_ : float\n    On the training sample.\nn_features_in_ : int\n"  # of all searches
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +96,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         """Make a dataclass of the settings, document them, and make the search known by its name."""
         super().__init_subclass__(**options)
         dataclass(eq=False, repr=False)(cls)
-        cls.__doc__ = _with_parameters(cls.__doc__ or "", cls.settings())
+        cls.__doc__ = _documented(cls.__doc__ or "", cls.settings())
         if not hasattr(cls, "name"):
             cls.name = cls.__name__.lower()
         elif "name" in cls.__dict__:
@@ -156,12 +159,8 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     def described(self) -> dict[str, Any]:
         """Return the settings that are no coordinates and neither ε nor α, as plain values for files."""
-        plain = {
-            name: getattr(self, name)
-            for name, one in self.settings().items()
-            if not one.coordinate and name not in ("epsilon", "alpha")
-        }
-        return {name: _plain(value) for name, value in plain.items()}
+        no_coordinates = [name for name, one in self.settings().items() if not one.coordinate]
+        return {name: _plain(getattr(self, name)) for name in no_coordinates if name not in ("epsilon", "alpha")}
 
     def checked(self) -> Self:
         """Return a copy whose settings are checked and brought into one form.
@@ -226,10 +225,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         sample = self._sample(X, reset=True)
         search, goal = self.checked(), self.goal()
         if goal.margin == AUTO:
-            msg = (
-                "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
-            )
-            raise InputError(msg)
+            raise InputError(AUTO_ALONE)
         goal.check(len(sample))
         found = search.find(search.prepare(sample, How()), goal, How())
         self.region_, self.trace_ = found.region, found.trace
@@ -260,8 +256,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     def _region(self) -> Region:
         check_is_fitted(self, "region_")
-        region: Region = self.region_
-        return region
+        return self.region_
 
     def _sample(self, X: ArrayLike | Sample, *, reset: bool) -> Sample:
         """Return points as a sample, once scikit-learn has looked at their names, their number and their type."""
@@ -296,16 +291,9 @@ def _load_entry_points() -> None:
 
 
 def search_named(name: object, norm: object = None) -> type[Search]:
-    """Return the class of a search by its name; if that is None, the norm's own search.
-
-    Raises
-    ------
-    InputError
-        If there is none of this name, or it has another norm.
-    """
+    """Return the search of this name, or the norm's own for None; InputError if no search of the norm has the name."""
     known = known_searches()
-    if norm is not None:
-        norm = check_norm("norm", norm)
+    norm = None if norm is None else check_norm("norm", norm)
     if name is None:
         return known[NORMS[norm or next(iter(NORMS))].search]
     fitting = tuple(one for one, cls in known.items() if norm is None or norm in cls.norms)
@@ -316,48 +304,42 @@ def search_named(name: object, norm: object = None) -> type[Search]:
 
 
 def make_search(name: object, norm: object, settings: Mapping[str, Any]) -> Search:
-    """Return the search of this name in this norm, with these settings; those that are given must be its own.
+    """Return the search of this name in this norm, with these settings, whose values are not checked here.
 
-    Raises
-    ------
-    InputError
-        If the search has no such setting, or another norm. Values are not checked here.
+    InputError if the search has no such setting, or another norm.
     """
     cls = search_named(name, norm)
     own = cls.settings()
-    for key in settings:
+    for key, value in settings.items():
         if key not in own:
-            raise InputError(no_such_setting(key, settings[key], cls.name))
+            raise InputError(no_such_setting(key, value, cls.name))
     in_norm = {"norm": norm} if norm is not None and "norm" in own else {}
     return cls(**{**in_norm, **settings})
 
 
 def no_such_setting(key: str, value: object, *searches: str) -> str:
     """Say that a setting would have no effect, and on which searches it has one."""
-    known = Search.known
-    having = [name for name, cls in known.items() if key in cls.settings()]
+    asked = f"{key} is {value!r} with search {' and '.join(map(repr, searches))}"
+    having = [name for name, cls in Search.known.items() if key in cls.settings()]
     if having:
-        return f"{key} is {value!r} with search {' and '.join(map(repr, searches))}; allowed: only with {', '.join(having)}"
-    own = tuple(dict.fromkeys(name for search in searches for name in known[search].settings()))
-    return f"{key} is {value!r} with search {' and '.join(map(repr, searches))}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
+        return f"{asked}; allowed: only with {', '.join(having)}"
+    own = tuple(dict.fromkeys(name for search in searches for name in Search.known[search].settings()))
+    return f"{asked}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     """Return a value as an attribute of a file."""
-    if isinstance(value, bool):
-        return int(value)
-    if value is None:
-        return "not given"
+    if value is None or isinstance(value, bool):
+        return "not given" if value is None else int(value)
     return value if isinstance(value, int | float | str) else " ".join(str(value).split())
 
 
-def _with_parameters(doc: str, settings: Mapping[str, Setting]) -> str:
-    """Put a section of parameters, made of the declarations, before the first section of a docstring."""
+def _documented(doc: str, settings: Mapping[str, Setting]) -> str:
+    """Add to a docstring the parameters, made of the declarations, and the attributes that all searches have."""
     lines = ["Parameters", "----------"]
     for name, one in settings.items():
-        lines.append(f"{name} : {one.check.words}, default={one.default!r}")
-        lines += textwrap.wrap(
-            f"{one.help[0].upper()}{one.help[1:]}.", 100, initial_indent="    ", subsequent_indent="    "
-        )
-    before, rule, after = inspect.cleandoc(doc).partition("Attributes\n----------")
-    return "\n".join([before.rstrip(), "", *lines, "", rule + after]).rstrip() + "\n"
+        help_text = textwrap.fill(f"{one.help[0].upper()}{one.help[1:]}.", 96)
+        lines += [f"{name} : {one.check.words}, default={one.default!r}", textwrap.indent(help_text, "    ")]
+    before, _, own_attributes = inspect.cleandoc(doc).partition(ATTRIBUTES)
+    sections = before.rstrip(), "\n".join(lines), ATTRIBUTES + FITTED + (own_attributes or "region_ : Region")
+    return "\n\n".join(sections).rstrip() + "\n"

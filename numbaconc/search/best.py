@@ -33,9 +33,6 @@ class BestSearch(Search):
         The label of the chosen search in the table.
     table_, trace_ : tuple of Candidate
         What became of every search, in order.
-    risk_, adversarial_risk_ : float
-        On the training sample.
-    n_features_in_ : int
     """
 
     name = "best"
@@ -49,10 +46,7 @@ class BestSearch(Search):
     )
     norm: str = setting(default="linf", check=NormName(), help="what epsilon is measured in")
     n_sets: int | None = setting(
-        default=None,
-        check=Count(),
-        help="T of the searches that have it; their own if not given",
-        coordinate="T",
+        default=None, check=Count(), help="T of the searches that have it; their own if not given", coordinate="T"
     )
     validation: float = setting(
         default=VALIDATION, check=Fraction(), help="share of the training points that is held back"
@@ -69,12 +63,9 @@ class BestSearch(Search):
         InputError
             If one of those given is no search, or has another norm.
         """
-        known = known_searches()
-        given = self.searches
+        given = self.searches.split(",") if isinstance(self.searches, str) else self.searches
         if given is None:
-            given = [name for name, cls in known.items() if self.norm in cls.norms and not cls.holds_back]
-        elif isinstance(given, str):
-            given = given.split(",")
+            given = [name for name, cls in known_searches().items() if self.norm in cls.norms and not cls.holds_back]
         if not isinstance(given, list | tuple) or not given:
             msg = f"searches is {self.searches!r}; allowed: a list of one or more searches, or of names of them"
             raise InputError(" ".join(msg.split()))
@@ -84,15 +75,9 @@ class BestSearch(Search):
     def _member(self, given: object) -> Search:
         """Return one of the searches, checked; one that is given by name gets the norm, T and seed of this search."""
         cls = search_named(given.strip(), self.norm) if isinstance(given, str) else type(given)
-        if (
-            not issubclass(cls, Search)
-            or cls.holds_back
-            or (isinstance(given, Search) and given.norm_name != self.norm)
-        ):
-            msg = (
-                f"searches holds {given!r}; allowed: searches in norm {self.norm!r}, none of which is a best of others"
-            )
-            raise InputError(" ".join(msg.split()))
+        if not issubclass(cls, Search) or cls.holds_back or getattr(given, "norm_name", self.norm) != self.norm:
+            allowed = f"searches in norm {self.norm!r}, none of which is a best of others"
+            raise InputError(" ".join(f"searches holds {given!r}; allowed: {allowed}".split()))
         if isinstance(given, Search):
             for name in GOAL:
                 if given.asked(name) != cls.settings()[name].default:
@@ -104,11 +89,9 @@ class BestSearch(Search):
 
     def check_together(self) -> None:
         """Refuse a number of sets that no search takes."""
-        members = self.members()
-        if self.n_sets is not None and not any("n_sets" in one.settings() for one in members.values()):
-            raise InputError(
-                no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in members.values()))
-            )
+        members = self.members().values()
+        if self.n_sets is not None and not any("n_sets" in one.settings() for one in members):
+            raise InputError(no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in members)))
 
     def vc_dimension(self, n_features: int) -> int | None:
         """Bound the VC dimension of all that is chosen from: V + V' + 1 where two collections have V and V'."""
@@ -141,7 +124,7 @@ class BestSearch(Search):
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return the settings; if `deep`, also those of the searches that were given as objects, as label__setting."""
         params: dict[str, Any] = super().get_params(deep=False)
-        for label, one in _labeled(self.searches) if deep else ():
+        for label, one in _labeled(self.searches).items() if deep else ():
             params |= {f"{label}__{name}": value for name, value in one.get_params().items()}
         return params
 
@@ -149,7 +132,7 @@ class BestSearch(Search):
         """Set settings; label__setting sets one of a search that was given as an object."""
         own = {name: value for name, value in params.items() if "__" not in name}
         super().set_params(**own)
-        labeled = dict(_labeled(self.searches))
+        labeled = _labeled(self.searches)
         for name in params.keys() - own.keys():
             label, _, setting_name = name.partition("__")
             if label not in labeled:
@@ -172,7 +155,7 @@ def _labels(searches: Sequence[Search | str]) -> list[str]:
     return labels
 
 
-def _labeled(searches: object) -> list[tuple[str, Search]]:
+def _labeled(searches: object) -> dict[str, Search]:
     """Return the searches that are given as objects, by the labels that they have among all that are given."""
     given = searches if isinstance(searches, list | tuple) else []
-    return [(label, one) for label, one in zip(_labels(given), given, strict=True) if isinstance(one, Search)]
+    return {label: one for label, one in zip(_labels(given), given, strict=True) if isinstance(one, Search)}

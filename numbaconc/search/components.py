@@ -11,13 +11,7 @@ from numbaconc.errors import InputError
 
 
 def principal_components(X: NDArray[np.floating[Any]], n_components: int, solver: str = "auto") -> NDArray[np.float64]:
-    """Return principal components, shape (k, d), with the same last bits on any number of threads.
-
-    Raises
-    ------
-    InputError
-        If all points are identical.
-    """
+    """Return principal components, shape (k, d), whatever the number of threads; InputError if no points differ."""
     from sklearn.decomposition import PCA  # slow to import
     from threadpoolctl import threadpool_limits
 
@@ -25,7 +19,6 @@ def principal_components(X: NDArray[np.floating[Any]], n_components: int, solver
         msg = f"X holds {len(X)} identical points; allowed: points that differ, so that there is a principal component"
         raise InputError(msg)
     with threadpool_limits(1, "blas"):  # how BLAS splits a product among threads changes the last bits
-        components: NDArray[np.float64] = (
-            PCA(n_components, svd_solver=solver, random_state=0).fit(X).components_.astype(np.float64)
-        )
+        fitted = PCA(n_components, svd_solver=solver, random_state=0).fit(X)
+    components: NDArray[np.float64] = fitted.components_.astype(np.float64)
     return components

@@ -9,6 +9,7 @@ level - ε, are blurred.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.arrays import Sample
+from numbaconc.goal import Goal
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads
 
@@ -28,6 +30,8 @@ STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # lengths tried along a direction, in u
 FIRST, LAST = 1 / 8, 1e-5  # the unit at the start, and the one below which a shape is at rest
 ROUND = 10  # turns after which the worse half of several shapes is given up
 FAINT = 1e-3  # weights smaller than this are taken as 0
+STARTS = "candidates that are moved, none of which has most of its points in common with a better one"  # help texts
+MOVES = "the most moves; 0 to leave the candidates as they are"
 
 
 S = TypeVar("S", bound="Shape")
@@ -40,16 +44,10 @@ class Shape(Protocol):
     before has left in the shape, and nothing checks the order; `go` is left out if no length is worth a step, and the
     next step then begins with `pulls` again. They are four because the two products in between, pullsᵀ X before `aim`
     and X · direction before `along`, are passes over all points, and one pass serves several shapes at once.
-
-    Attributes
-    ----------
-    points : Points
-    values : ndarray, shape (n,), float64
-        f of each point.
     """
 
     points: Points
-    values: NDArray[np.float64]
+    values: NDArray[np.float64]  # f of each point
 
     def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return how much each point pulls at each part, shape (n, m), where Σ weights f(x) is to be lowered.
@@ -75,12 +73,7 @@ class Moved(NamedTuple):
 
 
 class Points:
-    """Points, and products with them after a middle is subtracted: their mean, of whole levels for bytes.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n, d), uint8 or float32
-    """
+    """Points, and products with them after a middle is subtracted: their mean, of whole levels for bytes."""
 
     def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
         self.X = X
@@ -94,8 +87,8 @@ class Points:
         """Return (X - middle) W, shape (n, m), for W of shape (d, m)."""
         if W.shape[1] > MANY:
             return self._times_many(W.astype(np.float32))
-        found: NDArray[np.float32] = kernel.products(self.X, self.middle, np.ascontiguousarray(W.T, np.float32))
-        return found
+        products: NDArray[np.float32] = kernel.products(self.X, self.middle, np.ascontiguousarray(W.T, np.float32))
+        return products
 
     def _times_many(self, W: NDArray[np.float32]) -> NDArray[np.float32]:
         from threadpoolctl import threadpool_limits
@@ -107,13 +100,37 @@ class Points:
 
     def sum(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return weightsᵀ (X - middle), shape (m, d), for weights of shape (n, m)."""
-        found: NDArray[np.float64] = kernel.sums(self.X, self.middle, np.ascontiguousarray(weights.T, np.float32))
-        return found
+        sums: NDArray[np.float64] = kernel.sums(self.X, self.middle, np.ascontiguousarray(weights.T, np.float32))
+        return sums
 
+    @functools.cached_property
     def squares(self) -> NDArray[np.float64]:
-        """Return the squared lengths of the rows of X - middle, shape (n,)."""
-        found: NDArray[np.float64] = kernel.squares(self.X, self.middle)
-        return found
+        """The squared lengths of the rows of X - middle, shape (n,)."""
+        squares: NDArray[np.float64] = kernel.squares(self.X, self.middle)
+        return squares
+
+
+class Training:
+    """The points of a sample: `points`, on which shapes are compared and moved at first, and then all of them.
+
+    Those at first are evenly spaced; all, if there are not many.
+    """
+
+    def __init__(self, sample: Sample) -> None:
+        n = len(sample)
+        few = sample if n <= FEW else sample.take(np.linspace(0, n - 1, FEW).astype(np.intp))
+        self.sample, self.points = sample, Points(few.X)
+
+    @functools.cached_property
+    def everything(self) -> Points:
+        """All points of the sample."""
+        return Points(self.sample.X)
+
+    def asked(self, goal: Goal) -> tuple[int, int, float]:
+        """Return how many points a region must hold, of all and of those at first, and ε in levels."""
+        n_inside = goal.n_inside(len(self.sample))
+        n_few = max(1, round(n_inside * len(self.points) / len(self.sample)))
+        return n_inside, n_few, float(self.sample.to_levels(goal.epsilon))
 
 
 def spread(what: Callable[[int], Any], n: int) -> list[Any]:
@@ -125,12 +142,6 @@ def spread(what: Callable[[int], Any], n: int) -> list[Any]:
             return list(pool.map(what, range(n)))
 
 
-def few(sample: Sample) -> Sample:
-    """Return evenly spaced points of a sample, all of them if there are not many."""
-    n = len(sample)
-    return sample if n <= FEW else sample.take(np.linspace(0, n - 1, FEW).astype(np.intp))
-
-
 def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tuple[int, float]:
     """Return the score and the level: how many values are at least level - strength, and the n_inside-th largest value."""
     level = float(np.partition(values, -n_inside)[-n_inside])
@@ -138,18 +149,10 @@ def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tu
 
 
 class _Walk:
-    """A shape that is being moved: its score, and the length of its steps.
+    """A shape that is being moved: `best`, its score, and the length of its steps.
 
-    Attributes
-    ----------
-    best : int
-        The score.
-    level : float
-    unit : float
-        The length of the last step that helped, of which the next lengths are multiples. It shrinks when every
-        width of the edges has been tried in vain.
-    idle : int
-        Turns since a step helped, or since the unit shrank.
+    The next lengths are multiples of `unit`, the length of the last step that helped. It shrinks when every width of
+    the edges has been tried in vain: `idle` counts the turns since a step helped, or since the unit shrank.
     """
 
     def __init__(self, shape: Shape, n_inside: int, strength: float) -> None:

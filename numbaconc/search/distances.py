@@ -21,15 +21,8 @@ WIDEST = 1 << 15  # coordinates whose squared distances int32 holds: 2^15 · 255
 class Distances:
     """Distances between the points of one sample, which all searches for balls around them share.
 
-    Attributes
-    ----------
-    sample : Sample
-    squared : bool
-        Whether distances are squared: of uint8 points, unless int32 does not hold the squares.
-    points : tuple
-        The points as kernels take them, with the norms that go with them.
-    histograms : Histograms or None
-        Those that were counted last, whatever for.
+    They are `squared` for uint8 points, unless int32 does not hold the squares. `points` are as kernels take them,
+    with the norms that go with them. `histograms` are those that were counted last, whatever for.
     """
 
     def __init__(self, sample: Sample) -> None:
@@ -57,28 +50,17 @@ class Distances:
 
 
 class Histograms(NamedTuple):
-    """A histogram of the distances from each point to all points.
+    """A histogram of the distances from each point to all points."""
 
-    Attributes
-    ----------
-    counts : ndarray, shape (n, buckets), int32
-        How many distances are in each bucket; the last bucket has all larger ones, too.
-    scale : float
-        Buckets for one level of distance.
-    """
-
-    counts: NDArray[np.int32]
-    scale: float
+    counts: NDArray[np.int32]  # shape (n, buckets); the last bucket has all larger distances, too
+    scale: float  # buckets for one level of distance
 
     def replaces(self, scale: float, farthest: float) -> bool:
         """Whether it can stand for one of another scale: at least half as fine, and it reaches as far."""
         return 2 * self.scale >= scale and self.counts.shape[1] > math.ceil(farthest * self.scale)
 
     def steps(self, strength: float) -> int:
-        """Return how many buckets above that of a ball's radius a point can be that is surely in its expansion.
-
-        -1 if not even points of the same bucket surely are.
-        """
+        """Return how many buckets beyond its radius a ball surely expands to; -1 if not even to all of its own."""
         return max(-1, math.floor(strength * self.scale - 1.001))
 
 

@@ -33,30 +33,16 @@ class Ball(NamedTuple):
 class Bounds(NamedTuple):
     """Of each center, a lower bound of how many points a ball newly expands that covers so many uncovered points.
 
-    Attributes
-    ----------
-    least : ndarray, shape (n,), int64
-        Points within `reach` that were in no expansion after the first `n_applied` changes.
-    reach : ndarray, shape (n,), float64
-        The expansion of any such ball holds the points of `least`. Squared where distances are.
-    n_applied : ndarray, shape (n,), int64
+    Those are the points within `reach`, squared where distances are, as the expansion of any such ball holds them.
     """
 
-    least: NDArray[np.int64]
+    least: NDArray[np.int64]  # points within `reach` that were in no expansion after the first `n_applied` changes
     reach: NDArray[np.float64]
     n_applied: NDArray[np.int64]
 
 
 class Exchange:
-    """Some balls, and what is known of those that may take their places.
-
-    Parameters
-    ----------
-    greedy : Greedy
-        Whose balls they are at first.
-    progress : bool
-        Show progress bars on a terminal.
-    """
+    """Some balls, those of a greedy search at first, and what is known of those that may take their places."""
 
     def __init__(self, greedy: Greedy, *, progress: bool) -> None:
         n = len(greedy.sample)
@@ -77,10 +63,7 @@ class Exchange:
     def run(self) -> list[tuple[int, float]]:
         """Drop each ball in turn and choose again, one in its place or two, until a whole round improves nothing.
 
-        Returns
-        -------
-        list of tuple
-            The balls: center and radius, squared where distances are.
+        Return the balls: center and radius, squared where distances are.
         """
         idle = 0
         with bar(what="exchanges", shown=self.progress) as shown:
@@ -152,9 +135,8 @@ class Exchange:
         uncovered, unexpanded, everywhere = self.covering == 0, self.expanding == 0, np.ones(n, np.bool_)
         not_noted = np.count_nonzero(self.unexpanded & ~unexpanded)
         cost, floors = n + 1, np.array([fewest])
-        best, winner, radius = cost * spare, n, 0.0
+        best, winner, radius, size = cost * spare, n, 0.0, FEW
         waiting = np.ones(n, np.bool_)  # centers that are not looked at yet
-        size = FEW
         while True:
             bound = least - (self.falls[-1] - self.falls[n_applied]) - not_noted
             can_win = waiting & (bound <= -(-best // cost))

@@ -16,6 +16,7 @@ each start, every face is dropped and chosen again until nothing improves.
 from __future__ import annotations
 
 import copy
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,11 +58,8 @@ class FaceSearch(Search):
         it is the whole space, and both risks are 1.
     n_faces_ : int
         How many were chosen, at most T.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     trace_ : tuple of Start
         Every start, in order. The region is the best that any of them led to.
-    n_features_in_ : int
     """
 
     name = "faces"
@@ -94,8 +92,7 @@ class FaceSearch(Search):
                 start = _fill(nothing, target, number)
                 end = _refine(start, target, self.n_sets)
                 best = end if best is nothing or end.rank() < best.rank() else best
-                counts = start.covered, start.expanded, end.covered, end.expanded
-                trace.append(Start(number, *(count / n for count in counts)))
+                trace.append(Start(number, start.covered / n, start.expanded / n, end.covered / n, end.expanded / n))
                 shown.update()
         return self.found(best.region(sample, goal.epsilon), sample, goal, trace, n_faces=len(best.chosen))
 
@@ -105,34 +102,26 @@ class _Prepared:
 
     def __init__(self, sample: Sample) -> None:
         self.sample = sample
-        self._sorted: NDArray[np.float32] | None = None
         self._nothing: dict[tuple[float, int], _Faces] = {}
 
     def nothing(self, epsilon: float, target: int) -> _Faces:
         """Return an empty choice of faces, which knows how many points each candidate would hold and cover."""
         strength = float(self.sample.to_levels(epsilon))
-        if self.sample.X.dtype == np.uint8:  # the codes are the gray levels, and the same for every goal
-            codes = _code_bytes(self.sample, strength)
-            key = (0.0, 0)
-        else:
-            key = (strength, self._matters(target))
-            codes = (
-                self._nothing[key].codes if key in self._nothing else _code_floats(self.sample, self._columns(), *key)
-            )
+        gray = self.sample.X.dtype == np.uint8  # then the codes are the gray levels, and the same for every goal
+        key = (0.0, 0) if gray else (strength, self._matters(target))
         if key not in self._nothing:
+            codes = _code_bytes(self.sample) if gray else _code_floats(self.sample, self._columns, *key)
             self._nothing[key] = _Faces(codes)
-        return self._nothing[key].with_codes(codes)
+        return self._nothing[key].with_shift(int(min(strength, CODES)) if gray else 0)
 
+    @functools.cached_property
     def _columns(self) -> NDArray[np.float32]:
-        """Return the columns, shape (d, n), each sorted."""
-        if self._sorted is None:
-            self._sorted = np.sort(np.ascontiguousarray(self.sample.X.T), axis=1)
-        return self._sorted
+        """The columns, shape (d, n), each sorted."""
+        return np.sort(np.ascontiguousarray(self.sample.X.T), axis=1)
 
     def _matters(self, target: int) -> int:
         """Return the target if the candidates depend on it; 0 where every value of every column is a candidate."""
-        columns = self._columns()
-        n_distinct = 1 + np.count_nonzero(columns[:, 1:] != columns[:, :-1], axis=1)
+        n_distinct = 1 + np.count_nonzero(self._columns[:, 1:] != self._columns[:, :-1], axis=1)
         return target if (n_distinct >= CODES).any() else 0
 
 
@@ -142,32 +131,21 @@ class _Codes(NamedTuple):
     There are 2 d rows of candidates, 256 in each: the upper faces of every coordinate, then the lower faces of every
     coordinate. In each row a point has two codes. Face i of the row holds the points whose outer code is at least i,
     and covers those whose inner code is at least i + shift. Face 0 holds and covers all points.
-
-    Attributes
-    ----------
-    inner, outer : ndarray, shape (n, m), uint8
-    shift : int
-        For bytes, whose two codes are both the gray level, ⌊ε⌋ in levels. For floats 0: their codes know ε.
-    mirrored : bool
-        If true, m = d and there are codes for upper faces only: those for lower faces are 255 minus them. If false,
-        m = 2 d.
-    levels : ndarray, shape (2 d, 256), float64
-        Where the faces are, in levels; with the opposite sign for lower faces.
     """
 
-    inner: NDArray[Any]
-    outer: NDArray[Any]
-    shift: int
-    mirrored: bool
-    levels: NDArray[np.float64]
+    inner: NDArray[Any]  # shape (n, m), uint8
+    outer: NDArray[Any]  # shape (n, m), uint8
+    shift: int  # for bytes, whose two codes are both the gray level, ⌊ε⌋ in levels; for floats 0, as their codes know ε
+    mirrored: bool  # whether m = d, as codes for lower faces are 255 minus those for upper faces; otherwise m = 2 d
+    levels: NDArray[np.float64]  # shape (2 d, 256): where the faces are; with the opposite sign for lower faces
 
 
-def _code_bytes(sample: Sample, strength: float) -> _Codes:
+def _code_bytes(sample: Sample) -> _Codes:
     """Return the codes of bytes: a face at level i - 1 holds levels from i on, and covers those from i + ⌊ε⌋ on."""
     upper = np.arange(CODES) - 1.0
     levels = np.repeat([upper, upper - (CODES - 1)], sample.n_features, axis=0)
     levels[:, 0] = -np.inf
-    return _Codes(sample.X, sample.X, int(min(strength, CODES)), mirrored=True, levels=levels)
+    return _Codes(sample.X, sample.X, 0, mirrored=True, levels=levels)
 
 
 def _code_floats(sample: Sample, columns: NDArray[np.float32], strength: float, target: int) -> _Codes:
@@ -213,22 +191,13 @@ def _stored(faces: NDArray[np.float32], sample: Sample) -> NDArray[np.float64]:
 
 
 class _Faces:
-    """A choice of faces, and how many further points each candidate would cover and hold. It is not changed once made.
-
-    Attributes
-    ----------
-    codes : _Codes
-    chosen : list of tuple of int
-        Row and index of each face.
-    covered, expanded : int
-        How many points at least one face covers, and how many at least one face holds.
-    """
+    """A choice of faces, and how many further points each candidate would cover and hold. Never changed once made."""
 
     def __init__(self, codes: _Codes) -> None:
         n, m = codes.inner.shape
         self.codes = codes
-        self.chosen: list[tuple[int, int]] = []
-        self.covered = self.expanded = 0
+        self.chosen: list[tuple[int, int]] = []  # row and index of each face
+        self.covered = self.expanded = 0  # how many points at least one face covers, and how many at least one holds
         # how many of the chosen faces cover each point, and how many hold it
         self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)
         # how many of the points that no chosen face covers have each inner code, and of those that none holds each outer code
@@ -236,11 +205,11 @@ class _Faces:
         # changes that these two tables lack so far: what to add for each point, and the points, for either table
         self._due = [(1, np.arange(n), np.arange(n))]
 
-    def with_codes(self, codes: _Codes) -> _Faces:
+    def with_shift(self, shift: int) -> _Faces:
         """Return the same choice of faces at another shift; its tables are counted now, so that copies share them."""
         self._count()
         other = copy.copy(self)
-        other.codes = codes
+        other.codes = self.codes._replace(shift=shift)
         return other
 
     def rank(self) -> tuple[int, int, int]:

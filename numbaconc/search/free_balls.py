@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -17,7 +16,7 @@ from numbaconc.how import How, bar
 from numbaconc.regions import BallUnion, Region
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
-from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
 from numbaconc.search.settings import Count, setting
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
@@ -41,11 +40,8 @@ class FreeBallSearch(Search):
         As small as it can be with ⌈n (α + margin)⌉ training points inside; its centers have no indices.
     covered_, expanded_ : ndarray, shape (n_balls,), int64
         How many training points are in the first t balls of the region, and in their expansions, for each t.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     trace_ : tuple of Moved
         One, whose candidate is a single ball.
-    n_features_in_ : int
     """
 
     name = "free_balls"
@@ -58,12 +54,8 @@ class FreeBallSearch(Search):
     n_points: int = setting(
         default=200, check=Count(), help="training points whose neighbors' means are the candidates' centers"
     )
-    n_starts: int = setting(
-        default=16,
-        check=Count(),
-        help="candidates that are moved, none of which has most of its points in common with a better one",
-    )
-    max_iter: int = setting(default=60, check=Count(0), help="the most moves; 0 to leave the candidates as they are")
+    n_starts: int = setting(default=16, check=Count(), help=STARTS)
+    max_iter: int = setting(default=60, check=Count(0), help=MOVES)
 
     def vc_dimension(self, n_features: int) -> int:
         """Bound that of unions of T balls."""
@@ -75,9 +67,8 @@ class FreeBallSearch(Search):
 
     def find(self, prepared: _Neighborhoods, goal: Goal, how: How) -> Found:
         """Grow a union of balls."""
-        sample, points = prepared.sample, prepared.points
-        n_inside, strength = goal.n_inside(len(sample)), float(sample.to_levels(goal.epsilon))
-        growth = _Growth(prepared, max(1, round(n_inside * len(points) / len(sample))), strength, self.max_iter)
+        sample, (n_inside, n_few, strength) = prepared.sample, prepared.asked(goal)
+        growth = _Growth(prepared, n_few, strength, self.max_iter)
         steps = 2 * self.n_starts + 2 * (self.n_sets - 1)
         with bar(what="balls", shown=how.progress, total=steps) as shown:
             candidates = growth.ranked(_NONE)
@@ -90,11 +81,10 @@ class FreeBallSearch(Search):
                 unions.append(growth.exchange(grown))
                 shown.update()
         # a larger union may be better only on the points that it was grown on: all points decide
-        middle = points.middle
+        middle, everything = prepared.points.middle, prepared.everything
         results = [self.found(_region(sample, middle, candidates[0], n_inside), sample, goal)]
-        everything, lengths = prepared.everything
         for balls in (unions[0], *unions[1:][-1:]):
-            shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets, lengths)
+            shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets)
             descend([shape], n_inside, strength, self.max_iter)
             final = Balls(0, shape.centers, shape.offsets)
             results.append(self.found(_region(sample, everything.middle, final, n_inside), sample, goal))
@@ -104,55 +94,29 @@ class FreeBallSearch(Search):
         return replace(best, trace=(moved,), attributes={"covered": covered, "expanded": expanded})
 
 
-class _Neighborhoods:
-    """Points of a sample that candidates are compared on, and their distances from evenly spaced ones among them.
+class _Neighborhoods(Training):
+    """The training points, and distances between those at first and evenly spaced ones among them.
 
-    Attributes
-    ----------
-    points : Points
-        All points of the sample if there are few, else some.
-    lengths : ndarray, shape (n,)
-        Their squared distances from their middle.
-    near : ndarray, shape (n, m)
-        Their squared distances from each of m points, less something that depends on the latter alone.
+    `near` has the squared distances, shape (n, m), less something that depends on the latter alone.
     """
 
     def __init__(self, sample: Sample, n_points: int) -> None:
         if not (sample.X[1:] != sample.X[:-1]).any():
             msg = f"X holds {len(sample)} identical points; allowed: points that differ"
             raise InputError(msg)
-        self.sample, self.points = sample, Points(few(sample).X)
-        self.lengths = self.points.squares()
+        super().__init__(sample)
         n, X, middle = len(self.points), self.points.X, self.points.middle
         rows = np.linspace(0, n - 1, min(n_points, n)).astype(np.intp)
-        self.near = self.lengths[:, np.newaxis] - 2 * self.points.times((X[rows] - middle).T)
-
-    @functools.cached_property
-    def everything(self) -> tuple[Points, NDArray[np.float64]]:
-        """All points of the sample, and their squared distances from the middle."""
-        points = Points(self.sample.X)
-        return points, points.squares()
+        self.near = self.points.squares[:, np.newaxis] - 2 * self.points.times((X[rows] - middle).T)
 
 
 class Balls(NamedTuple):
-    """A union of balls {x : max over t of offset_t - |x - center_t| >= level}, whatever the level is, and its score.
+    """A union of balls {x : max over t of offset_t - |x - center_t| >= level}, whatever the level is, and its score."""
 
-    Attributes
-    ----------
-    score : int
-        Points in its expansion, where the level leaves as many inside as are asked for.
-    centers : ndarray, shape (T, d)
-        In levels, relative to the middle of the points.
-    offsets : ndarray, shape (T,)
-        In levels; only their differences count.
-    newest : tuple of float and int
-        What the last center is made of, if it is new: how far the mean was pushed, and which mean it is.
-    """
-
-    score: int
-    centers: NDArray[np.float64]
-    offsets: NDArray[np.float64]
-    newest: tuple[float, int] = (0.0, -1)
+    score: int  # points in its expansion, where the level leaves as many inside as are asked for
+    centers: NDArray[np.float64]  # shape (T, d), in levels, relative to the middle of the points
+    offsets: NDArray[np.float64]  # shape (T,), in levels; only their differences count
+    newest: tuple[float, int] = (0.0, -1)  # of the last center, if new: how far its mean was pushed, and which it is
 
 
 _NONE = Balls(0, np.empty((0, 0)), np.empty(0))
@@ -161,12 +125,10 @@ _NONE = Balls(0, np.empty((0, 0)), np.empty(0))
 class _Balls:
     """The shape (`descent.Shape`) of a union of balls: f(x) = max over t of offset_t - |x - center_t|."""
 
-    def __init__(
-        self, points: Points, centers: NDArray[np.float64], offsets: NDArray[np.float64], lengths: NDArray[np.float64]
-    ) -> None:
+    def __init__(self, points: Points, centers: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
         self.points, self.centers, self.offsets = points, centers, offsets
         products = points.times(centers.T).astype(np.float64)
-        self.squares = lengths[:, np.newaxis] - 2 * products + (centers**2).sum(axis=1)
+        self.squares = points.squares[:, np.newaxis] - 2 * products + (centers**2).sum(axis=1)
         self.values = _nearest(self.squares, offsets)
 
     def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -210,29 +172,18 @@ def _nearest(squares: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDAr
 class _Growth:
     """How a union of balls grows, one ball at a time, from candidates for the next one.
 
-    Parameters
-    ----------
-    neighborhoods : _Neighborhoods
-    n_inside : int
-        Points that a region must hold, of those that candidates are compared on.
-    strength : float
-        ε in levels.
-    max_iter : int
-        The most moves.
+    A region must hold `n_inside` of the points that candidates are compared on; `strength` is ε in levels.
     """
 
     def __init__(self, neighborhoods: _Neighborhoods, n_inside: int, strength: float, max_iter: int) -> None:
-        self.points, self.lengths = neighborhoods.points, neighborhoods.lengths
+        self.points = neighborhoods.points
         self.n_inside, self.strength, self.max_iter = n_inside, strength, max_iter
         self.means = self._neighbors_means(neighborhoods.near)
         self.products = np.ascontiguousarray(self.points.times(self.means.T).T)
         self.squares = (self.means**2).sum(axis=1)
 
     def _neighbors_means(self, near: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return means of points' nearest neighbors, the point itself among them, shape (m, d).
-
-        They are relative to the middle; equal means stand once.
-        """
+        """Return the distinct means of points and their nearest neighbors, relative to the middle, shape (m, d)."""
         n, X = len(self.points), self.points.X
         counts = sorted({min(n, max(2, round(share * self.n_inside))) for share in SHARES})
         order = np.argpartition(near, [count - 1 for count in counts], axis=0)
@@ -264,7 +215,7 @@ class _Growth:
         return sorted(spread(score, len(self.means)), key=lambda one: one.score)
 
     def _distances(self, push: float, mean: int) -> NDArray[np.float64]:
-        squares = self.lengths - 2 * push * self.products[mean] + push**2 * self.squares[mean]
+        squares = self.points.squares - 2 * push * self.products[mean] + push**2 * self.squares[mean]
         distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
         return distances
 
@@ -282,7 +233,7 @@ class _Growth:
         return Balls(score, shape.centers, shape.offsets)
 
     def _shape(self, balls: Balls) -> _Balls:
-        return _Balls(self.points, balls.centers, balls.offsets, self.lengths)
+        return _Balls(self.points, balls.centers, balls.offsets)
 
     def exchange(self, balls: Balls) -> Balls:
         """Drop each ball in turn and choose one again where that is better; return the union."""

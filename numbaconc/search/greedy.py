@@ -43,38 +43,21 @@ STATE = (  # what a checkpoint holds
 class Greedy:
     """The state of a search: the balls so far, and a lower bound of the objective of every center.
 
-    Radii and reaches (the radii of expansions) are squared where distances are.
-
-    Parameters
-    ----------
-    distances : Distances
-        Between the training points.
-    epsilon : float
-    target : int
-        Points to cover, N.
-    n_sets : int
-        The most balls, T.
+    Radii and reaches (the radii of expansions) are squared where distances are. At most `n_sets` balls, T, are to cover
+    `target` points, N.
     """
 
     def __init__(self, distances: Distances, epsilon: float, target: int, n_sets: int) -> None:
         self.distances, self.sample = distances, distances.sample
-        n = len(self.sample)
         self.epsilon, self.target, self.n_sets = epsilon, target, n_sets
         self.strength = float(self.sample.to_levels(epsilon))
         self.path: Path | None = None
         self.settings: dict[str, Any] = {}
-        # of each ball: center, radius, objective, and the points in the balls so far and in their expansions
-        self.centers = np.empty(0, np.int64)
-        self.radii = np.empty(0, np.float64)
-        self.objective = np.empty(0, np.int64)
-        self.covered = np.empty(0, np.int64)
-        self.expanded = np.empty(0, np.int64)
-        # of each point
-        self.uncovered = np.ones(n, np.bool_)  # not in S_init
-        self.unexpanded = np.ones(n, np.bool_)  # not in S_exp
-        self.order = np.empty(0, np.int64)  # the points of S_exp, in the order in which they came into it
+        self.saved = time.monotonic()
+        self._clear()
         # of each center
         self.floors = _floors(math.ceil(target / n_sets))
+        n = len(self.sample)
         self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the least objective over ranks from each floor
         self.reach = np.full(n, np.inf)  # at least the reach of its largest ball
         self.subtracted = np.zeros(n, np.int64)  # how many points of `order` are off `least`, those within reach
@@ -83,6 +66,14 @@ class Greedy:
         self.rounds_counted = 0
         self.histograms: Histograms | None = None  # in the end; None if that was before a checkpoint
         self.first_reach = self.reach  # what `reach` was then
+
+    def _clear(self) -> None:
+        """Start without balls."""
+        # of each ball: center, radius, objective, and the points in the balls so far and in their expansions
+        self.centers, self.radii = np.empty(0, np.int64), np.empty(0, np.float64)
+        self.objective, self.covered, self.expanded = np.empty((3, 0), np.int64)
+        self.uncovered, self.unexpanded = np.ones((2, len(self.sample)), np.bool_)  # not in S_init, not in S_exp
+        self.order = np.empty(0, np.int64)  # the points of S_exp, in the order in which they came into it
 
     def run(self, *, progress: bool) -> None:
         """Place balls until the target is covered."""
@@ -97,12 +88,11 @@ class Greedy:
 
     def distances_counted(self, *, progress: bool) -> tuple[Histograms, NDArray[np.float64]]:
         """Return the histograms, and at least the reach of each center's ball that holds the target alone."""
-        if self.histograms is None:
-            again = Greedy(self.distances, self.epsilon, self.target, self.n_sets)
-            again.bound(progress=progress)
-            self.histograms, self.first_reach = again.histograms, again.first_reach
-        assert self.histograms is not None  # `bound` makes them  # noqa: S101
-        return self.histograms, self.first_reach
+        if self.histograms is not None:
+            return self.histograms, self.first_reach
+        again = Greedy(self.distances, self.epsilon, self.target, self.n_sets)
+        again.bound(progress=progress)
+        return again.distances_counted(progress=progress)
 
     def region(self) -> BallUnion:
         """Return the balls so far."""
@@ -136,20 +126,16 @@ class Greedy:
             self.counts, scale, self.rounds_counted = *known, len(turns)
         if not self.rounds_counted:
             self.counts = np.zeros((n, min(most, math.ceil(farthest * scale)) + 1), np.int32)
-        saved = time.monotonic()
         with bar(what="distances", shown=progress, total=len(turns)) as shown:
             shown.update(int(self.rounds_counted))
             for pairs in turns[int(self.rounds_counted) :]:
                 count_pairs(*self.distances.points, pairs, scale, self.counts)
                 self.rounds_counted += 1
                 shown.update()
-                if time.monotonic() - saved > SAVE_EVERY:
-                    self._save()
-                    saved = time.monotonic()
+                self._save(every=SAVE_EVERY)
         self.histograms = self.distances.histograms = Histograms(self.counts, scale)
-        self.least, last = bound_balls(
-            self.counts, max(0, self.histograms.steps(self.strength)), self.target, self.floors
-        )
+        steps = max(0, self.histograms.steps(self.strength))
+        self.least, last = bound_balls(self.counts, steps, self.target, self.floors)
         reach = (last + 1.001) / scale + self.strength
         reach = np.where(last == self.counts.shape[1] - 1, np.inf, reach**2 if self.distances.squared else reach)
         self.reach, self.first_reach = reach, reach.copy()
@@ -157,28 +143,20 @@ class Greedy:
 
     def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
         """Compute the best ball of some centers, and bounds of later ones."""
-        found: tuple[NDArray[Any], ...] = best_balls(
-            self.distances.to_all(rows),
-            self.distances.squared,
-            self.uncovered,
-            self.unexpanded,
-            self.strength,
-            lowest_rank,
-            missing,
-            self.floors,
-            self.reach[rows],
-            1,  # as given, or the kernel is compiled once more for the local search
+        state = self.distances.squared, self.uncovered, self.unexpanded, self.strength
+        cost = 1  # as given, or the kernel is compiled once more for the local search
+        best: tuple[NDArray[Any], ...] = best_balls(
+            self.distances.to_all(rows), *state, lowest_rank, missing, self.floors, self.reach[rows], cost
         )
-        return found
+        return best
 
     def _choose(self) -> tuple[int, float]:
         """Return the center and the radius of the next ball."""
         n, missing = len(self.uncovered), self.target - self._n_covered
         lowest_rank = -(-missing // (self.n_sets - len(self.centers)))
         floor = int(np.searchsorted(self.floors, lowest_rank, side="right")) - 1
-        best, winner, radius = n, n, 0.0
+        best, winner, radius, size = n, n, 0.0, FEW
         waiting = np.ones(n, np.bool_)  # centers that are not computed yet
-        size, saved = FEW, time.monotonic()
         while True:
             bound = self.least[:, floor] - (len(self.order) - self.subtracted)
             can_win = waiting & (bound <= best)
@@ -195,27 +173,21 @@ class Greedy:
                 best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
             waiting[rows] = False
             size = min(BATCH, 2 * size)
-            if time.monotonic() - saved > SAVE_EVERY:
-                self._save()
-                saved = time.monotonic()
+            self._save(every=SAVE_EVERY)
 
     def _subtract(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
         """Take the newly expanded points within reach off the bounds of the lowest of `rows`."""
-        n, n_expanded = len(self.uncovered), len(self.order)
-        since = int(self.subtracted[rows].min())
-        rows = lowest(rows[self.subtracted[rows] == since], bound, max(1, BATCH * n // (n_expanded - since)))
+        n, since = len(self.order), int(self.subtracted[rows].min())
+        size = max(1, BATCH * len(self.reach) // (n - since))
+        rows = lowest(rows[self.subtracted[rows] == since], bound, size)
         distances = self.distances.between(self.order[since:], rows)
-        within = count_within(distances, self.reach[rows], np.ones(n_expanded - since, np.int64))
+        within = count_within(distances, self.reach[rows], np.ones(n - since, np.int64))
         self.least[rows] -= within[:, np.newaxis].astype(np.int32)
-        self.subtracted[rows] = n_expanded
+        self.subtracted[rows] = n
 
     def place_instead(self, balls: Iterable[tuple[int, float]]) -> None:
         """Place other balls, by center and radius, instead of those so far."""
-        n = len(self.uncovered)
-        self.uncovered, self.unexpanded = np.ones((2, n), np.bool_)
-        self.order = np.empty(0, np.int64)
-        self.centers, self.radii = np.empty(0, np.int64), np.empty(0, np.float64)
-        self.objective, self.covered, self.expanded = np.empty((3, 0), np.int64)
+        self._clear()
         for center, radius in balls:
             self._place(center, radius)
 
@@ -234,13 +206,7 @@ class Greedy:
         self.expanded = np.append(self.expanded, len(self.order))
 
     def keep(self, path: Path, settings: dict[str, Any]) -> None:
-        """Keep the state in a file, and go on from it if it is there.
-
-        Raises
-        ------
-        InputError
-            If the file cannot be written, or holds another search.
-        """
+        """Keep the state in a file, and go on from it if it is there; InputError if the file is of another search."""
         check_writable(path)
         self.path, self.settings = path, settings
         if not path.exists():
@@ -252,18 +218,18 @@ class Greedy:
         theirs = json.loads(str(state.pop("settings")))
         for name, value in settings.items():
             if theirs.get(name) != value:
-                msg = (
-                    f"checkpoint {str(path)!r} was made with {name} {theirs.get(name)}, not {value}; "
-                    f"allowed: the same data and settings, or another file"
-                )
+                made = f"checkpoint {str(path)!r} was made with {name} {theirs.get(name)}, not {value}"
+                msg = f"{made}; allowed: the same data and settings, or another file"
                 raise InputError(msg)
         vars(self).update(state)
 
-    def _save(self) -> None:
-        if self.path is not None:
+    def _save(self, every: float = 0.0) -> None:
+        """Write the checkpoint, if there is one and the last was written so many seconds ago."""
+        if self.path is not None and time.monotonic() - self.saved >= every:
             state = {name: getattr(self, name) for name in STATE}
             with replacing(self.path) as part, part.open("wb") as file:
                 np.savez(file, settings=json.dumps(self.settings), **state)
+            self.saved = time.monotonic()
 
 
 def _floors(lowest_rank: int) -> NDArray[np.int64]:

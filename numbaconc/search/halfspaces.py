@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from numbaconc.norms import NORMS, dual
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
-from numbaconc.search.descent import Moved, Points, cut, descend, distinct, few, spread, tournament
+from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
 from numbaconc.search.settings import Count, NormName, Powers, setting
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
@@ -35,11 +34,8 @@ class HalfSpaceSearch(Search):
     ----------
     region_ : HalfSpace
         It holds the ⌈n (α + margin)⌉ training points that lie farthest along its normal, the last of them just inside.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     trace_ : tuple of Moved
         One entry: the adversarial risk of the best candidate, and of the region found.
-    n_features_in_ : int
     """
 
     name = "halfspaces"
@@ -53,12 +49,8 @@ class HalfSpaceSearch(Search):
     powers: tuple[float, ...] = setting(
         default=POWERS, check=Powers(), help="the s of the candidates; infinity gives the largest coordinate alone"
     )
-    n_starts: int = setting(
-        default=16,
-        check=Count(),
-        help="candidates that are moved, none of which has most of its points in common with a better one",
-    )
-    max_iter: int = setting(default=60, check=Count(0), help="the most moves; 0 to leave the candidates as they are")
+    n_starts: int = setting(default=16, check=Count(), help=STARTS)
+    max_iter: int = setting(default=60, check=Count(0), help=MOVES)
 
     def vc_dimension(self, n_features: int) -> int:
         """Return the VC dimension of half spaces."""
@@ -70,10 +62,8 @@ class HalfSpaceSearch(Search):
 
     def find(self, prepared: _Candidates, goal: Goal, how: How) -> Found:
         """Compare the candidates on some of the points, move the best of them, and move the winner on all points."""
-        sample, p, q = prepared.sample, prepared.p, prepared.q
-        n_inside, strength = goal.n_inside(len(sample)), float(sample.to_levels(goal.epsilon))
-        points, W, values = prepared.points, prepared.W, prepared.values
-        n_few = max(1, round(n_inside * len(points) / len(sample)))
+        sample, W, values, p, q = prepared.sample, prepared.W, prepared.values, prepared.p, prepared.q
+        n_inside, n_few, strength = prepared.asked(goal)
         order = np.argsort(spread(lambda i: cut(values[i], n_few, strength)[0], len(W)), kind="stable")
 
         def measured(w: NDArray[np.float64]) -> Found:
@@ -82,7 +72,7 @@ class HalfSpaceSearch(Search):
         best = candidate = measured(W[order[0]])
         if self.max_iter:
             rows = order[distinct((values[i] for i in order), n_few, self.n_starts)]
-            starts = [_Plane(points, w, q) for w in W[rows]]
+            starts = [_Plane(prepared.points, w, q) for w in W[rows]]
             with bar(what="half spaces", shown=how.progress, total=2 * len(starts)) as shown:
                 w = tournament(starts, n_few, strength, self.max_iter, shown.update)[1].w
                 plane = _Plane(prepared.everything, w, q)
@@ -92,25 +82,17 @@ class HalfSpaceSearch(Search):
         return replace(best, trace=(Moved(candidate.adversarial_risk, best.adversarial_risk),))
 
 
-class _Candidates:
+class _Candidates(Training):
     """The normals of all candidates, and the projections of some of the points on them."""
 
     def __init__(self, sample: Sample, search: HalfSpaceSearch) -> None:
-        self.sample = sample
+        super().__init__(sample)
         self.p = NORMS[search.norm_name].p
         self.q = dual(self.p)
-        self.points = Points(few(sample).X)
-        components = principal_components(
-            self.points.X - self.points.middle, min(search.n_components, *self.points.X.shape)
-        )
-        W = _candidates(components, search.powers, self.q)
+        X, middle = self.points.X, self.points.middle
+        W = _candidates(principal_components(X - middle, min(search.n_components, *X.shape)), search.powers, self.q)
         self.W = np.concatenate([W, -W])
         self.values = np.ascontiguousarray(self.points.times(self.W.T).T)
-
-    @functools.cached_property
-    def everything(self) -> Points:
-        """All points of the sample."""
-        return Points(self.sample.X)
 
 
 def _power(v: NDArray[np.float64], s: float) -> NDArray[np.float64]:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import buffer_for
+from numbaconc.certify import margin_for
 from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import AUTO, Goal, count_of, kept_index
 from numbaconc.how import How, bar
-from numbaconc.search.base import Found, Search
+from numbaconc.search.base import AUTO_ALONE, Found, Search
 
 VALIDATION = 0.3  # share of the training points that is held back
 # A region with many borders, such as a union of rare faces, holds fewer points elsewhere than where it was found. It is
@@ -50,22 +50,8 @@ class Candidate(NamedTuple):
 class HeldBack:
     """Training points split in two: searches see one part, and what they find is compared on the other.
 
-    Parameters
-    ----------
-    searches : mapping of str to Search
-        By label; their settings are checked.
-    sample : Sample
-        The training points.
-    how : How
-    validation : float
-        Share of the points that is held back.
-    seed : int
-        Of the random split.
-
-    Raises
-    ------
-    InputError
-        If there are fewer than four points.
+    The searches, by label, are checked. `validation` is the share of the points that is held back, `seed` that of the
+    random split. InputError if there are fewer than four points.
     """
 
     def __init__(
@@ -86,12 +72,8 @@ class HeldBack:
 
         The best is the one of least adversarial risk among those of risk >= α on the points held back. It then
         searches all training points. If the margin is "auto" it does not: the border of its region was moved on the
-        points held back, as the promise that α will be certified asks for, and the region is kept as it is.
-
-        Raises
-        ------
-        InputError
-            If every search fails, or the margin is not allowed.
+        points held back, as the promise that α will be certified asks for, and the region is kept as it is. InputError
+        if every search fails, or the margin is not allowed.
         """
         automatic = goal.margin == AUTO
         goal = self._with_margin(goal) if automatic else goal
@@ -99,18 +81,17 @@ class HeldBack:
         found: dict[str, Found] = {}
         table: list[Candidate] = []
         for label in bar(self.searches, what="searches", shown=self.how.progress and len(self.searches) > 1):
-            started = time.perf_counter()
+            started, risks, failed = time.perf_counter(), (np.nan, np.nan), ""
             try:
                 found[label] = self._find(label, goal, needed if automatic else None)
+                on_apart = found[label].region.measure(self.apart, goal.epsilon)
+                risks = float(on_apart.risk), float(on_apart.adversarial_risk)
             except InputError as error:  # the other searches may still find a region
-                table.append(Candidate(label, np.nan, np.nan, time.perf_counter() - started, str(error)))
-                continue
-            on_apart = found[label].region.measure(self.apart, goal.epsilon)
-            risks = float(on_apart.risk), float(on_apart.adversarial_risk)
-            table.append(Candidate(label, *risks, time.perf_counter() - started))
+                failed = str(error)
+            table.append(Candidate(label, *risks, time.perf_counter() - started, failed))
         if not found:
-            said = f"{table[0].search}: {table[0].error}"
-            msg = f"no search found a region at epsilon {goal.epsilon:g} and alpha {goal.alpha:g}: {said}"
+            asked = f"epsilon {goal.epsilon:g} and alpha {goal.alpha:g}"
+            msg = f"no search found a region at {asked}: {table[0].search}: {table[0].error}"
             raise InputError(msg)
         risks_apart = ([one.risk for one in table], [one.adversarial_risk for one in table])
         label = table[int(kept_index(*risks_apart, needed / len(self.apart)))].search
@@ -122,12 +103,9 @@ class HeldBack:
         Each search moves the border of one region, or of one for each factor; the promise holds for all of them at once.
         """
         if goal.n_test is None:
-            msg = (
-                "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
-            )
-            raise InputError(msg)
+            raise InputError(AUTO_ALONE)
         n_chains = sum(len(_factors(search)) for search in self.searches.values())
-        return goal.with_margin(buffer_for(len(self.apart), goal.n_test, goal.alpha, n_chains=n_chains))
+        return goal.with_margin(margin_for(len(self.apart), goal.n_test, goal.alpha, n_chains))
 
     def _find(self, label: str, goal: Goal, needed: int | None) -> Found:
         """Return what a search finds among the points that are not held back.
@@ -136,18 +114,13 @@ class HeldBack:
         """
         if needed is None:
             return self._search(label, goal, everything=False)
-        search = self.searches[label]
-
-        def moved(factor: float) -> Found:
-            """Search with this multiple of the share, and move the border."""
-            region = self._search(label, goal.with_margin(factor * goal.share - goal.alpha), everything=False).region
-            return search.found(region.holding(self.apart, needed), self.sample, goal)
-
-        def grown(found: Found) -> float:
-            """Return the adversarial risk on the points held back."""
-            return float(found.region.measure(self.apart, goal.epsilon).adversarial_risk)
-
-        return min([moved(factor) for factor in _factors(search) if factor * goal.share < 1], key=grown)
+        search, moved = self.searches[label], []
+        for factor in _factors(search):
+            if factor * goal.share < 1:
+                larger = goal.with_margin(factor * goal.share - goal.alpha)
+                region = self._search(label, larger, everything=False).region.holding(self.apart, needed)
+                moved.append(search.found(region, self.sample, goal))
+        return min(moved, key=lambda one: float(one.region.measure(self.apart, goal.epsilon).adversarial_risk))
 
     def _search(self, label: str, goal: Goal, *, everything: bool) -> Found:
         """Search all training points, or those that are not held back; what can be shared is prepared once for either."""

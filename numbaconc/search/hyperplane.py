@@ -32,12 +32,9 @@ class HyperplaneSearch(Search):
     Attributes
     ----------
     region_ : HalfSpace
-        Above the threshold that leaves ⌈n (α + margin)⌉ training points.
-    risk_, adversarial_risk_ : float
-        On the training sample. Where several points tie at the threshold the risk can be below α.
+        Above the threshold that leaves ⌈n (α + margin)⌉ training points. Where several tie, the risk can be below α.
     trace_ : tuple of Side
         Both directions.
-    n_features_in_ : int
     """
 
     name = "hyperplane"
@@ -50,7 +47,8 @@ class HyperplaneSearch(Search):
 
     def prepare(self, sample: Sample, how: How) -> tuple[Sample, NDArray[np.float64]]:  # noqa: ARG002
         """Return the sample and its first principal component."""
-        return sample, _first_component(sample)
+        solver = "covariance_eigh" if sample.n_features <= len(sample) else "full"  # neither draws random numbers
+        return sample, principal_components(sample.X.astype(np.float64), 1, solver)[0]
 
     def find(self, prepared: tuple[Sample, NDArray[np.float64]], goal: Goal, how: How) -> Found:  # noqa: ARG002
         """Cut both ends off, and keep the better cut."""
@@ -60,12 +58,6 @@ class HyperplaneSearch(Search):
         best = min(both.values(), key=lambda one: one.adversarial_risk)
         trace = [Side(sign, one.risk, one.adversarial_risk) for sign, one in both.items()]
         return self.found(best.region, sample, goal, trace)
-
-
-def _first_component(sample: Sample) -> NDArray[np.float64]:
-    solver = "covariance_eigh" if sample.n_features <= len(sample) else "full"  # neither draws random numbers
-    component: NDArray[np.float64] = principal_components(sample.X.astype(np.float64), 1, solver)[0]
-    return component
 
 
 def _cut(sample: Sample, w: NDArray[np.float64], n_above: int) -> HalfSpace:

@@ -42,15 +42,12 @@ class RectangleSearch(Search):
     ----------
     region_ : RectangleComplement
         Of least training adversarial risk among those of enough training risk.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     q_ : float
         Share of the points, dense first, that its boxes cover from the start.
     n_neighbors_ : int
         Neighbors that said how dense a place is.
     trace_ : tuple of Tried
         Every q tried, in order.
-    n_features_in_ : int
     """
 
     name = "rectangles"
@@ -133,22 +130,13 @@ class RectangleSearch(Search):
         check_count("n_sets", self.n_sets, 1, most, f"the search on q began by clustering {most} points")
         largest = max(tried.risk for tried in trace if not math.isnan(tried.risk))
         asked = f"alpha is {goal.alpha:g}" + (f" and margin {goal.margin:g}" if goal.margin else "")
-        return (
-            f"{asked}, but no q leaves that risk at epsilon {goal.epsilon:g} and n_sets {self.n_sets}: "
-            f"the largest risk seen is {largest:g}; allowed: a smaller alpha or epsilon, or more sets"
-        )
+        failed = f"no q leaves that risk at epsilon {goal.epsilon:g} and n_sets {self.n_sets}"
+        seen = f"the largest risk seen is {largest:g}"
+        return f"{asked}, but {failed}: {seen}; allowed: a smaller alpha or epsilon, or more sets"
 
 
 class Coverings:
-    """Clusterings of one sample, each made once and shared by every ε, α and q that needs it.
-
-    Parameters
-    ----------
-    search : RectangleSearch
-        Whose settings are checked.
-    sample : Sample
-    how : How
-    """
+    """Clusterings of one sample, each made once and shared by every ε, α and q that needs it."""
 
     def __init__(self, search: RectangleSearch, sample: Sample, how: How) -> None:
         n = len(sample)
@@ -161,13 +149,11 @@ class Coverings:
 
     def radii(self) -> NDArray[np.float64]:
         """Return how far each point's neighbors reach (line 1)."""
-        settings, how = self.settings, self.how
-
-        def find() -> NDArray[np.float64]:
-            k, itself = settings.n_neighbors, settings.include_self
-            return knn_radii(self.sample, k, include_self=itself, cache_dir=how.cache_dir, progress=how.progress)
-
-        return self.sample.once(("radii", self.n_neighbors, settings.include_self), find)
+        k, itself, how = self.settings.n_neighbors, self.settings.include_self, self.how
+        return self.sample.once(
+            ("radii", self.n_neighbors, itself),
+            lambda: knn_radii(self.sample, k, include_self=itself, cache_dir=how.cache_dir, progress=how.progress),
+        )
 
     @functools.cached_property
     def _dense_first(self) -> Sample:
@@ -180,23 +166,13 @@ class Coverings:
         return math.floor(q * len(self.sample) + 1e-9)
 
     def region(self, q: float, epsilon: float) -> RectangleComplement:
-        """Boxes around the clusters of the ⌊q n⌋ densest points, enlarged by epsilon (lines 5-10).
-
-        Raises
-        ------
-        InputError
-            If there are more clusters than points to cluster.
-        """
+        """Boxes around T clusters of the ⌊q n⌋ densest points, enlarged by ε (lines 5-10); InputError if T > ⌊q n⌋."""
         settings, n_clustered = self.settings, self.count(q)
         if n_clustered not in self._made:
             check_count("n_sets", settings.n_sets, 1, n_clustered, f"q = {q:g} leaves {n_clustered} points to cluster")
+            points, max_iter, progress = self._dense_first.first(n_clustered), settings.max_iter, self.how.progress
             found = cluster(
-                self._dense_first.first(n_clustered),
-                settings.n_sets,
-                settings.seed,
-                centers=settings.centers,
-                max_iter=settings.max_iter,
-                progress=self.how.progress,
+                points, settings.n_sets, settings.seed, centers=settings.centers, max_iter=max_iter, progress=progress
             )
             faces = self.sample.to_units(found.lower), self.sample.to_units(found.upper)
             self._made[n_clustered] = RectangleComplement(*faces, epsilon)

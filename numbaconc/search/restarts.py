@@ -27,11 +27,8 @@ class Restarts(Search):
         The one that is kept.
     seed_ : int
         With which it was found.
-    risk_, adversarial_risk_ : float
-        On the training sample.
     trace_ : tuple of Found
         What each seed found, in order.
-    n_features_in_ : int
     """
 
     norms = ()

@@ -14,16 +14,7 @@ from numbaconc.search.held_back import HeldBack
 
 
 class Run:
-    """A search on a sample: what its goals share is prepared once.
-
-    Parameters
-    ----------
-    search : Search
-        Its settings are checked.
-    sample : Sample
-        The training points.
-    how : How
-    """
+    """A search, whose settings are checked, on training points: what its goals share is prepared once."""
 
     def __init__(self, search: Search, sample: Sample, how: How) -> None:
         self.search, self.sample, self.how = search, sample, how

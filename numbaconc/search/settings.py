@@ -6,11 +6,10 @@ line of help, and the name of the coordinate that the setting is in results, if 
 
 from __future__ import annotations
 
-import abc
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -19,25 +18,23 @@ from numbaconc.goal import check_margin
 from numbaconc.norms import NORMS, check_norm
 
 
-class Check(abc.ABC):
-    """What a setting may be.
+def number_or_text(text: str) -> Any:  # noqa: ANN401
+    """Return the number that a text stands for; what is no number stays text."""
+    number = as_number(text)
+    return text if math.isnan(number) else number
 
-    Attributes
-    ----------
-    words : str
-        What is allowed, for help and documentation.
+
+@dataclass(frozen=True)
+class Check:
+    """What a setting may be: `words` say it, in help and documentation.
+
+    `convert` returns a value, given its name and itself, as searches use it, or refuses it. `read` returns the value
+    that a text at the command line stands for, unchecked.
     """
 
     words: str
-
-    @abc.abstractmethod
-    def __call__(self, name: str, value: Any) -> Any:  # noqa: ANN401
-        """Return the value as searches use it, or refuse it under this name."""
-
-    def read(self, text: str) -> Any:  # noqa: ANN401
-        """Return the value that a text at the command line stands for, unchecked: what is no number stays text."""
-        number = as_number(text)
-        return text if math.isnan(number) else number
+    convert: Callable[[str, Any], Any]
+    read: Callable[[str], Any] = number_or_text
 
 
 @dataclass(frozen=True)
@@ -51,16 +48,9 @@ class Setting:
     coordinate: str | None
 
     def checked(self, value: Any, name: str | None = None) -> Any:  # noqa: ANN401
-        """Return the value as searches use it; None, where that is the default, stays None.
-
-        Raises
-        ------
-        InputError
-            If it is not allowed; the message calls it `name`, by default its own name.
-        """
-        if value is None and self.default is None:
-            return None
-        return self.check(name or self.name, value)
+        """Return the value as searches use it; None stays None where it is the default. A refusal calls it `name`."""
+        unset = value is None and self.default is None
+        return None if unset else self.check.convert(name or self.name, value)
 
 
 def setting(*, default: Any, check: Check, help: str, coordinate: str | None = None, kw_only: bool = True) -> Any:  # noqa: ANN401
@@ -73,129 +63,79 @@ def settings_of(fields: Mapping[str, Any]) -> dict[str, Setting]:
     return {name: Setting(name, one.default, **one.metadata) for name, one in fields.items() if one.metadata}
 
 
-class Count(Check):
-    """A whole number from `low`."""
+# What settings may be
 
-    def __init__(self, low: int = 1) -> None:
-        self.low, self.words = low, f"a whole number from {low}"
 
-    def __call__(self, name: str, value: object) -> int:
-        """Return it as an int."""
-        return check_count(name, value, self.low)
+def Count(low: int = 1) -> Check:
+    """Allow a whole number from `low`; a text is read exactly, however large the number is."""
 
-    def read(self, text: str) -> object:
-        """Return a whole number as an int, however large."""
+    def read(text: str) -> Any:  # noqa: ANN401
         try:
             return int(text)
         except ValueError:
-            return super().read(text)
+            return number_or_text(text)
+
+    return Check(f"a whole number from {low}", lambda name, value: check_count(name, value, low), read)
 
 
-class Fraction(Check):
-    """A number in (0, 1), or in (0, 1]."""
-
-    def __init__(self, *, one_allowed: bool = False) -> None:
-        self.one_allowed, self.words = one_allowed, f"a number in (0, 1{']' if one_allowed else ')'}"
-
-    def __call__(self, name: str, value: object) -> float:
-        """Return it as a float."""
-        return check_fraction(name, value, one_allowed=self.one_allowed)
+def Fraction(*, one_allowed: bool = False) -> Check:
+    """Allow a number in (0, 1), or in (0, 1]."""
+    words = f"a number in (0, 1{']' if one_allowed else ')'}"
+    return Check(words, lambda name, value: check_fraction(name, value, one_allowed=one_allowed))
 
 
-class NotNegative(Check):
-    """A finite number from 0."""
-
+def NotNegative() -> Check:
+    """Allow a finite number from 0."""
     words = "a number of at least 0"
 
-    def __call__(self, name: str, value: object) -> float:
-        """Return it as a float."""
+    def convert(name: str, value: object) -> float:
         number = as_number(value)
-        if not 0 <= number < math.inf or isinstance(value, bool):
-            msg = f"{name} is {value!r}; allowed: {self.words}"
-            raise InputError(msg)
-        return number
+        return number if 0 <= number < math.inf and not isinstance(value, bool) else _refuse(name, value, words)
+
+    return Check(words, convert)
 
 
-class Margin(Check):
-    """A number in [0, 1), or "auto"."""
-
-    words = "a number of at least 0 and less than 1, or auto"
-
-    def __call__(self, name: str, value: object) -> float | str:
-        """Return it as a float, or as it is."""
-        return check_margin(name, value)
+def Margin() -> Check:
+    """Allow a number in [0, 1), or "auto"."""
+    return Check("a number of at least 0 and less than 1, or auto", check_margin)
 
 
-class Words(Check):
-    """One of some words."""
-
-    def __init__(self, *choices: str) -> None:
-        self.choices, self.words = choices, ", ".join(choices)
-
-    def __call__(self, name: str, value: object) -> str:
-        """Return it as it is."""
-        return check_choice(name, value, self.choices)
-
-    def read(self, text: str) -> object:
-        """Return the text."""
-        return text
+def Words(*choices: str) -> Check:
+    """Allow one of some words."""
+    return Check(", ".join(choices), lambda name, value: check_choice(name, value, choices), str)
 
 
-class NormName(Check):
-    """A norm, by its name or its p."""
-
-    words = ", ".join(NORMS)
-
-    def __call__(self, name: str, value: object) -> str:
-        """Return the norm's name."""
-        return check_norm(name, value)
-
-    def read(self, text: str) -> object:
-        """Return the text."""
-        return text
+def NormName() -> Check:
+    """Allow a norm, by its name or its p."""
+    return Check(", ".join(NORMS), check_norm, str)
 
 
 class Flag(Check):
-    """True or false."""
+    """True or false; an option without a value at the command line."""
 
-    words = "true or false"
+    def __init__(self) -> None:
+        super().__init__("true or false", self._convert)
 
-    def __call__(self, name: str, value: object) -> bool:
-        """Return it as a bool."""
-        if not isinstance(value, bool | np.bool_):
-            msg = f"{name} is {value!r}; allowed: {self.words}"
-            raise InputError(msg)
-        return bool(value)
+    def _convert(self, name: str, value: object) -> bool:
+        return bool(value) if isinstance(value, bool | np.bool_) else _refuse(name, value, self.words)
 
 
-class Powers(Check):
-    """One or more numbers from 0, or infinity."""
-
+def Powers() -> Check:
+    """Allow one or more numbers from 0, or infinity, as a tuple; a text has commas between them."""
     words = "one or more numbers from 0, or infinity"
 
-    def __call__(self, name: str, value: object) -> tuple[float, ...]:
-        """Return them as a tuple of floats."""
+    def convert(name: str, value: object) -> tuple[float, ...]:
         numbers = tuple(as_number(s) for s in np.atleast_1d(np.asarray(value, dtype=object)).ravel())
-        if not numbers or not all(s >= 0 for s in numbers):
-            msg = f"{name} is {value!r}; allowed: {self.words}"
-            raise InputError(msg)
-        return numbers
+        return numbers if numbers and all(s >= 0 for s in numbers) else _refuse(name, value, words)
 
-    def read(self, text: str) -> object:
-        """Return what stands between commas."""
-        return tuple(super(Powers, self).read(part) for part in text.split(","))
+    return Check(words, convert, lambda text: tuple(map(number_or_text, text.split(","))))
 
 
-class Unchecked(Check):
-    """A value that is checked where it is used."""
+def Unchecked(words: str) -> Check:
+    """Allow a value that is checked where it is used."""
+    return Check(words, lambda _, value: value, str)
 
-    def __init__(self, words: str) -> None:
-        self.words = words
 
-    def __call__(self, _: str, value: object) -> object:
-        """Return it as it is."""
-        return value
-
-    def read(self, text: str) -> object:
-        """Return the text."""
-        return text
+def _refuse(name: str, value: object, words: str) -> NoReturn:
+    msg = f"{name} is {value!r}; allowed: {words}"
+    raise InputError(msg)

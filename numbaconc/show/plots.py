@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
@@ -19,10 +19,12 @@ STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": "C0", "adversarial_risk": "C3"}
 ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of boxes"}
+ESTIMATES_ALONG = {"n_train": "n, number of training points (T = 1)", "T": "T, number of sets"}
 SEARCH_COLORS = ("C0", "C1", "C2", "C4")  # in the order of a case's searches
 BAND_COLOR = "C3"
 REFERENCE_STYLES = (":", "-.")
 SIZE = (6.4, 4.2)  # inches
+BESIDE, ENTRY = 3.6, 0.21  # inches that a legend beside the axes takes, and the height of an entry of it
 PANEL_SIZE = (4.2, 3.2)  # inches
 COLUMNS = 3
 LETTERS_PER_INCH = 16  # of a caption
@@ -30,31 +32,23 @@ DOTS_PER_INCH = 150
 
 
 def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
-    """Plot adversarial risk against epsilon for the kept regions, and write it to a file.
+    """Plot adversarial risk against epsilon for the kept regions of a result of `measure`, and write it to a file.
 
-    A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search
-    aimed at; it starts at the region's risk. The marker at its end is the mean over the restarts, its
-    bar one standard deviation. The band around the curve of the test points is the certificate: its lower
-    edge starts at L, its upper edge ends at U.
-
-    Parameters
-    ----------
-    ds : xarray.Dataset
-        From `measure`.
-    path : path-like
-        PNG, SVG or PDF, by its suffix.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be written.
+    A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search aimed at; it
+    starts at the region's risk. The marker at its end is the mean over the restarts, its bar one standard deviation.
+    The band around the curve of the test points is the certificate: its lower edge starts at L, its upper edge ends
+    at U. The file is PNG, SVG or PDF, by its suffix.
     """
     from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
-    figure = Figure(figsize=SIZE, layout="constrained")
+    found = list(cases(ds))
+    several = len(found) > 1  # the legend then stands beside the axes, where it covers nothing
+    width, height = SIZE
+    size = (width + BESIDE, max(height, 3 * ENTRY * len(found))) if several else SIZE
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots()
-    for number, case in enumerate(cases(ds)):
+    for number, case in enumerate(found):
         _plot_case(axes, select_case(ds, case), case, f"C{number}")
     for alpha in np.unique(ds["alpha"]):
         axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
@@ -65,7 +59,10 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     axes.set_ylabel("adversarial risk of the region found")
     names = ", ".join(str(name) for name in ds["dataset"].values)
     axes.set_title(f"{names}: how fast the least-growing set found grows", fontsize="medium")
-    axes.legend(fontsize="small")
+    if several:
+        figure.legend(fontsize="small", loc="outside right upper")
+    else:
+        axes.legend(fontsize="small")
     with replacing(path) as part:
         figure.savefig(part, dpi=DOTS_PER_INCH)
 
@@ -77,116 +74,117 @@ def _plot_case(axes: Any, here: xr.Dataset, case: Mapping[str, Any], color: str)
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
         curve = at_split["adversarial_risk_at"].sel(strength=slice(None, epsilon))
-        strengths = [0.0, *curve["strength"].values]
-        label = f"found for {name}, {split}"
-        axes.plot(strengths, [float(at_split["risk"]), *curve.values], style, color=color, linewidth=1.5, label=label)
+        strengths, risks = [0.0, *curve["strength"].values], [float(at_split["risk"]), *curve.values]
+        axes.plot(strengths, risks, style, color=color, linewidth=1.5, label=f"found for {name}, {split}")
         if split == "test" and "n_points" in at_split:
             n = int(at_split["n_points"])
-            counts = [round(value * n) for value in (float(at_split["risk"]), *curve.values)]
+            counts = [round(value * n) for value in risks]
             least, most = ([bound(count, n, TAIL) for count in counts] for bound in (lower_bound, upper_bound))
             proven = certificate(here, epsilon).sentence
             axes.fill_between(strengths, least, most, color=color, alpha=0.15, linewidth=0, label=proven)
         filled = color if split == "test" else "white"
-        axes.errorbar(
-            epsilon,
-            float(mean.sel(split=split)),
-            yerr=float(std.sel(split=split)) or None,
-            fmt="o",
-            color=color,
-            markerfacecolor=filled,
-            capsize=3,
-        )
+        middle, half = float(mean.sel(split=split)), float(std.sel(split=split)) or None
+        axes.errorbar(epsilon, middle, yerr=half, fmt="o", color=color, markerfacecolor=filled, capsize=3)
 
 
-class Panel(NamedTuple):
-    """One plot among several.
+class Panel(Protocol):
+    """One plot among several."""
 
-    Attributes
-    ----------
-    ds : xarray.Dataset
-        In the schema, of one case but for `along`, seed and split.
-    along : {"q", "T"}
-        The dimension that it is drawn against.
-    variables : tuple of str
-        What is drawn.
-    title : str
-    marked : float or None
-        A place on the axis to mark as the paper's choice.
-    """
-
-    ds: xr.Dataset
-    along: str
-    variables: tuple[str, ...]
-    title: str
-    marked: float | None
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib."""
 
 
-def plot_curves(panels: Sequence[Panel], paths: Sequence[str | Path], caption: str = "") -> None:
-    """Plot means over the seeds against a dimension of a sweep, with bands of one standard deviation.
-
-    Parameters
-    ----------
-    panels : sequence of Panel
-    paths : sequence of path-like
-        Files to write the same figure to: PNG, SVG or PDF, by their suffixes.
-    caption : str
-        Written below.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written.
-    """
-    _draw(panels, _plot_panel, paths, caption)
-
-
-PanelType = TypeVar("PanelType", bound=tuple[Any, ...])
-
-
-def _draw(
-    panels: Sequence[PanelType],
-    plot: Callable[[Any, PanelType], None],
-    paths: Sequence[str | Path],
-    caption: str,
-) -> None:
-    """Draw panels side by side, a caption below, and write the figure to files."""
+def plot_panels(panels: Sequence[Panel], paths: Sequence[str | Path], caption: str) -> None:
+    """Draw panels side by side, a caption below, and write the figure to PNG, SVG or PDF files, by their suffixes."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     width, height = PANEL_SIZE
-    figure = Figure(figsize=(width * columns, height * rows + 0.6 * bool(caption)), layout="constrained")
+    figure = Figure(figsize=(width * columns, height * rows + 0.6), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(grid, panels, strict=False):
-        plot(axes, panel)
+        panel.plot(axes)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    if caption:
-        lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
-        figure.supxlabel(lines, fontsize="small", x=0.01, horizontalalignment="left")
+    lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
+    figure.supxlabel(lines, fontsize="small", x=0.01, horizontalalignment="left")
     for path in paths:
         with replacing(path) as part, mpl.rc_context({"svg.hashsalt": "numbaconc"}):  # the same file every time
             undated = {"Date": None} if part.suffix == ".svg" else None
             figure.savefig(part, dpi=DOTS_PER_INCH, metadata=undated)
 
 
-def _plot_panel(axes: Any, panel: Panel) -> None:  # noqa: ANN401
-    measured = panel.ds[panel.along].values[panel.ds[panel.variables[0]].notnull().any(["seed", "split"]).values]
-    here = panel.ds.sel({panel.along: measured})
-    for name in panel.variables:
-        mean, std = (100 * values for values in mean_and_std(here, name))
-        for split, style in STYLES.items():
-            middle, half = mean.sel(split=split).values, std.sel(split=split).values
-            label = f"{NAMES[name]}, {split}"
-            axes.plot(measured, middle, style, color=COLORS[name], linewidth=1.5, marker=".", markersize=4, label=label)
-            axes.fill_between(measured, middle - half, middle + half, color=COLORS[name], alpha=0.2, linewidth=0)
-    if panel.marked is not None:
-        label = f"the paper's {panel.along} = {panel.marked:g}"
-        axes.axvline(panel.marked, color="0.3", linewidth=1, linestyle=":", label=label)
-    if panel.along == "T":
-        _mark_each(axes, measured)
-    _finish(axes, ALONG[panel.along], panel.title)
+class Curves(NamedTuple):
+    """Means over the seeds against a dimension of a sweep, with bands of one standard deviation."""
+
+    ds: xr.Dataset  # in the schema, of one case but for `along`, seed and split
+    along: str  # the dimension that it is drawn against: "q" or "T"
+    variables: tuple[str, ...]  # what is drawn
+    title: str
+    marked: float | None  # a place on the axis to mark as the paper's choice
+
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib."""
+        measured = self.ds[self.along].values[self.ds[self.variables[0]].notnull().any(["seed", "split"]).values]
+        here = self.ds.sel({self.along: measured})
+        for name in self.variables:
+            labels = {split: f"{NAMES[name]}, {split}" for split in STYLES}
+            _plot_means(axes, here, name, measured, labels, color=COLORS[name], markersize=4, shade=0.2)
+        if self.marked is not None:
+            label = f"the paper's {self.along} = {self.marked:g}"
+            axes.axvline(self.marked, color="0.3", linewidth=1, linestyle=":", label=label)
+        if self.along == "T":
+            _mark_each(axes, measured)
+        _finish(axes, ALONG[self.along], self.title)
+
+
+class Estimates(NamedTuple):
+    """What searches found on samples of a distribution whose concentration function is known, and the truth.
+
+    Adversarial risks are means over the samples, with bands of one standard deviation: on test points solid, on
+    training points dashed. What `lines` names has no dimensions: what a sub-family of sets, or an expansion that is
+    too large, can reach.
+    """
+
+    ds: xr.Dataset  # `adversarial_risk`, on search, `along`, seed and split; `truth`, and what `lines` names
+    along: str  # the dimension that it is drawn against: "n_train" or "T"
+    lines: tuple[str, ...]
+    title: str
+
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib."""
+        for search, color in zip(self.ds["search"].values, SEARCH_COLORS, strict=False):
+            here = self.ds.sel(search=search).dropna(self.along, how="all", subset=["adversarial_risk"])
+            labels = {"train": None, "test": search}
+            _plot_means(axes, here, "adversarial_risk", here[self.along].values, labels, color=color)
+        for name, dashes in zip(self.lines, REFERENCE_STYLES, strict=False):
+            height, label = 100 * float(self.ds[name]), self.ds[name].long_name
+            axes.axhline(height, color="0.55", linewidth=1.2, linestyle=dashes, label=label)
+        axes.axhline(100 * float(self.ds["truth"]), color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
+        _mark_each(axes, self.ds[self.along].values)
+        _finish(axes, ESTIMATES_ALONG[self.along], self.title)
+
+
+def _plot_means(
+    axes: Any,  # noqa: ANN401
+    here: xr.Dataset,
+    name: str,
+    places: Any,  # noqa: ANN401
+    labels: Mapping[str, str | None],
+    *,
+    color: str,
+    markersize: float | None = None,
+    shade: float = 0.15,
+) -> None:
+    """Draw means over the seeds in per cent, a line for each split, in bands of one standard deviation."""
+    mean, std = (100 * values for values in mean_and_std(here, name))
+    for split, style in STYLES.items():
+        middle, half = mean.sel(split=split).values, std.sel(split=split).values
+        label = labels[split]
+        axes.plot(places, middle, style, color=color, linewidth=1.5, marker=".", markersize=markersize, label=label)
+        axes.fill_between(places, middle - half, middle + half, color=color, alpha=shade, linewidth=0)
 
 
 def _mark_each(axes: Any, values: Any) -> None:  # noqa: ANN401
@@ -198,7 +196,7 @@ def _mark_each(axes: Any, values: Any) -> None:  # noqa: ANN401
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def _finish(axes: Any, along: str, title: str) -> None:  # noqa: ANN401
+def _finish(axes: Any, along: str, title: str, handle_length: float = 3) -> None:  # noqa: ANN401
     """Label a plot of per cent against something."""
     from matplotlib.ticker import PercentFormatter
 
@@ -206,143 +204,51 @@ def _finish(axes: Any, along: str, title: str) -> None:  # noqa: ANN401
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
     axes.set_xlabel(along, fontsize="small")
     axes.set_title(title, fontsize="medium")
-    axes.legend(fontsize="x-small", handlelength=3)
-
-
-class Estimates(NamedTuple):
-    """One plot of what searches found on samples of a distribution whose concentration function is known.
-
-    Attributes
-    ----------
-    ds : xarray.Dataset
-        `adversarial_risk`, on search, `along`, seed and split; `truth`, and what `lines` names.
-    along : {"n_train", "T"}
-        The dimension that it is drawn against.
-    lines : tuple of str
-        Variables without dimensions: what a sub-family of sets, or an expansion that is too large, can reach.
-    title : str
-    """
-
-    ds: xr.Dataset
-    along: str
-    lines: tuple[str, ...]
-    title: str
-
-
-ESTIMATES_ALONG = {"n_train": "n, number of training points (T = 1)", "T": "T, number of sets"}
-
-
-def plot_estimates(panels: Sequence[Estimates], paths: Sequence[str | Path], caption: str = "") -> None:
-    """Plot adversarial risks found, means over the samples with bands of one standard deviation, and the truth.
-
-    Risks on test points are solid, on training points dashed.
-
-    Parameters
-    ----------
-    panels, paths, caption
-        As in `plot_curves`.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written.
-    """
-    _draw(panels, _plot_estimates, paths, caption)
-
-
-def _plot_estimates(axes: Any, panel: Estimates) -> None:  # noqa: ANN401
-    for search, color in zip(panel.ds["search"].values, SEARCH_COLORS, strict=False):
-        here = panel.ds.sel(search=search).dropna(panel.along, how="all", subset=["adversarial_risk"])
-        mean, std = (100 * values for values in mean_and_std(here, "adversarial_risk"))
-        for split, style in STYLES.items():
-            middle, half, at = mean.sel(split=split).values, std.sel(split=split).values, here[panel.along].values
-            axes.plot(
-                at, middle, style, color=color, linewidth=1.5, marker=".", label=search if split == "test" else None
-            )
-            axes.fill_between(at, middle - half, middle + half, color=color, alpha=0.15, linewidth=0)
-    for name, dashes in zip(panel.lines, REFERENCE_STYLES, strict=False):
-        axes.axhline(
-            100 * float(panel.ds[name]), color="0.55", linewidth=1.2, linestyle=dashes, label=panel.ds[name].long_name
-        )
-    axes.axhline(100 * float(panel.ds["truth"]), color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
-    _mark_each(axes, panel.ds[panel.along].values)
-    _finish(axes, ESTIMATES_ALONG[panel.along], panel.title)
+    axes.legend(fontsize="x-small", handlelength=handle_length)
 
 
 class Bounds(NamedTuple):
-    """One plot of upper bounds on h, of several searches, beside the paper's.
+    """Upper bounds on h against epsilon, of several searches, beside the paper's, and what is certified.
 
-    Attributes
-    ----------
-    ds : xarray.Dataset
-        `risk` and `adversarial_risk` on search, alpha, epsilon and split.
-    certified : xarray.Dataset
-        `adversarial_risk` on alpha, epsilon and split, `measure_at_least` and `expansion_at_most` on alpha and
-        epsilon, of the regions that are certified.
-    printed : dict
-        (alpha, epsilon) → the paper's adversarial risk on test, a fraction.
-    labels : dict of str to str
-        The searches, in order, with what they are called.
-    title : str
+    Of the regions that are certified, `adversarial_risk` is on alpha, epsilon and split, `measure_at_least` and
+    `expansion_at_most` on alpha and epsilon.
     """
 
-    ds: xr.Dataset
+    ds: xr.Dataset  # `risk` and `adversarial_risk` on search, alpha, epsilon and split
     certified: xr.Dataset
-    printed: dict[tuple[float, float], float]
-    labels: dict[str, str]
+    printed: dict[tuple[float, float], float]  # (alpha, epsilon) → the paper's adversarial risk on test, a fraction
+    labels: dict[str, str]  # the searches, in order, with what they are called
     title: str
 
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib; one α after the other, of which the first alone is in the legend."""
+        alphas = sorted({alpha for alpha, _ in self.printed})
+        for alpha in alphas:
+            first = alpha == alphas[0]
+            epsilons = sorted(epsilon for other, epsilon in self.printed if other == alpha)
+            paper = [100 * self.printed[alpha, epsilon] for epsilon in epsilons]
+            tested = self.ds.sel(alpha=alpha, epsilon=epsilons, split="test")
+            axes.plot(epsilons, paper, "x:", color="black", linewidth=1, label="the paper's best" if first else None)
+            for (search, label), color in zip(self.labels.items(), SEARCH_COLORS, strict=False):
+                values = 100 * tested["adversarial_risk"].sel(search=search).values
+                axes.plot(epsilons, values, ".-", color=color, linewidth=1.5, label=label if first else None)
+            self._plot_certified(axes, alpha, np.array(epsilons), labeled=first)
+            if not first:
+                style = {"textcoords": "offset points", "fontsize": "x-small", "va": "center"}
+                axes.annotate(f"α = {alpha:g}", (epsilons[0], paper[0]), (6, 0), **style)
+        axes.axhline(100 * alphas[0], color="0.5", linewidth=1, linestyle="--", label=f"α = {alphas[0]:g}")
+        axes.set_xlim(left=0)
+        _finish(axes, f"ε, {self.title.rpartition(' ')[2]} distance", self.title, handle_length=2.5)
 
-def plot_bounds(panels: Sequence[Bounds], paths: Sequence[str | Path], caption: str = "") -> None:
-    """Plot test adversarial risks of the regions found against epsilon, the paper's, and what is certified.
-
-    Parameters
-    ----------
-    panels, paths, caption
-        As in `plot_curves`.
-
-    Raises
-    ------
-    InputError
-        If a file cannot be written.
-    """
-    _draw(panels, _plot_bounds, paths, caption)
-
-
-def _plot_bounds(axes: Any, panel: Bounds) -> None:  # noqa: ANN401
-    from matplotlib.ticker import PercentFormatter
-
-    alphas = sorted({alpha for alpha, _ in panel.printed})
-    for alpha in alphas:
-        first = alpha == alphas[0]
-        at = sorted(epsilon for one, epsilon in panel.printed if one == alpha)
-        paper = [100 * panel.printed[alpha, epsilon] for epsilon in at]
-        here = panel.ds.sel(alpha=alpha, epsilon=at, split="test")
-        proven = panel.certified.sel(alpha=alpha, epsilon=at)
-        axes.plot(at, paper, "x:", color="black", linewidth=1, label="the paper's best" if first else None)
-        for (search, label), color in zip(panel.labels.items(), SEARCH_COLORS, strict=False):
-            values = 100 * here["adversarial_risk"].sel(search=search).values
-            axes.plot(at, values, ".-", color=color, linewidth=1.5, label=label if first else None)
-        tested, most = (
-            100 * one.values for one in (proven["adversarial_risk"].sel(split="test"), proven["expansion_at_most"])
-        )
-        enough = proven["measure_at_least"].values >= alpha
-        if len(at) > 1:
-            band = axes.fill_between(at, tested, most, color=BAND_COLOR, alpha=0.25, linewidth=0)
-            band.set_label("certified: test points … U" if first else None)
+    def _plot_certified(self, axes: Any, alpha: float, epsilons: Any, *, labeled: bool) -> None:  # noqa: ANN401
+        """Draw the band from test points to U, and U marked by whether L is at least α."""
+        proven = self.certified.sel(alpha=alpha, epsilon=epsilons)
+        tested = 100 * proven["adversarial_risk"].sel(split="test").values
+        most, enough = 100 * proven["expansion_at_most"].values, proven["measure_at_least"].values >= alpha
+        if len(epsilons) > 1:
+            band = axes.fill_between(epsilons, tested, most, color=BAND_COLOR, alpha=0.25, linewidth=0)
+            band.set_label("certified: test points … U" if labeled else None)
         for chosen, fill, word in ((enough, BAND_COLOR, "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
             if chosen.any():
-                places = np.array(at)[chosen]
                 style = {"color": BAND_COLOR, "markerfacecolor": fill, "markersize": 5}
-                axes.plot(places, most[chosen], "v", label=word if first else None, **style)
-        if not first:
-            axes.annotate(
-                f"α = {alpha:g}", (at[0], paper[0]), (6, 0), textcoords="offset points", fontsize="x-small", va="center"
-            )
-    axes.axhline(100 * alphas[0], color="0.5", linewidth=1, linestyle="--", label=f"α = {alphas[0]:g}")
-    axes.set_ylim(bottom=0)
-    axes.set_xlim(left=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
-    axes.set_xlabel(f"ε, {panel.title.rpartition(' ')[2]} distance", fontsize="small")
-    axes.set_title(panel.title, fontsize="medium")
-    axes.legend(fontsize="x-small", handlelength=2.5)
+                axes.plot(epsilons[chosen], most[chosen], "v", label=word if labeled else None, **style)

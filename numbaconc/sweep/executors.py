@@ -22,10 +22,7 @@ Executor = concurrent.futures.Executor
 def opened(executor: Executor | int | None) -> Iterator[Executor | None]:
     """Yield the executor that was given, or a pool of so many spawned processes; None runs jobs here.
 
-    Raises
-    ------
-    InputError
-        If it is none of these, or a pool that forks: OpenMP, which kernels run on, does not survive that.
+    A pool that forks is refused: OpenMP, which kernels run on, does not survive that.
     """
     if executor is None:
         yield None
@@ -83,13 +80,7 @@ def ship(executor: Executor | None, loaded: Loaded, path: Path) -> Any:  # noqa:
 
 
 def run(executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: Settings) -> Iterator[list[Done]]:
-    """Yield the finished cases: one at a time here, those of a job elsewhere, as they finish.
-
-    Raises
-    ------
-    InputError
-        If a worker dies.
-    """
+    """Yield the finished cases: one at a time here, those of a job elsewhere, as they finish."""
     if executor is None:
         for data, job in tasks:
             yield from ([done] for done in measure_cases(data, job, settings))

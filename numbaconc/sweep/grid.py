@@ -24,18 +24,10 @@ BLOCKS = "grid"
 
 @dataclass(frozen=True)
 class Grid:
-    """The cases of a sweep, in order, each with its search, and what else was given.
+    """The cases of a sweep, in order, each with its search, and what else was given."""
 
-    Attributes
-    ----------
-    cases : dict of Case to Search
-        The searches' settings are checked; they have no goal.
-    settings : dict
-        `norm`, `max_train` and `test_fraction`, which are the same for all cases.
-    """
-
-    cases: dict[Case, Search]
-    settings: dict[str, Any]
+    cases: dict[Case, Search]  # the searches' settings are checked; they have no goal
+    settings: dict[str, Any]  # `norm`, `max_train` and `test_fraction`, which are the same for all cases
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -45,20 +37,12 @@ class Grid:
     @property
     def described(self) -> dict[str, dict[str, Any]]:
         """The settings of each search that are no coordinates, as plain values for files."""
-        return {
-            name: search.described()
-            for name, search in {case.search: search for case, search in self.cases.items()}.items()
-        }
+        searches = {case.search: search for case, search in self.cases.items()}
+        return {name: search.described() for name, search in searches.items()}
 
 
 def load_grid(path: str | Path) -> dict[str, Any]:
-    """Read a grid from a TOML file.
-
-    Raises
-    ------
-    InputError
-        If the file cannot be read.
-    """
+    """Read a grid from a TOML file."""
     try:
         with Path(path).open("rb") as file:
             return tomllib.load(file)
@@ -71,23 +55,7 @@ def load_grid(path: str | Path) -> dict[str, Any]:
 
 
 def read_grid(grid: object) -> Grid:
-    """Check a grid and list its cases.
-
-    Parameters
-    ----------
-    grid : mapping
-        As for `run_sweep`.
-
-    Returns
-    -------
-    Grid
-        Each case once, in the grid's order.
-
-    Raises
-    ------
-    InputError
-        If a key or a value is not allowed.
-    """
+    """Check a grid as it is given to `run_sweep`, and list its cases, each once, in the grid's order."""
     if not isinstance(grid, Mapping):
         msg = f"grid is {grid!r}; allowed: a mapping (numbaconc.sweep.grid.load_grid reads one from a TOML file)"
         raise InputError(msg)
@@ -112,12 +80,7 @@ def read_grid(grid: object) -> Grid:
 class _Reader:
     """What the keys of a grid mean, which depends on the searches that it names.
 
-    Parameters
-    ----------
-    shared : mapping
-        The keys beside the tables, which hold for all of them.
-    blocks : sequence of mappings
-        The tables.
+    `blocks` are the tables; `shared` are the keys beside them, which hold for all of them.
     """
 
     def __init__(self, shared: Mapping[str, Any], blocks: Sequence[Mapping[str, Any]]) -> None:

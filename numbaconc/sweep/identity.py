@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -30,10 +31,7 @@ def identity_of(plan: Grid, sets: Iterable[Dataset]) -> Identity:
 def joined(old: Identity, new: Identity, where: str) -> Identity:
     """Return the identity of old and new outcomes together, with all their searches and data sets.
 
-    Raises
-    ------
-    InputError
-        If they cannot stand in one file; the first difference is named.
+    Those that cannot stand in one file are refused; the first difference is named.
     """
     both = [(old["settings"], new["settings"])]
     both += [(had, new["searches"][name]) for name, had in old["searches"].items() if name in new["searches"]]
@@ -47,15 +45,12 @@ def joined(old: Identity, new: Identity, where: str) -> Identity:
         for split in SPLITS:
             had, given = (identity["data"][name][split]["data_sha256"] for identity in (old, new))
             if had != given:
-                msg = (
-                    f"data set {name!r} has {split} contents {given[:12]}…, but {where} was made with {had[:12]}…; "
-                    "allowed: the same data, or another file"
-                )
-                raise InputError(msg)
+                msg = f"data set {name!r} has {split} contents {given[:12]}…, but {where} was made with {had[:12]}…; "
+                raise InputError(msg + "allowed: the same data, or another file")
+    searches = {name: old["searches"].get(name, {}) | own for name, own in new["searches"].items()}
     return {
         "settings": old["settings"] | new["settings"],
-        "searches": old["searches"]
-        | {name: old["searches"].get(name, {}) | own for name, own in new["searches"].items()},
+        "searches": old["searches"] | searches,
         "data": old["data"] | new["data"],
     }
 
@@ -79,35 +74,26 @@ def attributes(identity: Identity) -> dict[str, Any]:
 def identity_in(ds: xr.Dataset, where: str) -> Identity:
     """Return the identity of the outcomes that a result file holds.
 
-    Raises
-    ------
-    InputError
-        If it is not a sweep's file, or was joined from files with different settings of one search.
+    A file is refused that is not a sweep's, or was joined from files with different settings of one search.
     """
     if "data_sha256" not in ds:
         msg = f"{where} is not the file of a sweep; allowed: one that run_sweep wrote, or a new name"
         raise InputError(msg)
     settings = {name: _plain(ds.attrs[name]) for name in SHARED if name in ds.attrs}
-    facts = {
-        str(name): {
-            split: {
-                "data_sha256": str(ds["data_sha256"].sel(dataset=name, split=split).values),
-                "n_points": int(ds["n_points"].sel(dataset=name, split=split)),
-            }
-            for split in SPLITS
-        }
-        for name in ds["dataset"].values
-    }
+    facts: dict[str, dict[str, Any]] = {}
+    for name, split in itertools.product(ds["dataset"].values.tolist(), SPLITS):
+        here = ds.sel(dataset=name, split=split)
+        sha256, n_points = here["data_sha256"].item(), int(here["n_points"])
+        facts.setdefault(name, {})[split] = {"data_sha256": sha256, "n_points": n_points}
     return {"settings": settings, "searches": _searches_in(ds, where), "data": facts}
 
 
 def _searches_in(ds: xr.Dataset, where: str) -> dict[str, dict[str, Any]]:
     """Return the settings of each search; from their own attributes, where a file has them only there."""
     if SEARCHES not in ds.attrs:
-        names = {search: search_named(search).settings() for search in searches_in(ds)}
-        return {
-            search: {name: _plain(ds.attrs[name]) for name in own if name in ds.attrs} for search, own in names.items()
-        }
+        own = {search: search_named(search).settings() for search in searches_in(ds)}
+        attrs = {name: _plain(value) for name, value in ds.attrs.items()}
+        return {search: {name: attrs[name] for name in names if name in attrs} for search, names in own.items()}
     try:
         searches: dict[str, dict[str, Any]] = json.loads(ds.attrs[SEARCHES])
     except ValueError as error:

@@ -28,17 +28,9 @@ create table if not exists finished (place text primary key, outcome text, secon
 
 
 class Journal:
-    """What a sweep has finished but not yet written to its result file.
+    """What a sweep has finished but not yet written to its result file `out`: a file with ".journal" added to the name.
 
-    Parameters
-    ----------
-    out : pathlib.Path
-        The result file; the journal is `out` with ".journal" added to its name.
-
-    Raises
-    ------
-    InputError
-        If it cannot be written, is damaged, or another process has it open.
+    One that cannot be written, is damaged, or is open in another process is refused.
     """
 
     def __init__(self, out: Path) -> None:

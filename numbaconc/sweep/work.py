@@ -36,12 +36,8 @@ class Loaded:
 class Parcel:
     """A data set on its way to worker processes of this machine: pickled, it is the name of a file.
 
-    Parameters
-    ----------
-    loaded : Loaded or None
-        None in a worker.
-    path : pathlib.Path
-        Where its file goes, in a folder of ours alone; written when the first job leaves the process.
+    The file is in a folder of ours alone, and written when the first job leaves the process; in a worker, `loaded` is
+    None.
     """
 
     def __init__(self, loaded: Loaded | None, path: Path) -> None:
