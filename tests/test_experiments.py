@@ -441,6 +441,21 @@ def test_there_is_no_table_6():
     assert published(6) == []
 
 
+@needs_jit
+@pytest.mark.usefixtures("sets")
+def test_rows_of_one_search_alone(data_dir):
+    """Table 2 has rectangles alone on CIFAR-10: q is a dimension then, which was searched."""
+    options = ["--data-dir", data_dir, "--unverified-data", "--restarts", 2, "--quiet", "--out", "alone"]
+    ran = run_table(2, "--datasets", "cifar10", *options)
+    assert ran.status == 0, ran.err
+    ds = nc.open_results("alone/table2.nc")
+    assert ds["dataset"].values.tolist() == ["cifar10"]
+    assert ds["risk"].notnull().any()
+    rows = [line for line in Path("alone/table2.md").read_text(encoding="utf-8").splitlines() if "| rectangles |" in line]
+    assert len(rows) == 2
+    assert all(re.search(r"\| \d\.\d{3} \|", row) for row in rows)  # q is printed
+
+
 @pytest.fixture(scope="module")
 def l2_tables(sets, data_dir, tmp_path_factory):
     """Tables 2, 3 and 5 on small MNIST and CIFAR-10: the page's cells by (data set, method, ε), and the file."""

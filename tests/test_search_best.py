@@ -160,6 +160,26 @@ def test_all_fail():
     assert said == "no search found a region at epsilon 0.1 and alpha 0.1: fixed: told is None; allowed: risks"
 
 
+class NotTwice(Fixed):
+    """One that finds nothing among all the points."""
+
+    def find(self, prepared, goal, how):
+        if len(prepared) == len(X):
+            msg = "all points; allowed: fewer"
+            raise InputError(msg)
+        return super().find(prepared, goal, how)
+
+
+def test_the_next_best_stands_in_for_one_that_cannot_be_repeated():
+    one, other = (0.1, 0.2), (0.1, 0.3)
+    found = nc.BestSearch(searches=[NotTwice(told=one), Fixed(told=other)], **GOAL).fit(X)
+    assert (found.search_, found.risk_, found.adversarial_risk_) == ("fixed_2", *other)
+    assert [one.error for one in found.table_] == ["all points; allowed: fewer", ""]
+    assert found.table_[0].adversarial_risk == 0.2
+    said = refused(lambda: nc.BestSearch(searches=[NotTwice(told=one)], **GOAL).fit(X))
+    assert said == "no search found a region at epsilon 0.1 and alpha 0.1: fixed: all points; allowed: fewer"
+
+
 @needs_jit
 def test_searches_may_be_given():
     """As they are, or by name: then they have the norm, the number of sets and the seed of the search over them."""

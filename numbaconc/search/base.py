@@ -73,7 +73,6 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     name: ClassVar[str]
     norms: ClassVar[tuple[str, ...]]
-    extends: ClassVar[bool] = False  # whether faces of its regions can go to the edge of the domain
     one_border: ClassVar[bool] = False  # whether its regions have one border, which can be moved far
     resumable: ClassVar[bool] = False  # whether it goes on from a checkpoint
     holds_back: ClassVar[bool] = False  # whether it compares others on points held back

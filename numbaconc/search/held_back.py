@@ -71,7 +71,7 @@ class HeldBack:
         """Run every search, and return the label of the best, what it found, and all candidates.
 
         The best is the one of least adversarial risk among those of risk >= α on the points held back. It then
-        searches all training points. If the margin is "auto" it does not: the border of its region was moved on the
+        searches all training points; if it finds nothing there, the next best does. If the margin is "auto" it does not: the border of its region was moved on the
         points held back, as the promise that α will be certified asks for, and the region is kept as it is. InputError
         if every search fails, or the margin is not allowed.
         """
@@ -89,13 +89,20 @@ class HeldBack:
             except InputError as error:  # the other searches may still find a region
                 failed = str(error)
             table.append(Candidate(label, *risks, time.perf_counter() - started, failed))
-        if not found:
-            asked = f"epsilon {goal.epsilon:g} and alpha {goal.alpha:g}"
-            msg = f"no search found a region at {asked}: {table[0].search}: {table[0].error}"
-            raise InputError(msg)
-        risks_apart = ([one.risk for one in table], [one.adversarial_risk for one in table])
-        label = table[int(kept_index(*risks_apart, needed / len(self.apart)))].search
-        return label, found[label] if automatic else self._search(label, goal, everything=True), table
+        while found:
+            left = [one for one in table if one.search in found]
+            risks_apart = [one.risk for one in left], [one.adversarial_risk for one in left]
+            label = left[int(kept_index(*risks_apart, needed / len(self.apart)))].search
+            if automatic:
+                return label, found[label], table
+            try:
+                return label, self._search(label, goal, everything=True), table
+            except InputError as error:  # it cannot be repeated on all points: the next best may
+                del found[label]
+                table = [one._replace(error=str(error)) if one.search == label else one for one in table]
+        asked = f"epsilon {goal.epsilon:g} and alpha {goal.alpha:g}"
+        msg = f"no search found a region at {asked}: {table[0].search}: {table[0].error}"
+        raise InputError(msg)
 
     def _with_margin(self, goal: Goal) -> Goal:
         """Return the goal with a margin such that the test points will nearly always certify α.

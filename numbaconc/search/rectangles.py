@@ -52,7 +52,6 @@ class RectangleSearch(Search):
 
     name = "rectangles"
     norms = ("linf",)
-    extends = True
 
     n_sets: int = setting(default=5, check=Count(), help="T, the number of boxes", coordinate="T")
     q: float | None = setting(

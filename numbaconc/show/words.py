@@ -94,7 +94,8 @@ def _head(ds: xr.Dataset) -> str:
 
 
 def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
-    text = "".join(f"{case[dim]}, " for dim in ("search",) if dim in case)
+    search = case.get("search", here.attrs.get("search"))
+    text = f"{search}, " if search else ""
     text += f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
     further = (dim for dim in case if dim not in ("search", "alpha", "dataset", "epsilon"))
     text += "".join(f", {dim} = {_plain(case[dim])}" for dim in further)
