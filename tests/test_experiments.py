@@ -451,7 +451,9 @@ def test_rows_of_one_search_alone(data_dir):
     ds = nc.open_results("alone/table2.nc")
     assert ds["dataset"].values.tolist() == ["cifar10"]
     assert ds["risk"].notnull().any()
-    rows = [line for line in Path("alone/table2.md").read_text(encoding="utf-8").splitlines() if "| rectangles |" in line]
+    rows = [
+        line for line in Path("alone/table2.md").read_text(encoding="utf-8").splitlines() if "| rectangles |" in line
+    ]
     assert len(rows) == 2
     assert all(re.search(r"\| \d\.\d{3} \|", row) for row in rows)  # q is printed
 

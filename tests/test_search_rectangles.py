@@ -461,3 +461,11 @@ def test_bad_data_are_refused():
     refused(lambda: search(as_sample(X[:1], min_rows=1), **GOOD), "X has 1 row; allowed: at least 2")
     refused(lambda: cover(np.full((9, 2), np.inf), 0.5, 0.1, 2, n_neighbors=3), "X contains infinity")
     refused(lambda: cover(X.astype(complex), 0.5, 0.1, 2, n_neighbors=3), "Complex data")
+
+
+@pytest.mark.parametrize("name", ["seed", "n_sets", "max_iter"])
+def test_whole_numbers_that_files_do_not_hold(name):
+    """They are refused before any work is done: in a file they would be other numbers."""
+    search = RectangleSearch(epsilon=0.1, alpha=0.1, n_neighbors=5).set_params(**{name: 2**53 + 1})
+    said = refused(lambda: search.fit(blobs(40, 3, 0)), f"{name} is 9007199254740993; allowed: ")
+    assert "to 9007199254740992" in said

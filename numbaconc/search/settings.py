@@ -17,6 +17,8 @@ from numbaconc.errors import InputError, as_number, check_choice, check_count, c
 from numbaconc.goal import check_margin
 from numbaconc.norms import NORMS, check_norm
 
+MOST = 2**53  # the largest whole number up to which all are floats too, as coordinates of results may be
+
 
 def number_or_text(text: str) -> Any:  # noqa: ANN401
     """Return the number that a text stands for; what is no number stays text."""
@@ -75,7 +77,11 @@ def Count(low: int = 1) -> Check:
         except ValueError:
             return number_or_text(text)
 
-    return Check(f"a whole number from {low}", lambda name, value: check_count(name, value, low), read)
+    def convert(name: str, value: object) -> int:
+        number = check_count(name, value, low)
+        return number if number <= MOST else check_count(name, value, low, MOST, "files hold no larger one exactly")
+
+    return Check(f"a whole number from {low}", convert, read)
 
 
 def Fraction(*, one_allowed: bool = False) -> Check:
