@@ -15,6 +15,9 @@ class InputError(ValueError):
     The message is one line: the argument, its value, and what is allowed.
     """
 
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # arrays and the like are written in several lines
+
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn of the line outside this package that led here, so that Python shows each such line once."""
@@ -43,7 +46,9 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None,
 
 
 def as_number(value: object) -> float:
-    """Return what is given as a float; NaN, which no check allows, if it is not a number."""
+    """Return what is given as a float; NaN, which no check allows, if it is not a number; True and False are none."""
+    if type(value).__name__ in ("bool", "bool_"):
+        return math.nan
     try:
         anything: Any = value  # what cannot be a float raises
         return float(anything)

@@ -44,9 +44,7 @@ def dual(p: float) -> float:
 def check_norm(name: str, value: object, allowed: tuple[str, ...] = tuple(NORMS)) -> str:
     """Return a norm's name, given by its name or by its p (infinity, 2 or 1); InputError if it is not allowed."""
     for known in allowed:
-        if isinstance(value, str) and value == known:
-            return known
-        if isinstance(value, int | float) and not isinstance(value, bool) and value == NORMS[known].p:
+        if (isinstance(value, str) and value == known) or as_number(value) == NORMS[known].p:
             return known
     msg = f"{name} is {value!r}; allowed: {', '.join(allowed)}{did_you_mean(value, allowed)}"
     raise InputError(msg)

@@ -244,7 +244,9 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
         If it cannot be read, or is not positive and finite.
     """
     try:
-        epsilon = float(Fraction(value.strip())) if isinstance(value, str) else as_number(value)
+        # "8/255" is taken exactly and then rounded once; an exponent in it could ask for any number of digits
+        exact = isinstance(value, str) and "/" in value and "e" not in value.lower()
+        epsilon = float(Fraction(str(value).strip())) if exact else as_number(value)
     except (ValueError, ZeroDivisionError, OverflowError):
         epsilon = math.nan
     if isinstance(value, bool) or not (0 < epsilon < math.inf):

@@ -99,8 +99,9 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         if not hasattr(cls, "name"):
             cls.name = cls.__name__.lower()
         elif "name" in cls.__dict__:
-            if not getattr(cls, "norms", None):
-                msg = f"search {cls.name!r} has no norms; allowed: one or more of {', '.join(NORMS)}, in a tuple"
+            norms = getattr(cls, "norms", None)
+            if not norms or not all(norm in NORMS for norm in norms):
+                msg = f"search {cls.name!r} has norms {norms!r}; allowed: one or more of {', '.join(NORMS)}, in a tuple"
                 raise InputError(msg)
             before = Search.known.get(cls.name)
             if before is not None and (before.__module__, before.__qualname__) != (cls.__module__, cls.__qualname__):
@@ -160,6 +161,11 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         """Return the settings that are no coordinates and neither ε nor α, as plain values for files."""
         no_coordinates = [name for name, one in self.settings().items() if not one.coordinate]
         return {name: _plain(getattr(self, name)) for name in no_coordinates if name not in ("epsilon", "alpha")}
+
+    def described_whole(self) -> dict[str, Any]:
+        """Return the settings that are coordinates, too: those of a search that stands in another."""
+        coordinates = {name: _plain(getattr(self, name)) for name, one in self.settings().items() if one.coordinate}
+        return self.described() | coordinates
 
     def checked(self) -> Self:
         """Return a copy whose settings are checked and brought into one form.
@@ -264,6 +270,11 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
                 self.n_features_in_ = X.n_features
                 self.__dict__.pop("feature_names_in_", None)
             return as_sample(X, min_rows=2 if reset else 1)
+        if hasattr(X, "toarray"):
+            msg = (
+                f"X is a sparse {type(X).__name__} of shape {np.shape(X)}; allowed: a dense array, as X.toarray() makes"
+            )
+            raise InputError(msg)
         try:
             if not hasattr(X, "columns") and np.ndim(X) in (3, 4):
                 X = np.reshape(X, (np.shape(X)[0], -1))
@@ -324,6 +335,11 @@ def no_such_setting(key: str, value: object, *searches: str) -> str:
         return f"{asked}; allowed: only with {', '.join(having)}"
     own = tuple(dict.fromkeys(name for search in searches for name in Search.known[search].settings()))
     return f"{asked}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
+
+
+def is_given(value: Any, default: Any) -> bool:  # noqa: ANN401
+    """Return whether a setting has another value than its default, whatever the value is."""
+    return bool(np.size(value) != 1 or value != default) if value is not None else default is not None
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401

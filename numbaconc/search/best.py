@@ -11,7 +11,7 @@ from numbaconc.errors import InputError
 from numbaconc.goal import Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS
-from numbaconc.search.base import GOAL, Found, Search, known_searches, no_such_setting, search_named
+from numbaconc.search.base import GOAL, Found, Search, is_given, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
 from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
 
@@ -80,7 +80,7 @@ class BestSearch(Search):
             raise InputError(" ".join(f"searches holds {given!r}; allowed: {allowed}".split()))
         if isinstance(given, Search):
             for name in GOAL:
-                if given.asked(name) != cls.settings()[name].default:
+                if is_given(given.asked(name), cls.settings()[name].default):
                     msg = f"{name} is {given.asked(name)!r} in one of the searches; allowed: in the best of them alone"
                     raise InputError(msg)
             return given.checked()
@@ -88,10 +88,21 @@ class BestSearch(Search):
         return cls(**{name: value for name, value in settings.items() if value is not None}).checked()
 
     def check_together(self) -> None:
-        """Refuse a number of sets that no search takes."""
-        members = self.members().values()
-        if self.n_sets is not None and not any("n_sets" in one.settings() for one in members):
-            raise InputError(no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in members)))
+        """Refuse a number of sets that no search is given, and a margin that has no effect on one."""
+        members = self.members()
+        named = [one for label, one in members.items() if label not in self._objects(members)]
+        if self.n_sets is not None and not any("n_sets" in one.settings() for one in named):
+            if not named:
+                msg = f"n_sets is {self.n_sets} with searches that have their own; allowed: with names of searches"
+                raise InputError(msg)
+            raise InputError(no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in named)))
+        for one in members.values():
+            type(one)(**one.get_params(deep=False) | {"margin": self.margin}).checked()
+
+    def _objects(self, members: dict[str, Search]) -> list[str]:
+        """Return the labels of those members that are given as they are, not by name."""
+        given = self.searches if isinstance(self.searches, list | tuple) else ()
+        return [label for label, one in zip(members, given, strict=False) if isinstance(one, Search)]
 
     def vc_dimension(self, n_features: int) -> int | None:
         """Bound the VC dimension of all that is chosen from: V + V' + 1 where two collections have V and V'."""
@@ -101,9 +112,12 @@ class BestSearch(Search):
 
     def described(self) -> dict[str, Any]:
         """Return the settings as plain values; the names of those of the members begin with their labels."""
-        plain = super().described() | {"searches": ", ".join(self.members())}
-        for label, one in self.members().items():
-            own = {name: value for name, value in one.described().items() if name not in ("margin", "norm")}
+        members = self.members()
+        plain = super().described() | {"searches": ", ".join(members)}
+        objects = self._objects(members)
+        for label, one in members.items():
+            whole = one.described_whole() if label in objects else one.described()
+            own = {name: value for name, value in whole.items() if name not in ("margin", "norm")}
             plain |= {f"{label}_{name}": value for name, value in own.items()}
         return plain
 

@@ -10,7 +10,7 @@ from numbaconc.data.arrays import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
-from numbaconc.search.base import Found, Search
+from numbaconc.search.base import Found, Search, is_given
 from numbaconc.search.run import Run, best_of
 from numbaconc.search.settings import Count, Unchecked, setting
 
@@ -54,14 +54,14 @@ class Restarts(Search):
         """Return what is given for epsilon, alpha or margin here, or else in the search that is repeated."""
         unset = self.settings()[name].default
         mine, its = getattr(self, name), getattr(self._repeated(), name)
-        if mine != unset and its != unset and mine != its:
+        if is_given(mine, unset) and is_given(its, unset) and is_given(mine, its):
             msg = f"{name} is {mine!r} with a search whose {name} is {its!r}; allowed: given once"
             raise InputError(msg)
-        return mine if mine != unset else its
+        return mine if is_given(mine, unset) else its
 
     def check_together(self) -> None:
-        """Check the settings of the search that is repeated."""
-        self._repeated().checked()
+        """Check the settings of the search that is repeated, with the margin that is asked for."""
+        next(self.alone())
 
     def alone(self) -> Iterator[Search]:
         """Yield a copy of the search for every seed."""
@@ -77,6 +77,10 @@ class Restarts(Search):
     def described(self) -> dict[str, Any]:
         """Return the settings of the search that is repeated."""
         return self._repeated().checked().described() | {"margin": self.asked("margin")}
+
+    def described_whole(self) -> dict[str, Any]:
+        """Return the settings of the search that is repeated, which search that is, and how often."""
+        return self._repeated().checked().described_whole() | {"repeated": self._repeated().name, "n": self.n}
 
     def share(self, sample: Sample, how: How) -> None:
         """Let the sample know what the search needs whatever its seed is."""
