@@ -3,30 +3,34 @@
 A file is unpacked to contents (what a hash is taken of), and contents are parsed to an array. Nothing is ever
 unpickled, and no archive is extracted to disk. A parser takes the contents, what messages call the file (`where`,
 quoted), and the shape of one image to expect; it returns images, one a row, (n, pixels) uint8, and raises InputError if
-the contents are not what it parses.
+the contents are not what it parses. No more is unpacked or read than a limit that the caller states, and nothing is believed
+that a file says of its own size.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gzip
-import io
 import math
 import struct
 import tarfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm.utils import CallbackIOWrapper
 
+from numbaconc.data import matlab
 from numbaconc.errors import InputError
 from numbaconc.how import bar
 
 IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
 CIFAR_CLASSES = 10
 CHUNK = 1 << 20  # bytes read at a time
+MEMBERS = 16  # an archive unpacks to at most as many times the longest contents
+NO_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
 
 
 @contextlib.contextmanager
@@ -42,24 +46,25 @@ def reading(where: str, kind: str) -> Iterator[None]:
         raise InputError(msg) from error
 
 
-def unpack(path: Path, names: Collection[str], *, progress: bool = False) -> Iterator[tuple[str, bytes]]:
+def unpack(path: Path, names: Collection[str], longest: int, *, progress: bool = False) -> Iterator[tuple[str, bytes]]:
     """Yield the names and uncompressed contents of a file: its own, or those of the wanted members of an archive.
 
     `names` are the members that are wanted of a `.tar.gz`, whatever folder they are in, each yielded once, in the order
-    of the file. Of a `.gz` or a plain file it is the one name that the contents go by. `progress` shows a bar while a
-    packed file is read. InputError if the file cannot be read, is damaged, or lacks a member.
+    of the file. Of a `.gz` or a plain file it is the one name that the contents go by. `longest` is the most bytes that
+    contents may have. `progress` shows a bar while a packed file is read. InputError if the file cannot be read, is
+    damaged, or lacks a member, or if contents are longer.
     """
     where = repr(str(path))
     if path.name.endswith(".tar.gz"):
         with reading(where, "a .tar.gz archive"), _gunzip(path, progress=progress) as stream:
-            yield from _members(stream, names, where)
+            yield from _members(stream, names, where, longest)
     elif path.suffix == ".gz":
         with reading(where, "a .gz file"), _gunzip(path, progress=progress) as stream:
-            contents = stream.read()
+            contents = _at_most(stream, longest)
         yield next(iter(names)), contents
     else:
-        with reading(where, "a file"):
-            contents = path.read_bytes()
+        with reading(where, "a file"), path.open("rb") as file:
+            contents = _at_most(file, longest)
         yield next(iter(names)), contents
 
 
@@ -71,21 +76,53 @@ def _gunzip(path: Path, *, progress: bool) -> Iterator[gzip.GzipFile]:
             yield stream
 
 
-def _members(stream: gzip.GzipFile, names: Collection[str], where: str) -> Iterator[tuple[str, bytes]]:
-    wanted = set(names)
-    with tarfile.open(fileobj=stream, mode="r|") as archive:  # "|": one pass, in the archive's order
-        for member in archive:
-            name = member.name.rpartition("/")[2]
-            if name in wanted and member.isreg():
-                wanted.remove(name)
-                file = archive.extractfile(member)
-                assert file is not None  # a regular member has contents  # noqa: S101
-                yield name, file.read()
-    while stream.read(CHUNK):  # to the end, where the checksum is
-        pass
+def _at_most(stream: IO[bytes] | gzip.GzipFile, longest: int) -> bytes:
+    """Read to the end, where a checksum is; ValueError if that is farther than `longest` bytes."""
+    contents = stream.read(longest + 1)
+    if len(contents) > longest:
+        msg = f"it holds more than {longest} bytes, and no published contents do"
+        raise ValueError(msg)
+    return contents
+
+
+def _members(stream: gzip.GzipFile, names: Collection[str], where: str, longest: int) -> Iterator[tuple[str, bytes]]:
+    """Yield the wanted members of an archive in one pass; `tarfile` would skip whatever size a member claims, past the end."""
+    wanted, left = set(names), MEMBERS * longest
+    while (header := _exactly(stream, tarfile.BLOCKSIZE)) != bytes(tarfile.BLOCKSIZE):
+        member = tarfile.TarInfo.frombuf(header, "utf-8", "surrogateescape")
+        name, size = member.name.rpartition("/")[2], 0 if member.type in NO_DATA else member.size
+        is_wanted = name in names and member.type in (tarfile.REGTYPE, tarfile.AREGTYPE)
+        most = longest if is_wanted else left
+        if not 0 <= size <= most:
+            msg = f"its member {name!r} claims {size} bytes; allowed: 0 to {most}"
+            raise ValueError(msg)
+        padding = -size % tarfile.BLOCKSIZE
+        left -= tarfile.BLOCKSIZE + size + padding
+        if is_wanted:
+            if name not in wanted:
+                msg = f"it has {name!r} twice"
+                raise ValueError(msg)
+            wanted.remove(name)
+            yield name, _exactly(stream, size)
+            size = 0
+        for start in range(0, size + padding, CHUNK):
+            _exactly(stream, min(CHUNK, size + padding - start))
+    while chunk := stream.read(CHUNK):  # to the end, where the checksum is
+        left -= len(chunk)
+        if left < 0:
+            msg = f"it holds more than {MEMBERS * longest} bytes"
+            raise ValueError(msg)
     if wanted:
         msg = f"file {where} has no {', '.join(sorted(wanted))} in it"
         raise InputError(msg)
+
+
+def _exactly(stream: gzip.GzipFile, length: int) -> bytes:
+    contents = stream.read(length)
+    if len(contents) < length:
+        msg = f"it ends after {len(contents)} of {length} bytes"
+        raise EOFError(msg)
+    return contents
 
 
 def idx_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -122,18 +159,8 @@ def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[
 
 def svhn_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Parse a MATLAB 5 file of SVHN's format 2, a uint8 array X (height, width, channel, n); rows keep the first three in order."""
-    from scipy.io import loadmat  # slow to import, and only SVHN needs it
-
     with reading(where, "a MATLAB 5 .mat file"):
-        variables = loadmat(io.BytesIO(contents), variable_names=["X"])
-    if "X" not in variables:
-        msg = f"file {where} has no variable X, so it is not SVHN's format 2"
-        raise InputError(msg)
-    X = variables["X"]
-    if not isinstance(X, np.ndarray) or X.dtype != np.uint8 or X.ndim != 4 or X.shape[:3] != tuple(shape):
-        found = f"{getattr(X, 'dtype', type(X).__name__)} of shape {getattr(X, 'shape', '?')}"
-        msg = f"file {where} has an X of {found}; allowed: uint8 of shape ({', '.join(map(str, shape))}, n)"
-        raise InputError(msg)
+        X = matlab.read_images(contents, "X", where, tuple(shape))
     return np.ascontiguousarray(np.moveaxis(X, 3, 0)).reshape(X.shape[3], math.prod(shape))
 
 

@@ -47,6 +47,8 @@ class Entry:
         Of one image, in the order of its coordinates.
     files : tuple of Published
         Images only: labels are not needed. None for the digits.
+    longest : int
+        Bytes of the longest of the contents. Of files that hold more, no more is read, whatever they claim.
     test : str
         The contents that are the test images; all others are training images, in order.
     parse : callable or None
@@ -60,6 +62,7 @@ class Entry:
     description: str
     shape: tuple[int, ...]
     files: tuple[Published, ...] = ()
+    longest: int = 0
     test: str = ""
     parse: Callable[[bytes, str, tuple[int, ...]], NDArray[np.uint8]] | None = None
     subfolder: str = ""
@@ -83,7 +86,8 @@ def _mnist_like(description: str, folders: tuple[str, ...], **sha256: tuple[str,
         Published(tuple(f"{folder}{names[part]}.gz" for folder in folders), packed, {names[part]: contents})
         for part, (packed, contents) in sha256.items()
     )
-    return Entry(description, (28, 28), files, names["t10k"], readers.idx_images, shares_names=True)
+    longest = 16 + 60_000 * 28 * 28  # a header, then the training images
+    return Entry(description, (28, 28), files, longest, names["t10k"], readers.idx_images, shares_names=True)
 
 
 REGISTRY = {
@@ -132,6 +136,7 @@ REGISTRY = {
                 },
             ),
         ),
+        longest=10_000 * (1 + 3 * 32 * 32),  # labels and images of a batch
         test="test_batch.bin",
         parse=readers.cifar_batch,
         subfolder="cifar-10-batches-bin",
@@ -143,6 +148,7 @@ REGISTRY = {
             _svhn("train", "435e94d69a87fde4fd4d7f3dd208dfc32cb6ae8af2240d066de1df7508d083b8"),
             _svhn("test", "cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b"),
         ),
+        longest=73_257 * (32 * 32 * 3 + 8) + 1024,  # images and labels, not packed
         test="test_32x32.mat",
         parse=readers.svhn_images,
     ),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import xarray as xr
 
-from numbaconc.data.files import replacing
-from numbaconc.errors import InputError
+from numbaconc.data import netcdf
+from numbaconc.errors import InputError, shown
 from numbaconc.results.join import join_results
-from numbaconc.results.schema import BESIDE, SCHEMA
+from numbaconc.results.schema import BESIDE, LONG_NAMES, SCHEMA, TEXT, TEXT_ATTRIBUTES
 
 
 def save_results(ds: xr.Dataset, path: str | Path) -> None:
@@ -19,11 +20,9 @@ def save_results(ds: xr.Dataset, path: str | Path) -> None:
     Raises
     ------
     InputError
-        If the file cannot be written.
+        If the file cannot be written, or `ds` holds what a file cannot hold.
     """
-    packed = {str(name): {"zlib": True} for name in ds.data_vars if ds[name].ndim and ds[name].dtype.kind in "fi"}
-    with replacing(path) as part:
-        ds.to_netcdf(part, engine="netcdf4", encoding=packed)
+    netcdf.write(ds, path)
 
 
 def open_results(paths: str | Path | Sequence[str | Path]) -> xr.Dataset:
@@ -37,27 +36,42 @@ def open_results(paths: str | Path | Sequence[str | Path]) -> xr.Dataset:
     Raises
     ------
     InputError
-        If a file is missing or is not a result file, or files cannot be joined.
+        If a file is missing, damaged or not a result file, or files cannot be joined.
     """
-    if isinstance(paths, str | Path):
-        return _open(Path(paths))
-    if not paths:
-        msg = f"paths is {paths!r}; allowed: one result file or more"
+    if isinstance(paths, str | os.PathLike):
+        return _open(paths)
+    if not isinstance(paths, Sequence) or not paths:
+        msg = f"paths is {shown(paths)}; allowed: one result file or more"
         raise InputError(msg)
-    return join_results([_open(Path(path)) for path in paths])
+    return join_results([_open(path) for path in paths])
 
 
-def _open(path: Path) -> xr.Dataset:
-    msg = f"result file {str(path)!r} cannot be read; allowed: a netCDF file that numbaconc wrote"
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as ds:
-            loaded = ds.load()
-    except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(msg) from error
-    if "region" in loaded.attrs:
-        allowed = "a result file (a region is for numbaconc.load_region)"
-        msg = f"result file {str(path)!r} holds a region; allowed: {allowed}"
+def _open(path: str | os.PathLike[str]) -> xr.Dataset:
+    allowed = "a netCDF file that numbaconc wrote"
+    ds = netcdf.read(path, "result file", allowed)
+    if "region" in ds.attrs:
+        msg = (
+            f"result file {str(path)!r} holds a region; allowed: a result file (a region is for numbaconc.load_region)"
+        )
         raise InputError(msg)
-    if loaded.attrs.get("schema") != SCHEMA:
+    if not isinstance(schema := ds.attrs.get("schema"), str) or schema != SCHEMA:
+        msg = f"result file {str(path)!r} cannot be read: it does not say {SCHEMA!r}; allowed: {allowed}"
         raise InputError(msg)
-    return loaded.set_coords([name for name in BESIDE if name in loaded])
+    if wrong := _wrong_in(ds):
+        msg = f"result file {str(path)!r} cannot be read: {wrong}; allowed: {allowed}"
+        raise InputError(msg)
+    return ds.set_coords([name for name in BESIDE if name in ds])
+
+
+def _wrong_in(ds: xr.Dataset) -> str:
+    """Return what is not as the schema has it: numbers for text, or the other way round, or a value twice on a dimension."""
+    for name, variable in ds.variables.items():
+        if name in {*LONG_NAMES, *TEXT} and (variable.dtype.kind == "U") != (name in TEXT):
+            return f"{name} is {'text' if variable.dtype.kind == 'U' else 'no text'}"
+    for dim, index in ds.indexes.items():
+        if not index.is_unique or index.hasnans:
+            return f"{dim} has a value twice, or none"
+    for name in TEXT_ATTRIBUTES:
+        if not isinstance(ds.attrs.get(name, ""), str):
+            return f"its attribute {name} is no text"
+    return ""

@@ -1,0 +1,122 @@
+"""One array of bytes from a MATLAB 5 file, by code that no file can crash: every claim is held against what is there.
+
+A file is a header of 128 bytes and then elements. An element is a tag (type and length, four bytes each) and its data,
+padded to a multiple of eight; up to four bytes may stand within the tag, the length in the upper half of the type.
+An array is an element made of elements: flags, dimensions, name and data. It may be packed with zlib.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbaconc.errors import InputError
+
+HEADER = 128  # bytes; the last two say the byte order, the two before the version
+ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
+CHARACTERS, BYTES, INTEGERS, FLAGS, ARRAY, PACKED = 1, 2, 5, 6, 14, 15  # types of elements
+CLASSES = {2: "struct", 6: "float64", 7: "float32", 8: "int8", 9: "uint8", 10: "int16", 11: "uint16", 12: "int32"}
+COMPLEX = 0x800  # the flag of an array that has imaginary parts too
+START = 1 << 10  # bytes at the start of an array that have its flags, dimensions and name in them
+MOST = 1 << 28  # bytes of an array, unpacked; SVHN's own have up to 225 million
+
+
+class _Array(NamedTuple):
+    """What the start of an array says: its data are `data[at : at + length]`, if there are as many."""
+
+    name: bytes
+    dtype: str
+    dims: tuple[int, ...]
+    kind: int
+    at: int
+    length: int
+
+
+def read_images(contents: bytes, name: str, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return the uint8 array of that name: shape `shape` and one dimension more, in the file's order (Fortran's).
+
+    InputError if there is none or it is another one, and ValueError, struct.error or zlib.error if the file is damaged.
+    `where` is what messages call the file.
+    """
+    for data, packed in _arrays(contents):
+        start = zlib.decompressobj().decompress(data, START) if packed else bytes(data[:START])
+        order = ORDERS[contents[HEADER - 4 : HEADER]]
+        array = _parsed(start, order)
+        if array.name == name.encode():
+            break
+    else:
+        msg = f"file {where} has no variable {name}, so it is not SVHN's format 2"
+        raise InputError(msg)
+    if array.dtype != "uint8" or array.kind != BYTES or array.dims[:-1] != shape or array.dims[-1] < 0:
+        found = f"{array.dtype} of shape {array.dims}"
+        msg = f"file {where} has an {name} of {found}; allowed: uint8 of shape ({', '.join(map(str, shape))}, n)"
+        raise InputError(msg)
+    if array.length != math.prod(array.dims) or array.length > MOST:
+        msg = f"its {name} of shape {array.dims} has {array.length} bytes; allowed: one for each value, up to {MOST}"
+        raise ValueError(msg)
+    whole = _unpacked(data, array.at + array.length) if packed else data
+    if len(whole) < array.at + array.length:
+        msg = f"it ends within {name}"
+        raise ValueError(msg)
+    return np.frombuffer(whole, np.uint8, array.length, array.at).reshape(array.dims, order="F")
+
+
+def _unpacked(data: memoryview, length: int) -> bytes:
+    """Unpack an array of that length, but for padding, to its end, where the checksum is."""
+    unpacker = zlib.decompressobj()
+    whole = unpacker.decompress(data, length + 8)
+    if not unpacker.eof:
+        msg = f"a packed array does not end after {length} bytes"
+        raise ValueError(msg)
+    return whole
+
+
+def _arrays(contents: bytes) -> Iterator[tuple[memoryview, bool]]:
+    """Yield the arrays of a file one after another, each from its first tag on or packed; and whether it is packed."""
+    order = ORDERS.get(contents[HEADER - 4 : HEADER])
+    if order is None:
+        msg = f"its header of {HEADER} bytes does not name the format"
+        raise ValueError(msg)
+    data = memoryview(contents)
+    for kind, start, end in _elements(data, order, HEADER):
+        if end > len(data):
+            msg = f"an element of {end - start} bytes where {len(data) - start} are left"
+            raise ValueError(msg)
+        if kind in (ARRAY, PACKED):
+            yield (data[start:end], True) if kind == PACKED else (data[start - 8 : end], False)
+
+
+def _elements(data: bytes | memoryview, order: str, at: int) -> Iterator[tuple[int, int, int]]:
+    """Yield type, start and claimed end of the elements from `at` on, one after another."""
+    while at < len(data):
+        kind, length = struct.unpack_from(f"{order}II", data, at)
+        start = at + 8
+        if kind >> 16:  # the data stand within the tag
+            kind, length, start = kind & 0xFFFF, kind >> 16, at + 4
+        yield kind, start, start + length
+        at = start + length + (0 if kind == PACKED else -(start + length - at) % 8)
+
+
+def _parsed(start: bytes, order: str) -> _Array:
+    """Parse the start of an array."""
+    elements = list(itertools.islice(_elements(start, order, 8), 4))
+    if start[:4] != struct.pack(f"{order}I", ARRAY) or [kind for kind, *_ in elements[:3]] != [
+        FLAGS,
+        INTEGERS,
+        CHARACTERS,
+    ]:
+        msg = "an array does not begin with flags, dimensions and a name"
+        raise ValueError(msg)
+    (flags,) = struct.unpack_from(f"{order}I", start, elements[0][1])
+    dims = struct.unpack(f"{order}{(elements[1][2] - elements[1][1]) // 4}i", start[slice(*elements[1][1:])])
+    name = start[slice(*elements[2][1:])]
+    dtype = CLASSES.get(flags & 0xFF, f"class {flags & 0xFF}")
+    kind, at, end = elements[3] if len(elements) == 4 else (0, 0, 0)
+    return _Array(name, f"complex {dtype}" if flags & COMPLEX else dtype, dims, kind, at, end - at)
