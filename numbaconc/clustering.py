@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample
-from numbaconc.errors import check_choice, check_count
+from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.errors import check_choice, check_count, check_flag
 from numbaconc.how import bar
 from numbaconc.kernels import assignment, clusters
 
@@ -29,7 +29,7 @@ class Clusters:
         Cluster of each point.
     centers : ndarray, shape (T, d), float64
         In levels.
-    lower, upper : ndarray, shape (T, d), float32
+    lower, upper : ndarray, shape (T, d), float32, or float64 as the data are
         The smallest box centered at each center that holds the cluster, in levels.
     n_iter : int
         Assignments made.
@@ -39,14 +39,14 @@ class Clusters:
 
     labels: NDArray[np.int32]
     centers: NDArray[np.float64]
-    lower: NDArray[np.float32]
-    upper: NDArray[np.float32]
+    lower: NDArray[np.floating[Any]]
+    upper: NDArray[np.floating[Any]]
     n_iter: int
     converged: bool
 
 
 def cluster(
-    sample: Sample,
+    sample: ArrayLike | Sample,
     n_clusters: int,
     seed: int,
     *,
@@ -58,7 +58,7 @@ def cluster(
 
     Parameters
     ----------
-    sample : Sample
+    sample : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
         The points to cluster.
     n_clusters : int
         T, at most the number of points.
@@ -82,11 +82,12 @@ def cluster(
     InputError
         If T is larger than the number of points, or an argument is not allowed.
     """
+    sample = as_sample(sample, name="sample", min_rows=1)
     n = len(sample)
-    check_count("n_sets", n_clusters, 1, n, f"{n} points are to be clustered")
-    check_count("seed", seed, 0)
-    check_count("max_iter", max_iter, 1)
+    n_clusters = check_count("n_sets", n_clusters, 1, n, f"{n} points are to be clustered")
+    seed, max_iter = check_count("seed", seed, 0), check_count("max_iter", max_iter)
     check_choice("centers", centers, CENTERS)
+    progress = check_flag("progress", progress)
     X = sample.X
     start = np.random.default_rng([seed, n_clusters, n]).choice(n, n_clusters, replace=False)
     lloyds = (_Bytes if X.dtype == np.uint8 else _Floats)(X, X[start], centers)
@@ -146,7 +147,7 @@ class _Bytes:
 
 
 class _Floats:
-    """The same for float32 data, each step on its own."""
+    """The same for floats, each step on its own."""
 
     def __init__(self, X: NDArray[Any], centers: NDArray[Any], update: str) -> None:
         self._X, self._update, self._centers = X, update, centers
@@ -158,7 +159,7 @@ class _Floats:
 
     def assign(self) -> NDArray[np.int32]:
         labels: NDArray[np.int32]
-        labels, self._distances = assignment.assign_float32(self._X, self._centers)
+        labels, self._distances = assignment.assign_floats(self._X, self._centers)
         return labels
 
     def distances(self, _: NDArray[np.int32]) -> NDArray[np.float64]:
@@ -168,9 +169,9 @@ class _Floats:
         order, starts = _group(labels, len(self._centers))
         counts = np.diff(starts)[:, None]
         if self._update == "mean":
-            moved = (clusters.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(np.float32)
+            moved = (clusters.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(self._X.dtype)
         else:
-            moved = clusters.median_clusters_float32(self._X, order, starts)
+            moved = clusters.median_clusters_floats(self._X, order, starts)
         self._centers = np.where(counts > 0, moved, self._centers)
 
 
@@ -202,7 +203,7 @@ def _group(labels: NDArray[np.int32], n_clusters: int) -> tuple[NDArray[np.int64
 
 def _boxes(
     X: NDArray[Any], centers: NDArray[np.float64], order: NDArray[np.int64], starts: NDArray[np.int64]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
     """Smallest boxes that are centered at the centers and hold their clusters; {center} without points.
 
     The face that touches the farthest point lies on it exactly; the opposite face is its mirror image.
@@ -210,6 +211,7 @@ def _boxes(
     least, largest = (bound.astype(np.float64) for bound in clusters.bound_clusters(X, order, starts))
     empty = np.diff(starts) == 0
     least[empty] = largest[empty] = centers[empty]
-    lower = np.minimum(least, 2 * centers - largest).astype(np.float32)
-    upper = np.maximum(largest, 2 * centers - least).astype(np.float32)
+    dtype = np.result_type(X.dtype, np.float32)
+    lower = np.minimum(least, 2 * centers - largest).astype(dtype)
+    upper = np.maximum(largest, 2 * centers - least).astype(dtype)
     return lower, upper

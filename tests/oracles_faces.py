@@ -45,11 +45,11 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     return np.array(prices, np.int64), np.array(faces, np.int64)
 
 
-def code_points(X, levels, strength):
+def code_points(X, levels, strength, slack):
     inner, outer = [], []
     for row in X.tolist():
         both = [*row, *(-x for x in row)]
-        for codes, beyond in ((inner, strength), (outer, 0)):
+        for codes, beyond in ((inner, strength), (outer, -slack)):
             codes.append([sum(x - u > beyond for u in us) for x, us in zip(both, levels.tolist(), strict=True)])
     return np.array(inner, np.uint8), np.array(outer, np.uint8)
 

@@ -91,14 +91,15 @@ def test_best_faces_among_many_points(mirrored):
     X=hnp.arrays(np.float32, st.tuples(st.integers(1, 9), st.integers(1, 4)), elements=st.integers(-9, 9).map(float)),
     n_levels=st.sampled_from([1, 2, 7, 255]),
     strength=st.sampled_from([0.5, 1.0, 4.0]),
+    slack=st.sampled_from([0.0, 0.5]),
     data=st.data(),
 )
-def test_codes_of_floats(X, n_levels, strength, data):
+def test_codes_of_floats(X, n_levels, strength, slack, data):
     levels = np.full((2 * X.shape[1], n_levels), np.inf)
     for row in levels:
         some = sorted(data.draw(st.sets(st.integers(-20, 20).map(lambda half: half / 2), max_size=min(n_levels, 30))))
         row[: len(some)] = some
-    found, expected = (part.code_points(X, levels, strength) for part in (kernels, oracles_faces))
+    found, expected = (part.code_points(X, levels, strength, slack) for part in (kernels, oracles_faces))
     for ours, theirs in zip(found, expected, strict=True):
         same(ours, theirs)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, TypeVar
@@ -12,15 +13,19 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numbaconc.data.conversion import as_array, values_of
 from numbaconc.data.files import sha256_of_array
-from numbaconc.errors import InputError, as_number, check_fraction, warn
+from numbaconc.data.floats import Levels, levels_of
+from numbaconc.data.grids import per_one
+from numbaconc.data.space import Space
+from numbaconc.errors import InputError, as_number, check_fraction, shown, warn
 
 T = TypeVar("T")
 
 GRAY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
-ON_GRID = 3e-5  # how far, in gray levels, float32 rounding takes a multiple of 1/255
-SNAP = 1e-9  # epsilon this near to a whole number of levels is that number
-BLOCK = 4096  # rows looked at together, so that checks need little memory
+IMAGE = (0.0, 1.0)  # the domain of an image
+SNAP = 1e-9  # where numbers are whole levels, an epsilon this near to a whole number of levels is that number
+KINDS = (np.uint8, np.float32, np.float64)
 
 
 class UnitWarning(UserWarning):
@@ -31,24 +36,70 @@ class UnitWarning(UserWarning):
 class Sample:
     """Points of a data set, checked, with the unit that epsilon is measured in.
 
+    A coordinate of a point is (X + origin) · unit on epsilon's scale.
+
     Attributes
     ----------
-    X : ndarray, shape (n, d), dtype uint8 or float32, C-contiguous
-        One point a row, in levels: gray levels for uint8 images, the data's own units for floats.
+    X : ndarray, shape (n, d), dtype uint8, float32 or float64, C-contiguous
+        One point a row, in levels: gray levels for uint8 images; for floats whole numbers of steps where there is a step
+        that all are multiples of, otherwise the data's own units, or these times a power of two. float64 only where
+        float32 would round too much.
     unit : float
-        What one level is worth on epsilon's scale: 1/255 for uint8 images, 1/16 for the 8x8
-        digits, 1 for floats.
+        What one level is worth on epsilon's scale: 1/255 for uint8 images, 1/16 for the 8x8 digits, 0.1 for tenths, 1
+        for other floats of usual sizes.
     domain : tuple of float or None
         Least and largest possible coordinate on epsilon's scale; None where it is not known.
     note : str
         What was done to the user's array on the way in, empty if nothing.
+    origin : ndarray, shape (d,), float64, or None
+        What was subtracted from every column, in levels; None for nothing.
+    rounding : float
+        How far a coordinate may be from the user's, in levels; 0 where all are exact.
+    whole : bool
+        Whether all of X are whole levels, so that lengths near a whole number of levels are taken for that.
+    space : Space
+        What other samples, and regions, must have in common with this one.
+
+    Raises
+    ------
+    InputError
+        If X is no such array or holds NaN or infinity, unit is not a positive number, or X is not within the domain.
     """
 
-    X: NDArray[np.uint8] | NDArray[np.float32]
+    X: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
     unit: float = 1.0
     domain: tuple[float, float] | None = None
     note: str = ""
+    origin: NDArray[np.float64] | None = None
+    rounding: float = 0.0
+    whole: bool = True
+    space: Space = None  # type: ignore[assignment]  # made of the others where it is not given
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        """Check the fields."""
+        X = self.X
+        if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in KINDS or 0 in X.shape:
+            found = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else shown(X)
+            msg = f"X is {found}; allowed: an array of uint8 or float32, shape (n, d), such as as_sample makes"
+            raise InputError(msg)
+        unit, domain = _check_unit(self.unit), _check_domain(self.domain)
+        # writable, too: for read-only arrays Numba would compile every kernel again
+        checked = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
+        if X.dtype != np.uint8 and self.whole:
+            checked["whole"] = bool((np.rint(X) == X).all())
+        if self.space is None:
+            declared = unit if X.dtype == np.uint8 or unit != 1 else None
+            checked["space"] = Space(X.shape[1], None, None, declared, domain)
+        self.__dict__.update(checked)
+        low, high = self.extent
+        if not math.isfinite(low + high):
+            msg = "X holds NaN or infinity; allowed: finite numbers"
+            raise InputError(msg)
+        slack = 1e-6 * (high - low)
+        if domain is not None and not (domain[0] - slack <= low and high <= domain[1] + slack):
+            msg = f"domain is {domain}, and X lies in [{low:g}, {high:g}]; allowed: a domain that X lies in"
+            raise InputError(msg)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -60,19 +111,58 @@ class Sample:
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 of the contents: dtype, shape and bytes of `X`, in hexadecimal."""
+        """SHA-256 of the contents, in hexadecimal: of `X`, and of what floats were shifted and scaled by."""
+        of_levels = self.levels_sha256
+        if self.origin is None and (self.X.dtype == np.uint8 or self.unit == 1):
+            return of_levels
+        origin = "" if self.origin is None else sha256_of_array(self.origin)
+        return hashlib.sha256(f"{of_levels} {self.unit!r} {origin}".encode()).hexdigest()
+
+    @functools.cached_property
+    def levels_sha256(self) -> str:
+        """SHA-256 of `X` alone, in hexadecimal: distances in levels depend on nothing else."""
         return sha256_of_array(self.X)
 
-    def to_levels(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Turn lengths on epsilon's scale into levels; a near-whole number of levels becomes whole."""
-        levels = np.asarray(values, dtype=np.float64) * _levels_per_one(self.unit)
-        whole = np.rint(levels)
-        with np.errstate(invalid="ignore"):  # infinite faces of boxes stay infinite
-            return np.where(np.abs(levels - whole) <= SNAP, whole, levels)
+    @functools.cached_property
+    def extent(self) -> tuple[float, float]:
+        """The least and the largest coordinate, on epsilon's scale."""
+        ends = np.array([self.X.min(axis=0), self.X.max(axis=0)], dtype=np.float64)
+        ends = self.coordinates(ends)
+        return float(ends[0].min()), float(ends[1].max())
+
+    def to_levels(self, lengths: ArrayLike) -> NDArray[np.float64]:
+        """Turn lengths on epsilon's scale into levels; where all of X are whole, a near-whole length becomes whole."""
+        levels = np.asarray(lengths, dtype=np.float64) * per_one(self.unit)
+        return self._snapped(levels)
 
     def to_units(self, levels: ArrayLike) -> NDArray[np.float64]:
         """Turn levels into lengths on epsilon's scale; correctly rounded, so that 8 is 8/255."""
-        return np.asarray(levels, dtype=np.float64) / _levels_per_one(self.unit)
+        return np.asarray(levels, dtype=np.float64) / per_one(self.unit)
+
+    def place(self, coordinates: ArrayLike, column: int | None = None) -> NDArray[np.float64]:
+        """Turn coordinates on epsilon's scale, shape (..., d) or of one column, into levels of `X`."""
+        levels = np.asarray(coordinates, dtype=np.float64) * per_one(self.unit)
+        return self._snapped(levels - self._origin(column))
+
+    def coordinates(self, levels: ArrayLike, column: int | None = None) -> NDArray[np.float64]:
+        """Turn levels of `X`, shape (..., d) or of one column, into coordinates on epsilon's scale."""
+        return self.to_units(np.asarray(levels, dtype=np.float64) + self._origin(column))
+
+    def _origin(self, column: int | None) -> Any:  # noqa: ANN401
+        if self.origin is None:
+            return 0.0
+        return self.origin if column is None else self.origin[column]
+
+    def slack(self, p: float) -> float:
+        """Return how much farther apart two points may be in ℓp than their rows of `X`, in levels, by rounding."""
+        return 2 * self.rounding * float(self.n_features) ** (1 / p) * (1 + 1e-9)
+
+    def _snapped(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
+        if not self.whole:
+            return levels
+        nearest = np.rint(levels)
+        with np.errstate(invalid="ignore"):  # infinite faces of boxes stay infinite
+            return np.where(np.abs(levels - nearest) <= SNAP + 1e-15 * np.abs(levels), nearest, levels)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """Return what `make` returns, made once for this key: several searches share what they know of one sample."""
@@ -92,11 +182,18 @@ class Sample:
 
     def take(self, rows: NDArray[np.intp]) -> Sample:
         """Return the sample of the given rows."""
-        return Sample(self.X[rows], self.unit, self.domain, self.note)
+        return self._with(self.X[rows])
 
     def first(self, n: int) -> Sample:
         """Return the sample of the first `n` rows, which are not copied."""
-        return Sample(self.X[:n], self.unit, self.domain, self.note)
+        return self._with(self.X[:n])
+
+    def _with(self, X: NDArray[Any]) -> Sample:
+        """Return other rows of the same kind, which need not be checked again."""
+        other = object.__new__(Sample)
+        kept = {name: self.__dict__[name] for name in Sample.__dataclass_fields__}
+        other.__dict__.update(kept | {"X": X, "_known": {}})
+        return other
 
     def subsample(self, n: int, seed: int) -> Sample:
         """Return `n` distinct points drawn with `seed`, in their order; all of them if there are no more."""
@@ -105,10 +202,23 @@ class Sample:
         return self.take(np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)))
 
 
-def _levels_per_one(unit: float) -> float:
-    per_one = 1 / unit
-    whole = round(per_one)
-    return float(whole) if math.isclose(per_one, whole, rel_tol=1e-12) else per_one
+def _check_unit(unit: object) -> float:
+    number = math.nan if isinstance(unit, str) else as_number(unit)
+    if not 0 < number < math.inf:
+        msg = f"unit is {shown(unit)}; allowed: a positive number, what one level is worth on epsilon's scale"
+        raise InputError(msg)
+    return number
+
+
+def _check_domain(domain: object) -> tuple[float, float] | None:
+    if domain is None:
+        return None
+    ends = list(domain) if isinstance(domain, Iterable) and not isinstance(domain, str | bytes) else []
+    least, largest = (as_number(end) for end in ends) if len(ends) == 2 else (math.nan, math.nan)
+    if not least < largest:
+        msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
+        raise InputError(msg)
+    return least, largest
 
 
 def as_sample(
@@ -125,12 +235,13 @@ def as_sample(
     Parameters
     ----------
     X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8. Other floats
-        become float32.
+        uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8. Other floats become float32: whole
+        numbers of steps where all are multiples of one, such as 0.1. Columns that are far from 0 for their spread are
+        centered before. Where float32 would round too much beside the spread of a column, it is float64.
     name : str
         What messages call the array.
     unit : float, optional
-        Worth of one level on epsilon's scale; 1/255 for uint8 and 1 for floats if not given.
+        Worth of one level on epsilon's scale, X being in levels; 1/255 for uint8 and 1 for floats if not given.
     domain : tuple of float, optional
         Least and largest possible coordinate on epsilon's scale; (0, 1) for uint8 images.
     min_rows : int
@@ -146,85 +257,90 @@ def as_sample(
     Raises
     ------
     InputError
-        If the array is ragged, empty, too short, not numeric, holds NaN or infinity, or is of a type that is refused.
+        If the array is ragged, masked, empty, too short, not numeric, holds NaN or infinity, or is of a type that is
+        refused; if the unit is not positive, or the domain does not hold X; if either is given beside a Sample that has
+        another.
 
     Warns
     -----
     UnitWarning
-        If numbers other than bytes lie outside [0, 1]: epsilon is then in the data's own units.
+        If numbers other than bytes lie outside [0, 1]: epsilon is then in the data's own units. If floats are nearly
+        images, but not all of them multiples of 1/255.
     """
     if isinstance(X, Sample):
+        for what, given, had in (("unit", unit, X.unit), ("domain", domain, X.domain)):
+            if given is not None and given != had:
+                msg = f"{what} is {shown(given)} for {name}, a Sample that has {had}; allowed: the Sample's own"
+                raise InputError(msg)
         sample = X
     else:
-        array = _as_matrix(X, name, integers=integers)
-        if array.dtype == np.uint8:
-            per_level = 1 / GRAY_LEVELS if unit is None else unit
-            image = (0.0, 1.0) if unit is None else None
-            # writable too: for read-only arrays Numba would compile every kernel again
-            sample = Sample(np.require(array, np.uint8, ["C", "W"]), per_level, domain or image)
-        else:
-            sample = _float_sample(array, name, unit, domain)
+        unit = None if unit is None else _check_unit(unit)
+        array, shape = _as_matrix(X, name, integers=integers)
+        shared = {"shape": shape, "columns": _columns_of(X, array.shape[1])}
+        sample = _sample_of(array, name, unit, _check_domain(domain), shared)
     if len(sample) < min_rows:
         msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
         raise InputError(msg)
     return sample
 
 
-def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> NDArray[np.generic]:
-    try:
-        array = np.asarray(X)
-    except ValueError as error:
-        msg = f"{name} is ragged; allowed: rows of one length, shape (n, d), (n, h, w) or (n, h, w, c)"
-        raise InputError(msg) from error
-    if array.dtype == object:
-        msg = f"{name} has dtype object; allowed: uint8, or floats, shape (n, d), (n, h, w) or (n, h, w, c)"
-        raise InputError(msg)
+def _sample_of(
+    array: NDArray[Any], name: str, unit: float | None, domain: tuple[float, float] | None, shared: dict[str, Any]
+) -> Sample:
+    """Return a matrix of uint8 or floats as a sample; `shared` is more that its space is to know."""
+    d = array.shape[1]
+    if array.dtype == np.uint8:
+        domain = domain or (IMAGE if unit is None else None)
+        unit = 1 / GRAY_LEVELS if unit is None else unit
+        return Sample(array, unit, domain, space=Space(d, unit=unit, domain=domain, **shared))
+    found: Levels = levels_of(array, name, GRAY_LEVELS if unit is None and domain in (None, IMAGE) else None, unit)
+    if found.image:
+        note = f"{name}: the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
+        space = Space(d, unit=1 / GRAY_LEVELS, domain=IMAGE, guessed=domain is None, **shared)
+        return Sample(found.X, 1 / GRAY_LEVELS, IMAGE, note, space=space)
+    if found.nearly:
+        warn(f"{name} is nearly an image, but {found.nearly}: it is kept as floats", UnitWarning)
+    elif unit is None and (found.low < 0 or found.high > 1):
+        lies = f"lies in [{found.low:g}, {found.high:g}], not in [0, 1]"
+        warn(f"{name} {lies}: epsilon is in the data's own units", UnitWarning)
+    space = Space(d, unit=unit, domain=domain, **shared)
+    said = ", and ".join(found.said)
+    note = f"{name}: {said}" if said else ""
+    return Sample(found.X, found.unit, domain, note, found.origin, found.rounding, found.whole, space)
+
+
+def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+    """Return points as rows, and the shape that one had, if it was none."""
+    array = as_array(X, name)
     if not 2 <= array.ndim <= 4 or 0 in array.shape:
         msg = f"{name} has shape {array.shape}; allowed: (n, d), (n, h, w) or (n, h, w, c), none of them 0"
         raise InputError(msg)
     if integers and array.dtype != np.uint8 and array.dtype.kind in "iub":
-        array = array.astype(np.float64)  # larger numbers than 1 are warned of, as those of floats are
+        array = _exactly_float64(array, name)  # larger numbers than 1 are warned of, as those of floats are
     if array.dtype != np.uint8 and array.dtype.kind != "f":
         msg = f"{name} has dtype {array.dtype}; allowed: uint8, or floats"
         if array.dtype.kind in "iub":
             msg += f" (scale it: {name}.astype('uint8') if all are in 0..255, or {name} / {name}.max() for floats in [0, 1])"
         raise InputError(msg)
-    return array.reshape(len(array), -1)
+    return array.reshape(len(array), -1), array.shape[1:] if array.ndim > 2 else None
 
 
-def _float_sample(
-    array: NDArray[np.generic], name: str, unit: float | None, domain: tuple[float, float] | None
-) -> Sample:
-    low, high, on_grid = math.inf, -math.inf, unit is None
-    for start in range(0, len(array), BLOCK):
-        block = array[start : start + BLOCK].astype(np.float64)
-        if not np.isfinite(block).all():
-            row, column = np.argwhere(~np.isfinite(block))[0]
-            msg = f"{name} holds {block[row, column]} at row {start + row}, column {column}; allowed: finite numbers"
-            raise InputError(msg)
-        low, high = min(low, block.min()), max(high, block.max())
-        if on_grid:
-            levels = block * GRAY_LEVELS
-            on_grid = bool(low >= 0 and high <= 1 and (np.abs(levels - np.rint(levels)) <= ON_GRID).all())
-    if on_grid:
-        levels8 = np.empty(array.shape, np.uint8)
-        for start in range(0, len(array), BLOCK):
-            levels8[start : start + BLOCK] = np.rint(array[start : start + BLOCK].astype(np.float64) * GRAY_LEVELS)
-        note = f"{name}: the floats are multiples of 1/255, so they are kept as uint8"
-        return Sample(levels8, 1 / GRAY_LEVELS, domain or (0.0, 1.0), note)
-    if max(-low, high) > np.finfo(np.float32).max / 4:
-        msg = f"{name} holds numbers up to {max(-low, high):g}; allowed: what float32 can add and subtract"
+def _exactly_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
+    floats = array.astype(np.float64)
+    if array.dtype.itemsize == 8 and max(-floats.min(), floats.max()) > 2.0**53:
+        msg = f"{name} holds whole numbers up to {max(-floats.min(), floats.max()):g}; allowed: up to 2^53, which float64 holds"
         raise InputError(msg)
-    if unit is None and (low < 0 or high > 1):
-        warn(f"{name} lies in [{low:g}, {high:g}], not in [0, 1]: epsilon is in the data's own units", UnitWarning)
-    return Sample(np.require(array, np.float32, ["C", "W"]), unit or 1.0, domain)
+    return floats
 
 
-def check_width(train: Sample, test: Sample) -> None:
-    """Refuse two samples of different width: InputError."""
-    if train.n_features != test.n_features:
-        msg = f"X_test has {test.n_features} coordinates; allowed: {train.n_features}, as X_train has"
-        raise InputError(msg)
+def _columns_of(X: object, d: int) -> tuple[str, ...] | None:
+    """Return the names of the columns of a data frame; None if there are no names."""
+    named = getattr(X, "columns", None)
+    try:
+        names = list(named) if named is not None else []
+    except TypeError:
+        return None
+    return tuple(names) if len(names) == d and all(isinstance(one, str) for one in names) else None
 
 
 def check_domain(sample: Sample) -> tuple[float, float]:
@@ -249,21 +365,20 @@ def parse_epsilon(value: object, name: str = "epsilon") -> float:
         epsilon = float(Fraction(str(value).strip())) if exact else as_number(value)
     except (ValueError, ZeroDivisionError, OverflowError):
         epsilon = math.nan
-    if isinstance(value, bool) or not (0 < epsilon < math.inf):
-        msg = f'{name} is {value!r}; allowed: a positive number, or a fraction such as "8/255"'
+    if not 0 < epsilon < math.inf:
+        msg = f'{name} is {shown(value)}; allowed: a positive number, or a fraction such as "8/255"'
         raise InputError(msg)
     return epsilon
 
 
 def parse_list(value: object, name: str, parse: Callable[[object, str], float]) -> list[float]:
-    """Return distinct numbers, ascending, from one value, a comma list, or several of either.
+    """Return distinct numbers, ascending, from one value, a comma list, or several of either, in whatever holds them.
 
     `parse` turns one value and the name that messages call it into a number, or refuses it; none at all is refused too.
     """
-    items = np.ravel(np.asarray(value, dtype=object)) if isinstance(value, np.ndarray | list | tuple) else [value]
-    parts = [part for item in items for part in (item.split(",") if isinstance(item, str) else [item])]
+    parts = [part for one in values_of(value, name) for part in (one.split(",") if isinstance(one, str) else [one])]
     if not parts:
-        msg = f"{name} is {value!r}; allowed: one or more"
+        msg = f"{name} is {shown(value)}; allowed: one or more"
         raise InputError(msg)
     return sorted({parse(part, name) for part in parts})
 

@@ -189,7 +189,7 @@ def own_distances_uint8(X, centers, shift, labels):
     return distances
 
 
-# float32 points
+# Float points
 
 
 @helper(any_order=True)
@@ -201,11 +201,10 @@ def _float_distance(x, center):
 
 
 @kernel
-def assign_float32(X, centers):
+def assign_floats(X, centers):
     """Find the nearest center of each point in ℓ1; the lowest index wins a tie.
 
-    X : (n, d) float32
-    centers : (T, d) float32
+    X, centers : (n, d) and (T, d), float32 or float64
     Returns the labels, (n,) int32, and the distances to the nearest center, (n,) float64, summed in float64.
     """
     n = X.shape[0]

@@ -40,7 +40,7 @@ def move_sums(X, rows, before, after, sums):
 def sum_clusters(X, order, starts):
     """Sum the points of each cluster, coordinate by coordinate, in the order given.
 
-    X : (n, d) float32
+    X : (n, d) float32 or float64
     order : (n,) int64, row indices, cluster by cluster
     starts : (T + 1,) int64, where each cluster starts in `order`
     Returns (T, d) float64.
@@ -76,7 +76,7 @@ def _bound(X, members, low, least, largest):
 def bound_clusters(X, order, starts):
     """Find the least and largest coordinates of each cluster; 0 and 0 for a cluster without points.
 
-    X : (n, d) uint8 or float32
+    X : (n, d) uint8, float32 or float64
     order, starts : as for `sum_clusters`
     Returns two arrays, (T, d), of the dtype of `X`.
     """
@@ -144,22 +144,22 @@ def median_clusters_uint8(X, order, starts):
 
 
 @kernel
-def median_clusters_float32(X, order, starts):
+def median_clusters_floats(X, order, starts):
     """Find the lower median of each cluster, coordinate by coordinate, by sorting; 0 without points.
 
-    X : (n, d) float32
+    X : (n, d) float32 or float64
     order, starts : as for `sum_clusters`
-    Returns (T, d) float32.
+    Returns (T, d), of the dtype of `X`.
     """
     d = X.shape[1]
     n_clusters = starts.shape[0] - 1
-    medians = np.zeros((n_clusters, d), np.float32)
+    medians = np.zeros((n_clusters, d), X.dtype)
     for task in prange(n_clusters * d):
         t = task // d
         c = task % d
         count = starts[t + 1] - starts[t]
         if count > 0:
-            column = np.empty(count, np.float32)
+            column = np.empty(count, X.dtype)
             for p in range(count):
                 column[p] = X[order[starts[t] + p], c]
             column.sort()

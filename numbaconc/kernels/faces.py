@@ -78,15 +78,16 @@ def _count_passed(x, levels, strength):
 
 
 @kernel
-def code_points(X, levels, strength):
+def code_points(X, levels, strength, slack):
     """Count the candidate faces that each point lies beyond: upper faces, then lower ones.
 
-    X : (n, d) float32
+    X : (n, d) float32 or float64
     levels : (2 d, f) float64, candidates of each coordinate and side, ascending, at most 255; those of lower faces
         with the opposite sign; infinite where there are no more
     strength : ε in levels
+    slack : how far rounding may have taken two points from each other, in levels
     Returns `inner` and `outer`, (n, 2 d) uint8: how many candidates the point exceeds by more than `strength`, and how
-    many it exceeds.
+    many it may exceed: by more than minus `slack`.
     """
     n, d = X.shape
     inner, outer = np.empty((n, 2 * d), np.uint8), np.empty((n, 2 * d), np.uint8)
@@ -94,5 +95,5 @@ def code_points(X, levels, strength):
         for row in range(2 * d):
             x = np.float64(X[i, row]) if row < d else -np.float64(X[i, row - d])
             inner[i, row] = _count_passed(x, levels[row], strength)
-            outer[i, row] = _count_passed(x, levels[row], 0.0)
+            outer[i, row] = _count_passed(x, levels[row], -slack)
     return inner, outer

@@ -303,7 +303,7 @@ def kth_distance(
 ) -> NDArray[np.float64]:
     """Find the k-th least ℓ1 (or squared ℓ2) distance from each row to all rows, for floats and for ℓ2.
 
-    X : (n, d) uint8 or float32
+    X : (n, d) uint8, float32 or float64
     k, include_self, advance : as for `kth_l1_uint8`
     squared : whether to sum squares instead of absolute differences
     Returns (n,) float64, in levels (or squared levels). Sums are taken in float64: exact for uint8.

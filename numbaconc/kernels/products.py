@@ -46,7 +46,7 @@ def _multiply_tile(x, y, middle, p, q, r, s):
 def products(X, middle, W):
     """Compute (X - middle) Wᵀ.
 
-    X : (n, d) uint8 or float32
+    X : (n, d) uint8, float32 or float64
     middle, W : (d,) and (m, d) float32
     Returns (n, m) float32.
     """
@@ -87,7 +87,7 @@ def _add(total, middle, x, y, z, u, p, q, r, s):
 def sums(X, middle, weights):
     """Compute weights (X - middle), in float32 over each BLOCK of points; these sums are added in order, in float64.
 
-    X : (n, d) uint8 or float32
+    X : (n, d) uint8, float32 or float64
     middle : (d,) float32
     weights : (m, n) float32; points of weight 0 are not read
     Returns (m, d) float64.
@@ -129,7 +129,7 @@ def _square(x, middle):
 def squares(X, middle):
     """Compute the squared lengths of the rows of X - middle, summed in float64.
 
-    X : (n, d) uint8 or float32
+    X : (n, d) uint8, float32 or float64
     middle : (d,) float32
     Returns (n,) float64.
     """

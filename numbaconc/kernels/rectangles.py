@@ -11,13 +11,13 @@ BYTES = 128  # the same where only bytes are compared
 
 
 @kernel
-def outside_float32(X, lower, upper):
+def outside_floats(X, lower, upper):
     """Compute the signed ℓ∞ distance from each point to a union of boxes.
 
     It is the minimum over boxes t of the maximum over coordinates j of max(lower[t, j] - x[j], x[j] - upper[t, j]):
     above 0 outside all boxes, and minus the depth inside one. This one number answers every ε.
 
-    X : (n, d) float32
+    X : (n, d) float32 or float64
     lower, upper : (T, d) float64, which may be infinite; in float64 a difference loses no digit of the data
     Returns (n,) float64, in levels.
     """
@@ -84,7 +84,7 @@ def _gap_uint8(x, lower, upper, most, lanes):
 
 @kernel
 def outside_uint8(X, lower, upper, least, largest):
-    """Compute the signed ℓ∞ distance from each uint8 point to a union of boxes, as `outside_float32` does.
+    """Compute the signed ℓ∞ distance from each uint8 point to a union of boxes, as `outside_floats` does.
 
     Nearly every box is given up after a comparison of bytes only.
 

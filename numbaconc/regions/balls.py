@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample
+from numbaconc.data.grids import per_one
 from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
 from numbaconc.regions.base import Region
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 ROUNDING = 1e-15  # how far, relatively, rounding takes a squared radius on its way to epsilon's scale and back
+EXACT = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
 
 
 class BallUnion(Region):
@@ -37,6 +39,8 @@ class BallUnion(Region):
     InputError
         If the shapes do not fit, or a number is not finite, or a radius is negative.
     """
+
+    p = 2.0
 
     def __init__(self, centers: ArrayLike, radii: ArrayLike, center_indices: ArrayLike | None = None) -> None:
         self.centers = np.ascontiguousarray(centers, dtype=np.float64)
@@ -85,16 +89,19 @@ class BallUnion(Region):
 
         return within
 
+    def _rounding(self, sample: Sample) -> float:
+        if sample.whole:
+            return 0.0
+        farthest = float(np.abs(sample.to_levels(self.radii)).max()) + 2 * float(np.abs(sample.X).max())
+        return (self.n_features + 4) * EXACT * farthest
+
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
-        per_one = float(sample.to_levels(1.0))
-        radii = self.radii * per_one
-        if sample.X.dtype == np.uint8:  # whole levels, and radii that are roots of whole numbers, are made exact again
-            centers = sample.to_levels(self.centers)
+        radii = self.radii * per_one(sample.unit)
+        if sample.whole:  # radii that are roots of whole numbers are made exact again
             squares = np.rint(radii**2)
             radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
-        else:
-            centers = (self.centers * per_one).astype(np.float32).astype(np.float64)  # rounded as the data were
+        centers = sample.place(self.centers)
         distances = np.empty((len(centers), len(sample)))
         fill_distances(centers, None, sample.X, None, distances)
         return distances, radii[:, np.newaxis]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.data.files import replacing
-from numbaconc.errors import InputError, check_count
+from numbaconc.data.space import Space, check_same
+from numbaconc.errors import InputError, check_count, said, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -58,12 +58,18 @@ class Region(abc.ABC):
     resolution : float
         Gaps of bytes that differ by no more than this, relatively, are taken for equal when the border is moved:
         only rounding tells them apart.
+    p : float
+        Of the norm ℓp that it is expanded in.
+    space : Space or None
+        What points must have in common with those that it was found on; None for one that was made by hand.
     families : dict of str to type
         Every kind of region by its name, for `load_region`.
     """
 
     closed: ClassVar[bool] = True
     resolution: ClassVar[float] = 1e-9
+    p: float = 1.0
+    space: Space | None = None
     families: ClassVar[dict[str, type[Region]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -139,7 +145,8 @@ class Region(abc.ABC):
         -------
         ndarray, shape (n,), float64
             On epsilon's scale, negative inside. A point belongs to the expansion by epsilon only if
-            its gap is at most (for an open region: below) epsilon, whatever epsilon is.
+            its gap is at most (for an open region: below) epsilon, whatever epsilon is; where floats were rounded, if
+            it is at most epsilon and that rounding.
 
         Raises
         ------
@@ -164,6 +171,9 @@ class Region(abc.ABC):
     def measure(self, X: ArrayLike | Sample, epsilon: float | str | ArrayLike) -> Measurement:
         """Fraction of the points in the region, and in its expansion (Definition 2.3, empirical).
 
+        Where floats were rounded to float32, points are counted that are within epsilon plus that rounding: the
+        adversarial risk is never too small, and rounding alone never keeps a point out.
+
         Parameters
         ----------
         X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
@@ -178,7 +188,7 @@ class Region(abc.ABC):
         Raises
         ------
         InputError
-            If the array or an epsilon is not allowed.
+            If the array or an epsilon is not allowed; an epsilon must be large beside the rounding of the points.
         """
         sample = self._sample(X)
         several = not isinstance(epsilon, str) and np.ndim(np.asarray(epsilon, dtype=object)) > 0
@@ -186,9 +196,9 @@ class Region(abc.ABC):
         within = self._within(sample)
 
         def fraction(strength: float) -> float:
-            return int(np.count_nonzero(within(float(sample.to_levels(strength))))) / len(sample)
+            return int(np.count_nonzero(within(strength))) / len(sample)
 
-        risk, adversarial = fraction(0.0), [fraction(e) for e in values]
+        risk, adversarial = fraction(0.0), [fraction(self._strength(e, sample)) for e in values]
         if several:
             return Measurement(np.array(values), np.full(len(values), risk), np.array(adversarial), len(sample))
         return Measurement(values[0], risk, adversarial[0], len(sample))
@@ -230,7 +240,13 @@ class Region(abc.ABC):
         lengths = [*sample.to_units([sample.X.min(), sample.X.max()]), *gaps[np.isfinite(gaps)][[0, -1]]]
         tie = (SINGLE if sample.X.dtype == np.float32 else self.resolution) * float(np.abs(lengths).max())
         farther = gaps[gaps > last + tie]
-        return self._moved((last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie)
+        by = (last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie
+        return self._moved(by).in_space(self.space)
+
+    def in_space(self, space: Space | None) -> Self:
+        """Return the region itself, told what points must have in common with those that it was found on."""
+        self.space = space
+        return self
 
     def save(self, path: str | Path) -> None:
         """Write the region to a netCDF file, as a whole or not at all.
@@ -240,11 +256,12 @@ class Region(abc.ABC):
         InputError
             If the file cannot be written.
         """
-        import xarray as xr
+        import xarray as xr  # slow to import, as what is made of it
+
+        from numbaconc.data import netcdf
 
         ds = xr.Dataset(self._variables(), attrs={"region": type(self).__name__, "epsilon_scale": "unit scale"})
-        with replacing(path) as part:
-            ds.to_netcdf(part, engine="netcdf4", encoding={str(name): {"zlib": True} for name in ds if ds[name].ndim})
+        netcdf.write(ds, path)
 
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
         """Return a function that says which points lie in the expansion by a strength in levels; at 0, in the region."""
@@ -255,10 +272,25 @@ class Region(abc.ABC):
 
     def _sample(self, X: ArrayLike | Sample) -> Sample:
         sample = as_sample(X, min_rows=1)
-        if sample.n_features != self.n_features:
-            msg = f"X has {sample.n_features} coordinates; allowed: {self.n_features}, as the region has"
-            raise InputError(msg)
+        own = self.space or replace(sample.space, n_features=self.n_features)  # made by hand, it fits any of its width
+        check_same(sample.space, own, "X", "the region", sample.extent)
         return sample
+
+    def _strength(self, epsilon: float, sample: Sample) -> float:
+        """Return ε in levels, and what rounding may have added to the distance of two points; InputError if that is more."""
+        if epsilon < (finest := self.finest(sample)):
+            rounded = f"the points were rounded to {sample.X.dtype} by up to {sample.to_units(sample.rounding):.2g}"
+            msg = f"epsilon is {epsilon:g}; allowed: at least {finest:.2g}, since {rounded}"
+            raise InputError(msg)
+        return float(sample.to_levels(epsilon)) + sample.slack(self.p) + self._rounding(sample)
+
+    def finest(self, sample: Sample) -> float:
+        """Return the least ε that is large beside the rounding of a sample: twice what that may add to a distance."""
+        return float(sample.to_units(2 * (sample.slack(self.p) + self._rounding(sample))))
+
+    def _rounding(self, sample: Sample) -> float:  # noqa: ARG002
+        """Return by how much the gaps of points may be rounded beside that, in levels."""
+        return 0.0
 
 
 def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
@@ -286,11 +318,25 @@ def load_region(path: str | Path) -> Region:
     InputError
         If the file is missing or is not a region.
     """
-    import xarray as xr
+    import xarray as xr  # slow to import, as what is made of it
 
-    msg = f"region {str(path)!r} cannot be read; allowed: a netCDF file that a region's save wrote"
+    from numbaconc.data import netcdf
+
+    ds = netcdf.read(path, "region", allowed := "a netCDF file that a region's save wrote")
+    family = ds.attrs.get("region")
     try:
-        with xr.open_dataset(path, engine="netcdf4") as ds:
-            return Region.families[ds.attrs["region"]]._from_variables(ds.load())
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        if not isinstance(family, str) or family not in Region.families:
+            msg = f"its family is {shown(family)}"
+            raise InputError(msg)
+        region = Region.families[family]._from_variables(ds)
+        saved = xr.Dataset(region._variables()).variables
+        for name, held in ds.variables.items():
+            known = name in saved and held.dims == saved[name].dims
+            if not known or not np.can_cast(held.dtype, saved[name].dtype, "same_kind"):
+                msg = f"its variable {name} has dimensions {held.dims} and dtype {held.dtype}"
+                raise InputError(msg)
+    except Exception as error:  # a variable is missing, or is not as the family has it
+        why = error if isinstance(error, InputError) else said(error)
+        msg = f"region {str(path)!r} cannot be read: {why}; allowed: {allowed}"
         raise InputError(msg) from error
+    return region

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample
+from numbaconc.data.grids import per_one
 from numbaconc.errors import InputError, as_number
 from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 BLOCK = 2048  # points projected at a time
+EXACT = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
 ROUNDING = 1e-15  # how far, relatively, rounding takes a whole threshold on its way to epsilon's scale and back
 
 
@@ -66,9 +68,21 @@ class HalfSpace(Region):
 
     def threshold(self, sample: Sample) -> float:
         """Return b in levels of the sample; one that was whole before it came to epsilon's scale is so again."""
-        levels = self.b * float(sample.to_levels(1.0))
+        levels = self.b * per_one(sample.unit) - self._at_origin(sample)
         whole = float(np.rint(levels))
-        return whole if abs(levels - whole) <= ROUNDING * abs(whole) else levels
+        return whole if sample.whole and abs(levels - whole) <= ROUNDING * abs(whole) else levels
+
+    def above(self, level: float, sample: Sample) -> float:
+        """Return the b of this threshold in levels of the sample."""
+        return float(sample.to_units(level + self._at_origin(sample)))
+
+    def _at_origin(self, sample: Sample) -> float:
+        return 0.0 if sample.origin is None else float((sample.origin * self.w).sum())
+
+    def _rounding(self, sample: Sample) -> float:
+        if sample.origin is None:
+            return 0.0
+        return 4 * self.n_features * EXACT * float(np.abs(sample.origin * self.w).sum()) / self.dual_norm
 
     def vc_dimension(self, n_sets: int | None = None) -> int:  # noqa: ARG002
         """Return that of half spaces, d + 1; they are not united, however many sets a search was allowed."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import GRAY_LEVELS, SNAP, Sample, check_domain, parse_epsilon
+from numbaconc.data.arrays import GRAY_LEVELS, Sample, check_domain, parse_epsilon
+from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number
-from numbaconc.kernels.rectangles import outside_float32, outside_uint8
+from numbaconc.kernels.rectangles import outside_floats, outside_uint8
 from numbaconc.regions.base import SINGLE, Region
 
 if TYPE_CHECKING:
     import xarray as xr
+
+
+NEAR = 1e-9  # relatively, how far rounding takes a face whose distance to the edge of the domain is epsilon
 
 
 class RectangleComplement(Region):
@@ -39,6 +44,7 @@ class RectangleComplement(Region):
 
     closed = False
     resolution = SINGLE
+    p = math.inf
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
         self.lower = np.array(lower, dtype=np.float64)
@@ -57,7 +63,7 @@ class RectangleComplement(Region):
         return f"RectangleComplement({len(self.lower)} boxes, d={self.n_features}, epsilon={self.epsilon:g})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RectangleComplement, (self.lower, self.upper, self.epsilon)
+        return _made, (self.lower, self.upper, self.epsilon, self.space)
 
     @property
     def n_features(self) -> int:
@@ -68,7 +74,7 @@ class RectangleComplement(Region):
         """Return the error region that the same boxes make at another epsilon."""
         region = RectangleComplement(self.lower, self.upper, epsilon)
         region._outside = self._outside  # how far points are outside the boxes does not depend on epsilon
-        return region
+        return region.in_space(self.space)
 
     @property
     def n_sets(self) -> int:
@@ -92,8 +98,8 @@ class RectangleComplement(Region):
             rounded = np.ceil(lower), np.floor(upper)
             gaps = outside_uint8(sample.X, lower, upper, *(f.clip(0, GRAY_LEVELS).astype(np.uint8) for f in rounded))
             return gaps
-        X = sample.X.astype(np.float32, copy=False)
-        gaps = outside_float32(X, lower.astype(np.float64), upper.astype(np.float64))  # where differences are exact
+        X = sample.X.astype(np.float32) if gray else sample.X
+        gaps = outside_floats(X, lower.astype(np.float64), upper.astype(np.float64))  # where differences are exact
         return gaps.astype(np.float32) if gray else gaps
 
     def _shift(self, sample: Sample) -> float:
@@ -141,15 +147,17 @@ def extend_to_domain(
         if not least < largest:
             msg = f"domain is {domain!r}; allowed: the least and the largest possible coordinate, such as (0, 1)"
             raise InputError(msg)
-        lower = np.where(region.lower - least <= region.epsilon + SNAP, -np.inf, region.lower)
-        upper = np.where(largest - region.upper <= region.epsilon + SNAP, np.inf, region.upper)
-        return RectangleComplement(lower, upper, region.epsilon)
+        reach = region.epsilon * (1 + NEAR)
+        lower = np.where(region.lower - least <= reach, -np.inf, region.lower)
+        upper = np.where(largest - region.upper <= reach, np.inf, region.upper)
+        return RectangleComplement(lower, upper, region.epsilon).in_space(region.space)
     sample = region._sample(domain)
-    least, largest = _as_data(check_domain(sample), sample).astype(np.float64)
+    domain = np.repeat(np.array(check_domain(sample))[:, np.newaxis], sample.n_features, axis=1)
+    least, largest = _as_data(domain, sample).astype(np.float64)
     measured_in = np.float32 if sample.X.dtype == np.uint8 else np.float64
     shift = region._shift(sample)
 
-    def within(faces: NDArray[np.float64], edge: float, sign: int) -> NDArray[np.bool_]:
+    def within(faces: NDArray[np.float64], edge: NDArray[np.float64], sign: int) -> NDArray[np.bool_]:
         with np.errstate(invalid="ignore"):  # faces may be infinite, and so may a domain
             gaps = sign * (edge - _as_data(faces, sample).astype(np.float64))
         held: NDArray[np.bool_] = gaps.astype(measured_in).astype(np.float64) <= shift
@@ -157,9 +165,15 @@ def extend_to_domain(
 
     lower = np.where(within(region.lower, least, -1), -np.inf, region.lower)
     upper = np.where(within(region.upper, largest, 1), np.inf, region.upper)
-    return RectangleComplement(lower, upper, region.epsilon)
+    return RectangleComplement(lower, upper, region.epsilon).in_space(region.space)
 
 
-def _as_data(values: ArrayLike, sample: Sample) -> NDArray[np.float32]:
-    """Return lengths on epsilon's scale in levels, rounded to float32 as the data were."""
-    return sample.to_levels(values).astype(np.float32)
+def _as_data(faces: ArrayLike, sample: Sample) -> NDArray[np.floating[Any]]:
+    """Return coordinates on epsilon's scale, shape (..., d), in levels, rounded to float32 where the data are."""
+    with np.errstate(over="ignore"):  # a face that is farther away than any point may as well be infinitely far
+        levels: NDArray[np.floating[Any]] = sample.place(faces).astype(np.result_type(sample.X.dtype, np.float32))
+    return levels
+
+
+def _made(lower: ArrayLike, upper: ArrayLike, epsilon: float, space: Space | None) -> RectangleComplement:
+    return RectangleComplement(lower, upper, epsilon).in_space(space)

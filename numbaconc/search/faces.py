@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import SNAP, Sample
+from numbaconc.data.arrays import Sample
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
@@ -31,6 +32,7 @@ from numbaconc.search.base import Found, Search
 from numbaconc.search.settings import Count, setting
 
 FINE = 192  # of at most 255 candidates among floats: those whose ranks are evenly spaced, up to twice the target
+CLOSER = 60  # times at most that a face is moved to where a value is beyond it, each time twice as far
 MOST = 2  # faces that may replace the one that is dropped
 
 
@@ -115,7 +117,7 @@ class _Prepared:
         return self._nothing[key].with_shift(int(min(strength, CODES)) if gray else 0)
 
     @functools.cached_property
-    def _columns(self) -> NDArray[np.float32]:
+    def _columns(self) -> NDArray[np.floating[Any]]:
         """The columns, shape (d, n), each sorted."""
         return np.sort(np.ascontiguousarray(self.sample.X.T), axis=1)
 
@@ -148,20 +150,19 @@ def _code_bytes(sample: Sample) -> _Codes:
     return _Codes(sample.X, sample.X, 0, mirrored=True, levels=levels)
 
 
-def _code_floats(sample: Sample, columns: NDArray[np.float32], strength: float, target: int) -> _Codes:
+def _code_floats(sample: Sample, columns: NDArray[np.floating[Any]], strength: float, target: int) -> _Codes:
     """Return the codes of floats; each counts the candidates of a row that hold or cover the point."""
     d = sample.n_features
     levels = np.full((2 * d, CODES), np.inf)
     levels[:, 0] = -np.inf
     for c, column in enumerate(columns):
         for row, ascending in ((c, column), (d + c, -column[::-1])):
-            faces = _faces_below(_candidates(ascending, target), strength, sample)
-            levels[row, 1 : len(faces) + 1] = faces
-    inner, outer = code_points(sample.X, levels[:, 1:].copy(), strength)
+            levels[row, 1:] = _faces_below(_candidates(ascending, target), strength, sample, c, row >= d)
+    inner, outer = code_points(sample.X, levels[:, 1:].copy(), strength, sample.slack(math.inf))
     return _Codes(inner, outer, 0, mirrored=False, levels=levels)
 
 
-def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float32]:
+def _candidates(ascending: NDArray[np.floating[Any]], target: int) -> NDArray[np.floating[Any]]:
     """Return at most 255 of the values: all distinct ones if there are no more.
 
     Otherwise the values at some ranks from the top. Most ranks are evenly spaced from 1 to twice the target, among
@@ -176,18 +177,33 @@ def _candidates(ascending: NDArray[np.float32], target: int) -> NDArray[np.float
     return np.unique(ascending[n - np.rint(ranks).astype(np.int64)])
 
 
-def _faces_below(values: NDArray[np.float32], strength: float, sample: Sample) -> NDArray[np.float64]:
-    """Return a face for each value, just so far below it that the value is more than ε beyond the face."""
-    wide = values.astype(np.float64)
-    faces = (wide - strength).astype(np.float32)
-    while (near := wide - _stored(faces, sample) <= strength).any():
-        faces[near] = np.nextafter(faces[near] - np.float32(2 * SNAP), np.float32(-np.inf))
-    return np.unique(_stored(faces, sample))
+def _faces_below(
+    values: NDArray[np.floating[Any]], strength: float, sample: Sample, column: int, lower: bool  # noqa: FBT001
+) -> NDArray[np.float64]:
+    """Return 255 faces, ascending, infinite where there are no more: for each value one so that it is just covered.
+
+    The value is more than ε beyond the face, as a region has it that keeps the face on epsilon's scale. For `lower`
+    faces of the column values and faces have the opposite sign. A face whose value is not beyond it however near to it
+    it is put, since ε is smaller than what the numbers tell apart, is left out.
+    """
+    wide, sign = values.astype(np.float64), -1.0 if lower else 1.0
+    faces = _stored(sign * (wide - strength), sample, column) * sign
+    step = np.maximum(np.spacing(np.maximum(np.abs(wide), strength)), np.spacing(np.abs(faces).astype(sample.X.dtype)).astype(np.float64))
+    for _ in range(CLOSER):
+        near = wide - faces <= strength
+        if not near.any():
+            break
+        faces = np.where(near, _stored(sign * (faces - step), sample, column) * sign, faces)
+        step = np.where(near, 2 * step, step)
+    covered = np.unique(faces[wide - faces > strength])
+    return np.concatenate([covered, np.full(CODES - 1 - len(covered), np.inf)])
 
 
-def _stored(faces: NDArray[np.float32], sample: Sample) -> NDArray[np.float64]:
-    """Return faces in levels, rounded as they are in a region, which keeps them on epsilon's scale."""
-    return sample.to_levels(sample.to_units(faces)).astype(np.float32).astype(np.float64)
+def _stored(faces: NDArray[np.float64], sample: Sample, column: int) -> NDArray[np.float64]:
+    """Return faces of a column, in levels, rounded as they are in a region, which keeps them on epsilon's scale."""
+    there_and_back = sample.place(sample.coordinates(faces, column), column)
+    stored: NDArray[np.float64] = there_and_back.astype(sample.X.dtype).astype(np.float64)
+    return stored
 
 
 class _Faces:
@@ -261,8 +277,9 @@ class _Faces:
         faces = np.full(2 * sample.n_features, np.inf)
         for row, i in self.chosen:
             faces[row] = min(faces[row], self.codes.levels[row, i])
-        upper, lower = np.split(sample.to_units(faces), 2)
-        return RectangleComplement(-lower[np.newaxis], upper[np.newaxis], epsilon)
+        upper, lower = np.split(faces, 2)
+        sides = (sample.coordinates(side[np.newaxis]) for side in (-lower, upper))
+        return RectangleComplement(*sides, epsilon)
 
 
 def _take(

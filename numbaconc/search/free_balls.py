@@ -17,11 +17,12 @@ from numbaconc.regions import BallUnion, Region
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
 from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
-from numbaconc.search.settings import Count, setting
+from numbaconc.search.settings import Count, check_unused, setting
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
 PARTS = (1 / 8, 1 / 4, 1 / 2)  # shares of the points inside that a new ball holds at first
+TINY = 1e-24  # squared distances that are as good as none, in units of the largest
 SLACK = 4e-15  # relative rounding up of radii, so that the points on the border are inside
 
 
@@ -60,6 +61,11 @@ class FreeBallSearch(Search):
     def vc_dimension(self, n_features: int) -> int:
         """Bound that of unions of T balls."""
         return union_vc_dimension(n_features + 1, self.n_sets)
+
+    def check_together(self) -> None:
+        """Refuse a number of starts where nothing is moved."""
+        if not self.max_iter:
+            check_unused(self, "n_starts", "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
     def prepare(self, sample: Sample, how: How) -> _Neighborhoods:  # noqa: ARG002
         """Return the points that candidates are compared on, and distances from those that means are made for."""
@@ -132,7 +138,7 @@ class _Balls:
         self.values = _nearest(self.squares, offsets)
 
     def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        distances = np.sqrt(np.maximum(self.squares, 1e-12))
+        distances = np.sqrt(np.maximum(self.squares, TINY * self.squares.max()))
         own = (self.offsets - distances).argmax(axis=1)[:, np.newaxis] == np.arange(len(self.offsets))
         pulls = np.where(own, weights[:, np.newaxis], 0.0)
         self.turn = -pulls.sum(axis=0)
@@ -245,7 +251,7 @@ class _Growth:
 
 def _region(sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int) -> BallUnion:
     """Return the balls at the level that leaves the `n_inside` points nearest to them inside, without empty balls."""
-    centers, offsets = sample.to_units(balls.centers + middle), sample.to_units(balls.offsets)
+    centers, offsets = sample.coordinates(balls.centers + middle), sample.to_units(balls.offsets)
     offsets = offsets - min(0.0, float(offsets.min()))
     gap = BallUnion(centers, offsets).gap(sample)
     radii = offsets + float(np.partition(gap, n_inside - 1)[n_inside - 1])

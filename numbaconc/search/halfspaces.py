@@ -17,7 +17,7 @@ from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
 from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
-from numbaconc.search.settings import Count, NormName, Powers, setting
+from numbaconc.search.settings import Count, NormName, Powers, check_unused, setting
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
 SLACK = 4e-15  # how far, relatively, the border is moved out: half spaces are open, and points on it are to be inside
@@ -55,6 +55,11 @@ class HalfSpaceSearch(Search):
     def vc_dimension(self, n_features: int) -> int:
         """Return the VC dimension of half spaces."""
         return n_features + 1
+
+    def check_together(self) -> None:
+        """Refuse a number of starts where nothing is moved."""
+        if not self.max_iter:
+            check_unused(self, "n_starts", "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
     def prepare(self, sample: Sample, how: How) -> _Candidates:  # noqa: ARG002
         """Return the candidates, and the projections of some of the points on their normals."""
@@ -162,5 +167,6 @@ def _region(sample: Sample, w: NDArray[np.float64], p: float, n_inside: int, str
     projections = project(sample, w)
     level = float(np.partition(projections, -n_inside)[-n_inside])
     reach = strength * HalfSpace(w, 0.0, p).dual_norm
-    level -= SLACK * max(abs(level), reach)
-    return HalfSpace(w, float(sample.to_units(level)), p)
+    region = HalfSpace(w, 0.0, p)
+    level -= SLACK * max(abs(level), reach, abs(region.threshold(sample)))
+    return HalfSpace(w, region.above(level, sample), p)

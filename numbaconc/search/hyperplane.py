@@ -63,7 +63,7 @@ class HyperplaneSearch(Search):
 def _cut(sample: Sample, w: NDArray[np.float64], n_above: int) -> HalfSpace:
     """Half space of the `n_above` largest projections: the next one is the threshold, and stays outside."""
     level = float(np.partition(project(sample, w), -n_above - 1)[-n_above - 1])
-    b = float(sample.to_units(level))
+    b = HalfSpace(w, 0.0).above(level, sample)
     while (region := HalfSpace(w, b)).threshold(sample) < level:  # b was rounded down
         b = math.nextafter(b, math.inf)
     return region

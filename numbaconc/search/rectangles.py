@@ -76,7 +76,7 @@ class RectangleSearch(Search):
     )
     max_iter: int = setting(default=MAX_ITER, check=Count(), help="the most iterations of a clustering")
     precision: float = setting(
-        default=0.005, check=Fraction(), help="the search ends when q is known this well (the paper's δ_bin)"
+        default=0.005, check=Fraction(least=1e-12), help="the search ends when q is known this well (the paper's δ_bin)"
     )
     extend: bool = setting(
         default=False,
@@ -173,17 +173,26 @@ class Coverings:
             found = cluster(
                 points, settings.n_sets, settings.seed, centers=settings.centers, max_iter=max_iter, progress=progress
             )
-            faces = self.sample.to_units(found.lower), self.sample.to_units(found.upper)
-            self._made[n_clustered] = RectangleComplement(*faces, epsilon)
+            self._made[n_clustered] = self._around(found.lower, found.upper, epsilon)
         region = self._made[n_clustered].at(epsilon)
         return extend_to_domain(region, self.sample) if settings.extend else region
+
+    def _around(self, lower: NDArray[Any], upper: NDArray[Any], epsilon: float) -> RectangleComplement:
+        """Return boxes with such faces, in levels. Points on them stay inside, however the points may be rounded."""
+        sample = self.sample
+        if slack := sample.slack(math.inf):
+            farthest = max(float(np.abs(lower).max()), float(np.abs(upper).max()))
+            pad = slack + farthest * np.finfo(lower.dtype).eps
+            lower, upper = (lower.astype(np.float64) - pad, upper.astype(np.float64) + pad)
+        faces = sample.coordinates(lower), sample.coordinates(upper)
+        return RectangleComplement(*faces, epsilon).in_space(sample.space)
 
     def search(self, goal: Goal, how: How) -> list[Tried]:
         """Search q by bisection (lines 3-18)."""
         trace: list[Tried] = []
         low, high = 0.0, 1.0
         precision = self.settings.precision
-        steps = math.ceil(math.log2(1 / precision))
+        steps = math.ceil(-math.log2(precision))
         with bar(what=f"searching q at epsilon {goal.epsilon:g}", shown=how.progress, total=steps) as shown:
             while high - low > precision:
                 q = (low + high) / 2

@@ -1,0 +1,159 @@
+"""Whatever is like an array, of any library, as a plain array of real numbers, or refused."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import numbers
+import os
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from numbaconc.errors import InputError, said, shown
+
+MOST_VALUES = 100_000  # of an argument that may have several
+ALLOWED = "allowed: an array of real numbers"
+
+
+class NotNumbersError(InputError, TypeError):
+    """Objects among the numbers of an array; a TypeError too, and in such words, as scikit-learn asks of estimators."""
+
+
+def as_array(X: Any, name: str) -> NDArray[Any]:  # noqa: ANN401
+    """Return a plain array of real numbers: booleans, integers or floats, of any shape, not copied where it need not be.
+
+    What other libraries hold is taken as they give it: tensors detached and from their device, lazy arrays computed,
+    nullable columns as the numbers they hold, numbers of Python that stand in an array of objects as float64, and
+    types that NumPy lacks, such as bfloat16, as float32, which holds them exactly.
+
+    Parameters
+    ----------
+    X : array-like
+    name : str
+        What messages call it.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    InputError
+        If it is ragged, sparse, masked somewhere, no array at all, or holds anything but real numbers.
+    """
+    try:
+        array = np.asarray(_plain(X, name))
+        if array.dtype == object:
+            array = _numbers(array, name)
+    except InputError:
+        raise
+    except Exception as error:  # arrays of others raise what they like when they are read
+        if isinstance(error, ValueError) and "inhomogeneous" in str(error):
+            msg = f"{name} is ragged; allowed: rows of one length"
+            raise InputError(msg) from error
+        msg = f"{name} of type {type(X).__name__} cannot be read as an array ({said(error)}); {ALLOWED}"
+        raise InputError(msg) from error
+    if array.nbytes > memory():  # a view that repeats its rows may be of any size, and would be looked at for ever
+        msg = f"{name} has shape {array.shape}; allowed: what fits into the memory of this machine"
+        raise InputError(msg)
+    if array.dtype.kind == "V" and array.dtype.type is not np.void:  # numbers of 16 bits and fewer, of other libraries
+        array = array.astype(np.float32)
+    if array.dtype.kind not in "buif":
+        why = " (Complex data not supported)" if array.dtype.kind == "c" else ""  # in scikit-learn's words
+        msg = f"{name} has dtype {array.dtype}; {ALLOWED}{why}"
+        raise InputError(msg)
+    return array
+
+
+def as_floats(given: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Return an argument of a few numbers, of any shape, as finite or infinite float64; InputError for anything else."""
+    floats = as_array(given, name).astype(np.float64)
+    if np.isnan(floats).any():
+        msg = f"{name} holds NaN; allowed: numbers"
+        raise InputError(msg)
+    return floats
+
+
+@functools.cache
+def memory() -> float:
+    """Return the bytes of memory of this machine; no limit where it does not say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return math.inf
+
+
+def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
+    """Return what NumPy can read without loss; what it would read otherwise than it is meant is refused."""
+    if hasattr(X, "toarray"):
+        msg = f"{name} is a sparse {type(X).__name__} of shape {X.shape}; allowed: a dense array, as {name}.toarray() makes"
+        raise InputError(msg)
+    if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        X = np.ma.stack(X)
+    if isinstance(X, np.ma.MaskedArray):
+        if n_masked := int(np.sum(np.ma.getmaskarray(X).view(bool))):
+            msg = (
+                f"{name} has {n_masked} masked values of {X.size}; allowed: none, so fill them or leave their rows out"
+            )
+            raise InputError(msg)
+        return X.data
+    if hasattr(X, "dtypes") and hasattr(X, "isna"):
+        return _columns(X, name)
+    for step in ("detach", "cpu"):  # tensors that need gradients, or lie on another device
+        X = getattr(X, step)() if callable(getattr(X, step, None)) else X
+    if "bfloat16" in str(getattr(X, "dtype", "")) and callable(getattr(X, "float", None)):
+        return X.float()  # a tensor: NumPy has no such type
+    return X
+
+
+def _columns(X: Any, name: str) -> Any:  # noqa: ANN401
+    """Return the numbers in a data frame or series; NumPy would make objects of nullable ones."""
+    kinds = list(X.dtypes) if X.ndim == 2 else [X.dtypes]
+    if not any(hasattr(kind, "numpy_dtype") for kind in kinds):
+        return X
+    if n_missing := int(np.sum(np.asarray(X.isna()))):
+        msg = f"{name} has {n_missing} missing values of {X.size}; allowed: none, so fill them or leave their rows out"
+        raise InputError(msg)
+    return X.to_numpy(np.result_type(*(getattr(kind, "numpy_dtype", kind) for kind in kinds)))
+
+
+def _numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return an array of objects as float64 if every one is a real number."""
+    for one in array.ravel():
+        if not isinstance(one, numbers.Real | Decimal | np.bool_):
+            msg = f"{name} {'holds' if array.ndim else 'is'} {shown(one)}; {ALLOWED}"
+            msg += " (argument must be no string and no other object, but a number)"
+            raise NotNumbersError(msg)
+    return array.astype(np.float64)
+
+
+def values_of(given: object, name: str) -> list[Any]:
+    """Return one value, or those in a list, set, range, generator, array, series or the like, as a list, in their order.
+
+    A text is one value, and so is what holds none, such as a mapping. InputError for what cannot be read, and for more
+    than `MOST_VALUES`. `name` is what messages call it.
+    """
+    try:
+        if isinstance(given, str | bytes | bytearray | Mapping | type):
+            return [given]
+        if hasattr(given, "__array__") and not isinstance(given, np.ma.MaskedArray):
+            few = np.size(given) <= MOST_VALUES
+            values = list(np.ravel(np.asarray(given, dtype=object))) if few else []
+        elif isinstance(given, Iterable):
+            values = list(itertools.islice(given, MOST_VALUES + 1))
+            few = len(values) <= MOST_VALUES
+            values = list(np.ravel(np.array(values, dtype=object))) if few else []
+        else:
+            return [given]
+    except Exception as error:  # a generator raises what it likes, and so do arrays of others
+        msg = f"{name} of type {type(given).__name__} cannot be read ({said(error)}); allowed: a value, or several in a list"
+        raise InputError(msg) from error
+    if not few:
+        msg = f"{name} has more than {MOST_VALUES} values; allowed: at most so many"
+        raise InputError(msg)
+    return values

@@ -1,0 +1,130 @@
+"""Steps that floats are whole multiples of: grids of decimals, of counts that were scaled, of gray levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 4096  # rows looked at together, so that checks need little memory
+FEW = 2048  # values in which a step is looked for, before all others are compared with it
+SHORT = 20  # bits of numbers whose differences no float rounds
+DENOMINATORS = (1, 10, 100, 1000, 10_000, 100_000)  # of a step, as short as they can be
+FEW_BITS = 2.0**26
+CHANCE = 1e-3  # that a number is as near to a short fraction as rounding leaves it
+DECIMALS = 12  # digits after the leading one of a decimal step
+MOST_LEVELS = 2.0**50  # of a number in steps, so that differences are exact in float64
+
+
+def precision_of(X: NDArray[np.floating]) -> float:
+    """Return the relative spacing of the shortest kind of float that holds all of some numbers exactly."""
+    for kind in (np.float16, np.float32):
+        if X.dtype.itemsize <= np.dtype(kind).itemsize or _hold(kind, X):
+            return float(np.finfo(kind).eps)
+    return float(np.finfo(np.float64).eps)
+
+
+def _hold(kind: type[np.floating], X: NDArray[np.floating]) -> bool:
+    with np.errstate(over="ignore"):
+        return all(bool((block.astype(kind) == block).all()) for block in blocks(X))
+
+
+def blocks(X: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
+    """Yield the rows, some at a time: first a few, as most arrays differ from what they are compared with at once."""
+    start = 0
+    while start < len(X):
+        stop = start + (BLOCK if start else 16)
+        yield X[start:stop]
+        start = stop
+
+
+def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[float, float] | None:
+    """Return a step that all of some numbers are whole multiples of, within their rounding.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, d), floats
+    largest : float
+        The largest of their sizes, above 0.
+    precision : float
+        Relative spacing of the floats that they were before, perhaps, more digits were added to them.
+
+    Returns
+    -------
+    tuple of float or None
+        The step, and how far it may be from the one that was meant, relatively: 0 for short fractions and decimals.
+        None if no step is found, or none is needed: whole numbers of few bits, times a power of two, are not rounded.
+    """
+    unit = 2.0 ** (math.frexp(largest)[1] - SHORT)
+    if all(bool((levels == np.rint(levels)).all()) for levels in (block / np.float64(unit) for block in blocks(X))):
+        return None
+    some = _some(X)
+    common = _common(some, precision)
+    candidates = [(_short(common, some, precision), 0.0), (_decimal(some, largest, precision), 0.0), (common, precision)]
+    for step, error in candidates:
+        if step and all(_fits(block.astype(np.float64), step, precision) for block in blocks(X)):
+            return step, error
+    return None
+
+
+def _some(X: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return a few of the sizes of the numbers, ascending, each once, without 0."""
+    rows = np.linspace(0, len(X) - 1, min(len(X), max(1, FEW // X.shape[1]), FEW)).astype(np.intp)
+    some = np.unique(np.abs(X[rows, :FEW].astype(np.float64)))
+    return some[some > 0]
+
+
+def _fits(values: NDArray[np.float64], step: float, precision: float) -> bool:
+    """Whether all values are multiples of the step, and few enough that this is no chance."""
+    levels = values * per_one(step)
+    sizes = np.abs(levels)
+    rounding = 2 * precision * sizes
+    largest = float(rounding.max(initial=0.0))
+    return largest <= 1 / 8 and bool((np.abs(levels - np.rint(levels)) <= rounding).all()) and sizes.max() < MOST_LEVELS
+
+
+def _common(some: NDArray[np.float64], precision: float) -> float | None:
+    """Return the largest common step of some sizes, by Euclid's algorithm."""
+    slack = 8 * precision * float(some[-1])  # remainders as small as this are 0
+    step = 0.0
+    for value in some.tolist():
+        rest = value
+        while rest > slack:
+            step, rest = rest, abs(math.remainder(step, rest)) if step else 0.0
+        if step < 16 * slack:
+            return None
+    for value in some.tolist():  # from small to large, so that each multiple is the right one
+        step = value / max(1, round(value / step))
+    return step
+
+
+def _short(step: float | None, some: NDArray[np.float64], precision: float) -> float | None:
+    """Return the fraction, times a power of two, that a step is meant to be, if that is too short to be one by chance."""
+    mantissa, exponent = math.frexp(step or 0.0)
+    for denominator in DENOMINATORS:
+        short = math.ldexp(float(Fraction(mantissa).limit_denominator(denominator)), exponent)
+        if denominator**2 * precision < CHANCE and short > 0 and _fits(some, short, precision):
+            return short
+    return None
+
+
+def _decimal(some: NDArray[np.float64], largest: float, precision: float) -> float | None:
+    """Return the largest power of ten that some sizes are multiples of, if there is one."""
+    leading = math.floor(math.log10(largest))
+    for digits in range(DECIMALS):
+        step = float(Fraction(10) ** (leading - digits))
+        if largest / step * precision > 1 / 16:
+            return None
+        if _fits(some, step, precision):
+            return step
+    return None
+
+
+def per_one(unit: float) -> float:
+    """Return how many levels, each worth `unit`, make up one; a number that is nearly of few bits, as 255 is, is that."""
+    mantissa, exponent = math.frexp(1 / unit)
+    short = round(mantissa * FEW_BITS) / FEW_BITS
+    return math.ldexp(short if math.isclose(mantissa, short, rel_tol=1e-12) else mantissa, exponent)
