@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
+
+from numbaconc.errors import printable
 
 
 @dataclass(frozen=True)
@@ -34,4 +37,5 @@ class How:
 
 def bar(items: Iterable[Any] | None = None, *, what: str, shown: bool, total: float | None = None) -> Any:  # noqa: ANN401
     """Return a tqdm bar over `items`, silent unless `shown` and on a terminal."""
-    return tqdm(items, desc=what, total=total, disable=None if shown else True, leave=False, delay=0.5)
+    hidden = not shown or sys.stderr is None  # as daemons have it
+    return tqdm(items, desc=printable(what), total=total, disable=hidden or None, leave=False, delay=0.5)

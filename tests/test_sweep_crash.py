@@ -7,8 +7,10 @@ place) and say so by making a file; then it gets SIGKILL. So every kill is exact
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import secrets
 import signal
 import subprocess
 import sys
@@ -239,15 +241,55 @@ def test_killed_while_it_extends_a_file(place, whole):
     assert_same(place.finish(), whole)
 
 
-def test_killed_at_no_chosen_moment(place, whole):
-    rng = random.Random(1)
-    for _ in range(3):
+@pytest.mark.parametrize("name", ["SIGKILL", "SIGTERM"])
+def test_ended_at_random_moments(place, whole, name):
+    """Other moments every time: the seed is printed where it fails."""
+    seed = secrets.randbelow(1 << 32)
+    print(f"seed {seed}")  # noqa: T201
+    rng = random.Random(seed)
+    for _ in range(4):
         running = place.start()
         wait_until(lambda running=running: place.files or running.poll() is not None)
-        time.sleep(rng.uniform(0, 0.2))
-        kill(running)
+        time.sleep(rng.uniform(0, 0.3))
+        running.send_signal(getattr(signal, name))
+        said = running.communicate(timeout=60)[1]
+        assert "Traceback" not in said
+        if name == "SIGTERM":
+            assert [path.name for path in place.folder.iterdir() if path.name.startswith(".")] == []
+            assert running.returncode in (143, 0, -signal.SIGTERM)  # it may have been at its end
     assert_same(place.finish(), whole)
     assert place.files == {"grid.nc"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("seconds", [0.0, 0.5, 2.0])
+def test_workers_end_without_a_word(place, whole, number, seconds):
+    """Ctrl-C reaches the workers, too, also while they start; nothing is left of what was sent to them."""
+    temporary = place.folder.parent / "temporary"
+    temporary.mkdir()
+    command = [sys.executable, "-m", "numbaconc", "sweep", "grid.toml", "--quiet", "--workers", "2"]
+    environment = place.environment | {"TMPDIR": str(temporary), "SWEEP_MOMENT": "commit 3"}  # where it stands still
+    running = subprocess.Popen(
+        command, cwd=place.folder, env=environment, stderr=subprocess.PIPE, encoding="utf-8", start_new_session=True
+    )
+    try:
+        wait_until(lambda: list(temporary.iterdir()) or running.poll() is not None)
+        time.sleep(seconds)
+        os.killpg(running.pid, number)
+        said = running.communicate(timeout=60)[1]
+    finally:
+        kill_group(running)
+    (line,) = said.splitlines()
+    assert "nothing half-written is left" in line
+    assert running.returncode == 128 + number
+    assert list(temporary.iterdir()) == []
+    assert_same(place.finish(), whole)
+
+
+def kill_group(running):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
 
 
 def test_two_runs_at_once(place, whole):

@@ -6,18 +6,30 @@ import _thread
 import argparse
 import contextlib
 import io
+import logging
+import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import NoReturn
 
-from numbaconc.errors import InputError
-from numbaconc.kernels.threads import announcing_compilation
+from numbaconc.errors import LONGEST, InputError, printable, shortened
 
 EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2
+EXIT_DEGENERATE = 3  # what was found is no answer
 EXIT_INTERRUPTED = 130
+
+# Signals that end a command as ctrl-C does, so that nothing is left behind: what is said, and the exit status.
+ENDINGS = {
+    "SIGTERM": ("terminated", 143),
+    "SIGHUP": ("its terminal was closed", 129),
+    "SIGXCPU": ("the limit of CPU time is reached", EXIT_BAD_INPUT),
+}
 
 
 class Parser(argparse.ArgumentParser):
@@ -34,6 +46,8 @@ class Parser(argparse.ArgumentParser):
             fill(self)
         joined: list[str] = []
         for word in sys.argv[1:] if args is None else args:
+            if word.startswith("--") and word.endswith("=--"):  # of which argparse would make a list
+                self.error(f"argument {word[:-3]}: expected one argument")
             if joined and joined[-1].startswith("--") and re.match(r"-[\d.]", word):
                 joined[-1] += f"={word}"
             else:
@@ -42,47 +56,55 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it and leave with exit status 2."""
-        self.exit(EXIT_BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+        self.exit(
+            EXIT_BAD_INPUT, f"{self.prog}: error: {printable(shortened(message, LONGEST))} (see {self.prog} --help)\n"
+        )
 
 
 def say(text: str) -> None:
-    """Print to standard output."""
+    """Print to standard output; InputError if it takes no more."""
     if sys.stdout is not None:  # it may be closed
-        sys.stdout.write(f"{text}\n")
+        with _standard_output():
+            sys.stdout.write(f"{_lines(text)}\n")
 
 
 def tell(text: str) -> None:
-    """Print to standard error: what is not a result."""
-    sys.stderr.write(f"{text}\n")
-    sys.stderr.flush()
+    """Print to standard error, if there is one: what is not a result."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # it may be missing, full or closed
+        sys.stderr.write(f"{_lines(text)}\n")
+        sys.stderr.flush()
+
+
+def _lines(text: str) -> str:
+    """Return lines of which nothing but characters to be seen reaches a terminal."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 class Outcome:
     """The exit status that a block of `reporting` ends with."""
 
     status: int = 0
+    ending: tuple[str, int] | None = None  # what a KeyboardInterrupt means, if it is not ctrl-C
+    lost: bool = False  # whether it came where nobody heard it, and must be repeated
 
 
 @contextlib.contextmanager
 def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
-    """Turn errors, warnings and ctrl-C inside the block into one line and an exit status: 2 after an error, or 130."""
+    """Turn errors, warnings and signals inside the block into one line and an exit status: 2 after an error, or 130."""
     outcome = Outcome()
 
     def show_warning(message: Warning | str, *_: object, **__: object) -> None:
-        tell(f"{program}: warning: {message}")
+        tell(f"{program}: warning: {' '.join(str(message).split())}")
 
-    def announce() -> None:
-        if not quiet:
-            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
-
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an encoding may lack ℓ and have all the rest
+    _open_standard_streams()
     try:
-        with warnings.catch_warnings(), announcing_compilation(announce), _hearing_interrupts():
+        with warnings.catch_warnings(), _logging_in_one_line(show_warning), _ending_on_signals(outcome):
             warnings.showwarning = show_warning
-            yield outcome
+            with _announcing_compilation(quiet=quiet), _hearing_interrupts(outcome):
+                yield outcome
             if sys.stdout is not None:
-                sys.stdout.flush()
+                with _standard_output():
+                    sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has had enough
         sys.stdout = None  # nothing is left to flush to
     except (InputError, OSError, MemoryError) as error:
@@ -91,8 +113,8 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
     except (KeyboardInterrupt, SystemError) as error:
         if not _is_interrupt(error):
             raise
-        tell(f"{program}: interrupted; nothing half-written is left")
-        outcome.status = EXIT_INTERRUPTED
+        words, outcome.status = outcome.ending or ("interrupted", EXIT_INTERRUPTED)
+        tell(f"{program}: {words}; nothing half-written is left")
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
@@ -103,13 +125,14 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 
 @contextlib.contextmanager
-def _hearing_interrupts() -> Iterator[None]:
-    """Repeat a ctrl-C that came inside a callback from compiled code, where it would be lost."""
+def _hearing_interrupts(outcome: Outcome) -> Iterator[None]:
+    """Repeat a ctrl-C, or what ends a command as it does, that came inside a callback from compiled code."""
     before = sys.unraisablehook
 
     def again(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            _thread.interrupt_main()
+            outcome.lost = outcome.ending is not None
+            _thread.interrupt_main(signal.SIGTERM if outcome.lost else signal.SIGINT)
         else:
             before(unraisable)
 
@@ -118,6 +141,95 @@ def _hearing_interrupts() -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = before
+
+
+def _open_standard_streams() -> None:
+    """Put nothing in the place of standard streams that are closed: files would take it, and get what others print."""
+    for stream in (0, 1, 2):
+        try:
+            os.fstat(stream)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an encoding may lack ℓ and have all the rest
+
+
+@contextlib.contextmanager
+def _standard_output() -> Iterator[None]:
+    """Refuse to go on when standard output takes no more."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:  # the disk is full; it was closed
+        sys.stdout = None  # Python would try again in the end, and say so in many lines
+        msg = f"standard output cannot be written: {getattr(error, 'strerror', None) or error}"
+        raise InputError(msg) from error
+
+
+@contextlib.contextmanager
+def _announcing_compilation(*, quiet: bool) -> Iterator[None]:
+    """Say that kernels are compiled, once, and whether they are kept."""
+    try:
+        from numbaconc.kernels.compiling import uncached
+        from numbaconc.kernels.threads import announcing_compilation
+    except InputError:  # of Numba's environment, which whatever needs kernels will meet again
+        yield
+        return
+
+    def announce() -> None:
+        if not quiet and uncached:
+            tell(
+                "compiling kernels, every time: no folder to keep them in can be written, NUMBA_CACHE_DIR may name one"
+            )
+        elif not quiet:
+            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
+
+    with announcing_compilation(announce):
+        yield
+
+
+@contextlib.contextmanager
+def _logging_in_one_line(show: Callable[[str], None]) -> Iterator[None]:
+    """Show the first of what Matplotlib logs as a warning, and no more: it says one thing in several lines."""
+    shown: list[str] = []
+
+    def handle(record: logging.LogRecord) -> bool:
+        if not shown:
+            shown.append(record.getMessage())
+            show(shown[0])
+        return False
+
+    handler = logging.Handler(logging.WARNING)
+    handler.addFilter(handle)
+    logger = logging.getLogger("matplotlib")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+@contextlib.contextmanager
+def _ending_on_signals(outcome: Outcome) -> Iterator[None]:
+    """Let signals that end a process do so as ctrl-C does, once; those that are ignored or handled stay so."""
+
+    def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
+        if outcome.ending is None or outcome.lost:
+            outcome.ending, outcome.lost = outcome.ending or ENDINGS[signal.Signals(number).name], False
+            raise KeyboardInterrupt
+
+    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
+        ours = []
+    for number in ours:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,9 @@ it imports nothing of ours but `compiling` (how functions are compiled), `proces
 
 import os
 
+from numbaconc.kernels.environment import check_environment
+
 # Threads that spin while they wait for work slow everything down where the processors are shared. OpenMP reads
 # this once, when the first kernel runs; whoever wants another policy sets it before.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+check_environment()

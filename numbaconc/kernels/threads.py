@@ -11,6 +11,8 @@ from typing import Any
 import numba
 from numba.core import event
 
+from numbaconc.errors import InputError, said
+
 _turn = threading.RLock()
 
 
@@ -23,7 +25,10 @@ def in_turn(kernel: Any) -> Any:
 
     @functools.wraps(kernel)
     def launch(*arguments: Any) -> Any:
-        with contextlib.nullcontext() if _layer_is_threadsafe() else _turn:
+        if _layer_is_threadsafe():
+            return kernel(*arguments)
+        with _turn:
+            _threads_in_force()
             return kernel(*arguments)
 
     return launch
@@ -36,6 +41,17 @@ def _layer_is_threadsafe() -> bool:
         return False
 
 
+def _threads_in_force() -> int:
+    """Return how many threads kernels use, which starts them; InputError if NUMBA_THREADING_LAYER is not there."""
+    try:
+        return int(numba.get_num_threads())
+    except ValueError as error:
+        layer = numba.config.THREADING_LAYER
+        why = said(error).partition(" HINT")[0]
+        msg = f"NUMBA_THREADING_LAYER is {layer!r} in the environment, which is not to be had ({why}); allowed: omp, workqueue"
+        raise InputError(msg) from error
+
+
 def available_threads() -> int:
     """Return the most threads that a kernel can use on this machine."""
     return int(numba.config.NUMBA_NUM_THREADS)
@@ -44,11 +60,11 @@ def available_threads() -> int:
 @contextlib.contextmanager
 def using_threads(n: int | None) -> Iterator[int]:
     """Run kernels on `n` threads inside the block, as many as before if None; yield the number in force."""
-    before = numba.get_num_threads()
+    before = _threads_in_force()
     try:
         if n is not None:
             numba.set_num_threads(n)
-        yield numba.get_num_threads()
+        yield _threads_in_force()
     finally:
         numba.set_num_threads(before)
 

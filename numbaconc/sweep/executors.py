@@ -6,7 +6,9 @@ import concurrent.futures
 import contextlib
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.resource_tracker
 import os
+import signal
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,6 +18,11 @@ from numbaconc.errors import InputError, check_count
 from numbaconc.sweep.work import Done, Job, Loaded, Parcel, Settings, measure_cases, measure_job
 
 Executor = concurrent.futures.Executor
+MOST_WORKERS = 1024  # processes of one machine
+
+
+class _Spawned(concurrent.futures.ProcessPoolExecutor):
+    """Processes of our own. Their end cancels what is left: futures cancelled before it make Python stumble there."""
 
 
 @contextlib.contextmanager
@@ -36,13 +43,31 @@ def opened(executor: Executor | int | None) -> Iterator[Executor | None]:
             raise InputError(msg)
         yield executor
     else:
-        workers = check_count("executor", executor)
+        workers = check_count("executor", executor, 1, MOST_WORKERS)
         spawning = multiprocessing.get_context("spawn")
-        pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=spawning, initializer=_end_with_parent)
+        pool = _Spawned(workers, mp_context=spawning, initializer=_end_with_parent)
         try:
             yield pool
+        except BaseException:  # nobody waits for what is still being measured
+            for worker in list((pool._processes or {}).values()):  # before Python 3.14 there is no public way
+                worker.terminate()
+            raise
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextlib.contextmanager
+def _starting_workers() -> Iterator[None]:
+    """Keep ctrl-C from processes that are started inside the block: each would print where it was. Their parent ends them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    multiprocessing.resource_tracker.ensure_running()  # its start would let ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end_with_parent() -> None:
@@ -85,7 +110,8 @@ def run(executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: S
         for data, job in tasks:
             yield from ([done] for done in measure_cases(data, job, settings))
         return
-    futures = [executor.submit(measure_job, data, job, settings) for data, job in tasks]
+    with _starting_workers():
+        futures = [executor.submit(measure_job, data, job, settings) for data, job in tasks]
     try:
         for future in concurrent.futures.as_completed(futures):
             yield future.result()
@@ -94,7 +120,7 @@ def run(executor: Executor | None, tasks: Iterable[tuple[Any, Job]], settings: S
         msg = f"a worker was lost ({said}); finished cases are kept, and the same sweep goes on from there"
         raise InputError(msg) from error
     finally:
-        for future in futures:
+        for future in () if isinstance(executor, _Spawned) else futures:
             future.cancel()
 
 

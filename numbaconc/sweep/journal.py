@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
+import math
+import os
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from numbaconc.errors import InputError
+from numbaconc.data.files import NOT_OFFERED
+from numbaconc.errors import InputError, warn
 from numbaconc.results.layout import Case, Outcome
+from numbaconc.sweep.rows import case_of_row, check_together, identity_of_row, outcome_of_row
 
 if TYPE_CHECKING:
     from numbaconc.sweep.work import Done
@@ -21,10 +27,12 @@ if TYPE_CHECKING:
 OPENING = """
 pragma locking_mode = exclusive;
 pragma journal_mode = wal;
-pragma synchronous = full;
-create table if not exists said (what text primary key, value text);
-create table if not exists finished (place text primary key, outcome text, seconds real);
+pragma synchronous = {synchronous};
 """
+TABLES = (
+    "CREATE TABLE said (what text primary key, value text)",
+    "CREATE TABLE finished (place text primary key, outcome text, seconds real)",
+)
 
 
 class Journal:
@@ -37,13 +45,28 @@ class Journal:
         self.path = out.with_name(out.name + ".journal")
         with self._in_one_line():
             out.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(self.path, isolation_level=None, timeout=0)
+            locks, syncs = _offered(out.parent)
+            address = f"{self.path.absolute().as_uri()}?nolock={int(not locks)}"
+            self._connection = sqlite3.connect(address, uri=True, isolation_level=None, timeout=0)
+        if not locks:
+            warn(f"files are not locked in {str(out.parent)!r}: nothing keeps two runs of one sweep from mixing there")
         try:
             with self._in_one_line():
-                self._connection.executescript(OPENING)
+                self._connection.executescript(OPENING.format(synchronous="full" if syncs else "off"))
+                self._make_tables()
         except InputError:
             self._connection.close()
             raise
+
+    def _make_tables(self) -> None:
+        """Make the tables; a file that has others, which might be views without an end, is damaged."""
+        found = {row[0] for row in self._connection.execute("select sql from sqlite_master where sql is not null")}
+        if found - set(TABLES):
+            msg = "it has tables that no sweep makes"
+            raise ValueError(msg)
+        for table in TABLES:
+            if table not in found:
+                self._connection.execute(table)
 
     def __enter__(self) -> Journal:
         return self
@@ -61,7 +84,7 @@ class Journal:
         """Data and settings that its cases were measured with; None before they are set."""
         with self._in_one_line():
             row = self._connection.execute("select value from said where what = 'identity'").fetchone()
-            return None if row is None else json.loads(row[0])
+            return None if row is None else identity_of_row(row[0])
 
     @identity.setter
     def identity(self, value: Mapping[str, Any]) -> None:
@@ -72,13 +95,24 @@ class Journal:
     def seconds(self) -> float:
         """Seconds that the finished cases took."""
         with self._in_one_line():
-            return float(self._connection.execute("select total(seconds) from finished").fetchone()[0])
+            total = float(self._connection.execute("select total(seconds) from finished").fetchone()[0])
+            if not 0 <= total < math.inf:
+                msg = f"its cases took {total} seconds"
+                raise ValueError(msg)
+            return total
 
     def finished(self) -> dict[Case, Outcome]:
         """Return the outcomes of the finished cases, failures included."""
         with self._in_one_line():
             rows = self._connection.execute("select place, outcome from finished").fetchall()
-            return {_case(json.loads(place)): json.loads(outcome) for place, outcome in rows}
+            return {case_of_row(place): outcome_of_row(outcome) for place, outcome in rows}
+
+    def checked(self) -> dict[Case, Outcome]:
+        """Return the finished cases; refuse them if they are not of the journal's searches and data."""
+        finished, identity = self.finished(), self.identity
+        with self._in_one_line():
+            check_together(finished, identity)
+        return finished
 
     def add(self, done: Iterable[Done]) -> None:
         """Make outcomes durable, all of them or none."""
@@ -102,7 +136,9 @@ class Journal:
     def _in_one_line(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+        except InputError:
+            raise
+        except (sqlite3.Error, OSError, ValueError, TypeError, RecursionError) as error:
             if "locked" in str(error):
                 msg = f"sweep is running in another process, which holds {str(self.path)!r}; allowed: one at a time"
             elif isinstance(error, OSError | sqlite3.OperationalError):
@@ -112,7 +148,24 @@ class Journal:
             raise InputError(msg) from error
 
 
-def _case(parts: list[Any]) -> Case:
-    """Return the case that a row of JSON stands for."""
-    search, alpha, dataset, epsilon, at = parts
-    return Case(search, alpha, dataset, epsilon, tuple((name, value) for name, value in at))
+def _offered(folder: Path) -> tuple[bool, bool]:
+    """Return whether files in a folder can be locked, and written through to the disk: not every file system does it."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            import fcntl
+
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks = True
+        except ImportError:  # another system, which has its own locks
+            locks = True
+        except OSError as error:  # nobody else has this file
+            if error.errno not in (errno.ENOLCK, *NOT_OFFERED):
+                raise
+            locks = False
+        try:
+            os.fsync(file.fileno())
+        except OSError as error:
+            if error.errno not in NOT_OFFERED:
+                raise
+            return locks, False
+    return locks, True

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import secrets
+import shutil
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +15,11 @@ from typing import Any, NamedTuple
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import Sample, as_sample, check_width
+from numbaconc.data.arrays import Sample, as_sample
 from numbaconc.data.datasets import Dataset, load_dataset
-from numbaconc.data.files import check_writable
-from numbaconc.errors import InputError, check_count
+from numbaconc.data.files import as_path, check_writable
+from numbaconc.data.space import check_pair
+from numbaconc.errors import InputError, check_count, check_flag, printable, said, shown
 from numbaconc.goal import AUTO
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
@@ -25,7 +28,7 @@ from numbaconc.results.layout import Case, Outcome, check_alike, lay_out, outcom
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.search.base import Search
 from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
-from numbaconc.sweep.grid import read_grid
+from numbaconc.sweep.grid import Grid, read_grid
 from numbaconc.sweep.identity import Identity, attributes, identity_in, identity_of, joined
 from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.work import Done, Job, Loaded, Settings
@@ -85,23 +88,27 @@ def run_sweep(
     InputError
         If the grid is not allowed, data cannot be had, or the file has others or other settings, which are named.
     """
-    plan, out = read_grid(grid), Path(out)
-    _check(out, threads)
-    loaded = {name: _load(name, plan.settings, data or {}, load, progress) for name in plan.datasets}
-    searches, sets = _named(plan.cases, loaded)
-    how = How(progress, threads, cache_dir)
-    with opened(executor) as pool, Journal(out) as journal:
-        return _run(searches, sets, _so_far(out, journal, identity_of(plan, sets.values())), pool, how)
+    plan, out = read_grid(grid), as_path(out, "out")
+    how = How(progress, threads, None if cache_dir is None else as_path(cache_dir, "cache_dir"))
+    progress, data = _checked(out, threads, progress), _given(data, load, plan.datasets)
+    searches, sets = _named(plan.cases, {name: _load(name, plan, data, load, progress) for name in plan.datasets})
+    with _folder_of_parcels(executor) as folder, opened(executor) as pool, Journal(out) as journal:
+        so_far = _so_far(out, journal, identity_of(plan, sets.values()))
+        return _run(searches, sets, so_far, Workers(pool, folder), how)
 
 
-def _check(out: Path, threads: int | None) -> None:
-    """Refuse, before any work is done, an output that cannot be written, and threads that are not there."""
+def _checked(out: Path, threads: int | None, progress: object) -> bool:
+    """Refuse, before any work is done, an output that cannot be written, and threads that are not there.
+
+    Returns whether progress is shown.
+    """
     if out.suffix != ".nc":
         msg = f"out is {str(out)!r}; allowed: a name that ends in .nc"
         raise InputError(msg)
-    check_writable(out)
+    check_writable(out, "out")
     if threads is not None:
         check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
+    return check_flag("progress", progress)
 
 
 class _SoFar(NamedTuple):
@@ -118,7 +125,7 @@ class _SoFar(NamedTuple):
 def _so_far(out: Path, journal: Journal, identity: Identity) -> _SoFar:
     """Read what there is; refuse it where it cannot stand beside what is new, and say in the journal what that is."""
     before = open_results(out) if out.exists() else None
-    finished = journal.finished()
+    finished = journal.checked()
     if before is not None:
         identity = joined(identity_in(before, f"file {str(out)!r}"), identity, f"file {str(out)!r}")
     if finished and journal.identity is not None:
@@ -127,8 +134,35 @@ def _so_far(out: Path, journal: Journal, identity: Identity) -> _SoFar:
     return _SoFar(out, journal, before, {} if before is None else outcomes_of(before), finished, identity)
 
 
+class Workers(NamedTuple):
+    """Where jobs run, and the folder from which processes of this machine read their data; None for both is here."""
+
+    pool: Executor | None
+    folder: Path | None
+
+
+@contextlib.contextmanager
+def _folder_of_parcels(executor: object) -> Iterator[Path | None]:
+    """Make a folder that is removed when the workers have ended; none where jobs run here."""
+    if executor is None:
+        yield None
+        return
+    folder = None
+    try:
+        try:
+            folder = Path(tempfile.gettempdir()) / f"numbaconc-{secrets.token_hex(8)}"
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            msg = f"no folder for temporary files can be made: {error.strerror or error}; TMPDIR may name another place"
+            raise InputError(msg) from error
+        yield folder
+    finally:
+        if folder is not None:  # named before it was made: there is no moment at which it would be left
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _run(
-    searches: Mapping[Case, Search], sets: Mapping[str, Dataset], so_far: _SoFar, pool: Executor | None, how: How
+    searches: Mapping[Case, Search], sets: Mapping[str, Dataset], so_far: _SoFar, workers: Workers, how: How
 ) -> xr.Dataset:
     """Measure what is not there yet, and write the result."""
     order = dict.fromkeys([*so_far.kept, *searches, *so_far.finished])  # the same however often it was interrupted
@@ -137,8 +171,8 @@ def _run(
     todo = {case: search for case, search in searches.items() if "error" in kept.get(case, {"error": ""})}
     if so_far.before is not None and not todo and not so_far.finished:
         return so_far.before
-    settings = Settings(how.threads, jobs_at_once(pool))
-    with contextlib.closing(_measured(todo, sets, pool, settings, how)) as measured:
+    settings = Settings(how.threads, jobs_at_once(workers.pool))
+    with contextlib.closing(_measured(todo, sets, workers, settings, how)) as measured:
         for done in measured:
             so_far.journal.add(done)
             kept |= {case: outcome for case, outcome, _ in done}
@@ -158,28 +192,25 @@ def _run(
 
 
 def _measured(
-    cases: Mapping[Case, Search], sets: Mapping[str, Dataset], pool: Executor | None, settings: Settings, how: How
+    cases: Mapping[Case, Search], sets: Mapping[str, Dataset], workers: Workers, settings: Settings, how: How
 ) -> Generator[list[Done]]:
     """Yield cases as they are finished; what was yielded counts as done when the next are asked for."""
-    with (
-        tempfile.TemporaryDirectory(prefix="numbaconc-") as folder,
-        bar(what="sweep", shown=how.progress, total=len(cases)) as shown,
-    ):
+    with bar(what="sweep", shown=how.progress, total=len(cases)) as shown:
         tasks: list[tuple[Any, Job]] = []
         for number, (name, jobs) in enumerate(_jobs(cases).items()):
             loaded = Loaded(sets[name].train, sets[name].test)
             with using_threads(how.threads):
                 _share(jobs, loaded.train, how)
-            there = ship(pool, loaded, Path(folder) / str(number))
+            there = loaded if workers.folder is None else ship(workers.pool, loaded, workers.folder / str(number))
             tasks += [(there, job) for job in jobs]
-        for done in run(pool, tasks, settings):
+        for done in run(workers.pool, tasks, settings):
             yield done
             shown.update(len(done))
 
 
 def _load(
     key: str,
-    settings: Mapping[str, Any],
+    plan: Grid,
     data: Mapping[str, Dataset | tuple[Any, Any]],
     load: Callable[..., Dataset],
     progress: bool,  # noqa: FBT001
@@ -187,7 +218,7 @@ def _load(
     """Return a data set of the caller's, or of the registry or a file, with as many training points as wanted."""
     given = data.get(key)
     if given is None:
-        found = load(key, test_fraction=settings["test_fraction"], progress=progress)
+        found = _from(load, key, plan, progress)
     elif isinstance(given, Dataset):
         found = dataclasses.replace(given, name=key)
     else:
@@ -195,17 +226,53 @@ def _load(
             msg = f"data has {type(given).__name__} for {key!r}; allowed: a Dataset, or train and test"
             raise InputError(msg)
         train, test = (as_sample(X, name=f"{key} ({split})") for X, split in zip(given, SPLITS, strict=True))
-        check_width(train, test)
+        check_pair(train, test)
         found = Dataset(key, train, test, verified=None)
-    if settings["max_train"] is None:
+    if plan.settings["max_train"] is None:
         return found
-    return dataclasses.replace(found, train=found.train.subsample(settings["max_train"], SUBSAMPLE_SEED))
+    return dataclasses.replace(found, train=found.train.subsample(plan.settings["max_train"], SUBSAMPLE_SEED))
+
+
+def _from(load: Callable[..., Dataset], key: str, plan: Grid, progress: bool) -> Dataset:  # noqa: FBT001
+    """Return what `load` makes of a name; InputError for whatever one of the caller's raises or returns instead."""
+    given = {} if plan.test_fraction is None else {"test_fraction": plan.test_fraction}
+    try:
+        found: Any = load(key, **given, progress=progress)
+    except InputError:
+        raise
+    except Exception as error:
+        msg = f"load failed for data set {key!r}: {said(error)}"
+        raise InputError(msg) from error
+    if isinstance(found, Dataset):
+        return found
+    msg = f"load returned {shown(found)} for data set {key!r}; allowed: a numbaconc.Dataset"
+    raise InputError(msg)
+
+
+def _given(data: object, load: object, names: Iterable[str]) -> Mapping[str, Any]:
+    """Return the data sets of the caller; InputError if there are some that the grid does not name."""
+    if not callable(load):
+        msg = f"load is {shown(load)}; allowed: what takes a name and returns a numbaconc.Dataset"
+        raise InputError(msg)
+    if data is None:
+        return {}
+    if not isinstance(data, Mapping):
+        msg = f"data is {shown(data)}; allowed: a mapping of names to data sets"
+        raise InputError(msg)
+    for key in data:
+        if key not in names:
+            msg = f"data has {shown(key)}, which the grid does not name; allowed: {', '.join(names)}"
+            raise InputError(msg)
+    return data
 
 
 def _named(
     cases: Mapping[Case, Search], loaded: Mapping[str, Dataset]
 ) -> tuple[dict[Case, Search], dict[str, Dataset]]:
     """Return cases and data sets under the data sets' own names, for those that were given as paths."""
+    loaded = {
+        key: dataclasses.replace(one, name=printable(one.name)) for key, one in loaded.items()
+    }  # as files have it
     sets = {one.name: one for one in loaded.values()}
     if len(sets) < len(loaded):
         names = ", ".join(one.name for one in loaded.values())

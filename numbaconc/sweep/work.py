@@ -44,7 +44,7 @@ class Parcel:
         self.loaded, self.path = loaded, path
 
     def __reduce__(self) -> tuple[type[Parcel], tuple[None, Path]]:
-        if self.loaded is not None and not self.path.exists():
+        if self.loaded is not None and not self.path.exists() and self.path.parent.exists():  # the sweep may be over
             with replacing(self.path) as part:
                 part.write_bytes(pickle.dumps(self.loaded))
         return Parcel, (None, self.path)
