@@ -1,25 +1,25 @@
 """What test points prove about a region that was fixed before they were seen.
 
-Counts of test points are then binomial, so that the bounds of Clopper and Pearson (Biometrika 26, 1934)
-hold exactly, at any sample size. The paper's own guarantee, uniform over a collection, stands beside them.
+Counts of test points, independent draws from μ, are then binomial, so that the bounds of Clopper and Pearson
+(Biometrika 26, 1934) hold exactly, at any sample size. The paper's own guarantee, uniform over a collection, stands beside
+them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from numpy.typing import ArrayLike
 from scipy.special import bdtrik, betainccinv, betaincinv
 
 from numbaconc.data.arrays import Sample, parse_epsilon
-from numbaconc.errors import InputError, check_count, check_fraction
+from numbaconc.errors import InputError, check_count, check_fraction, shown
+from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up
 from numbaconc.regions import Region
 
 CONFIDENCE = 0.95  # that both bounds hold
 PROMISED = 0.99  # how likely a region of margin "auto" is certified
-DIGITS = 4  # decimals of a bound in words; more where two significant digits need them
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,12 @@ class Certificate:
     @property
     def sentence(self) -> str:
         """The certificate in words, L rounded down and U up, so that what is said is true."""
-        return self._sentence(_rounded(self.L, math.floor))
+        return self._sentence(at_least(self.L))
 
     def _sentence(self, alpha: str) -> str:
-        bound = f"h(μ, {alpha}, {self.epsilon:g}) ≤ {_rounded(self.U, math.ceil)}"
-        return f"with {100 * self.confidence:g}% confidence {bound}"
+        bound = f"h(μ, {alpha}, {exact(self.epsilon)}) ≤ {at_most(self.U)}"
+        empty = " (which says nothing)" if self.L == 0 or self.U == 1 else ""
+        return f"with {exact_percent(self.confidence)} confidence {bound}{empty}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -74,11 +75,11 @@ class Certificate:
     def sentence_at(self, alpha: float) -> str:
         """Say what the certificate means for a threshold α that was aimed at."""
         if self.covers(alpha):
-            return self._sentence(f"{alpha:g}")
+            return self._sentence(exact(alpha))
         needed = least_count(alpha, self.n_points, self.confidence, self.n_compared)
-        why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {alpha:g} takes "
+        why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {exact(alpha)} takes "
         why += "more points" if needed is None else f"{needed:,}"
-        return f"{self.sentence}; nothing is certified at α = {alpha:g}: {why}"
+        return f"{self.sentence}; nothing is certified at α = {exact(alpha)}: {why}"
 
     @property
     def uniform(self) -> float | None:
@@ -93,7 +94,7 @@ class Certificate:
         if self.uniform is None or self.vc_dimension is None:
             return "the paper's uniform bound (Theorem 3.3) needs the VC dimension of the collection"
         at = f"{self.n_uniform:,} points and VC dimension {self.vc_dimension:,}"
-        said = f"the paper's uniform bound (Theorem 3.3) at {at} allows a deviation of {self.uniform:.3g}"
+        said = f"the paper's uniform bound (Theorem 3.3) at {at} allows a deviation of {rounded_up(self.uniform)}"
         return f"{said} ≥ 1: it says nothing" if self.uniform >= 1 else said
 
 
@@ -135,6 +136,10 @@ def certify(
     InputError
         If an argument is not allowed.
     """
+    given: object = region
+    if not isinstance(given, Region):
+        msg = f"region is {shown(region)}; allowed: a numbaconc.Region"
+        raise InputError(msg)
     epsilon = parse_epsilon(epsilon)
     on_test = region.measure(X_test, epsilon)
     n = on_test.n_points
@@ -210,7 +215,7 @@ def margin_for(n: int, n_test: int, alpha: float, n_chains: int = 1) -> float:
     and let the region be a member, of one of `n_chains` such chains, that holds at least m = n (α + b) of the points.
     Whatever μ is, its measure is then stochastically at least Beta(m, n - m + 1), its test count at least
     BetaBinomial(n_test, m, n - m + 1), and P[L >= α] >= 99%: the errors of both samples are in it, and Bonferroni's
-    correction for the choice of the chain.
+    correction for the choice of the chain. All of it needs both samples to be independent draws from one μ.
 
     Greedy unions fit the points that they are found on, and lose more of their risk elsewhere than chance takes. So
     points that were held back are counted, and borders moved (`Region.holding`), which makes chains of whatever was
@@ -221,7 +226,7 @@ def margin_for(n: int, n_test: int, alpha: float, n_chains: int = 1) -> float:
     needed = least_count(alpha, n_test)
     if needed is None:
         least = math.ceil(math.log(_tail(CONFIDENCE, 1)) / math.log(alpha))
-        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {alpha:g} at eta {1 - CONFIDENCE:g}"
+        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {exact(alpha)} with {exact_percent(CONFIDENCE)} confidence"
         raise InputError(msg)
     low, high = 0, n  # the least count that is enough lies in between
     while high - low > 1:
@@ -229,7 +234,7 @@ def margin_for(n: int, n_test: int, alpha: float, n_chains: int = 1) -> float:
         enough = betabinom.cdf(needed - 1, n_test, count, n - count + 1) <= (1 - PROMISED) / n_chains
         low, high = (low, count) if enough else (count, high)
     if high == n:
-        msg = f"n is {n} and n_test {n_test}, too few to promise L >= alpha {alpha:g}; allowed: more points"
+        msg = f"n is {n} and n_test {n_test}, too few to promise L >= alpha {exact(alpha)}; allowed: more points"
         raise InputError(msg)
     margin = high / n - alpha
     while alpha + margin > high / n:  # rounded up: a region of just that risk must do
@@ -275,9 +280,3 @@ def uniform_deviation(n: int, vc_dimension: int, confidence: float = CONFIDENCE)
 def _tail(confidence: float, n_compared: int) -> float:
     eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
     return eta / (2 * check_count("n_compared", n_compared))
-
-
-def _rounded(value: float, whole: Callable[[float], int]) -> str:
-    """Write a bound, rounded by `math.floor` or `math.ceil` to DIGITS decimals or two significant digits."""
-    decimals = max(DIGITS, 1 - math.floor(math.log10(value))) if value > 0 else DIGITS
-    return f"{whole(value * 10**decimals) / 10**decimals:.{decimals}f}"

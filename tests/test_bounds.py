@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 
 import matplotlib.image
 import numpy as np
@@ -15,6 +16,9 @@ import numbaconc as nc
 from numbaconc.certify import certify
 from numbaconc.data.arrays import as_sample
 from numbaconc.experiments import bounds, methods, pictures
+from numbaconc.show.words import describe
+
+ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -203,3 +207,16 @@ def test_no_data_no_bounds(tmp_path, capsys):
     assert "none of mnist can be had" in capsys.readouterr().err
     assert bounds.main(["--datasets", "minst"]) == 2
     assert "--datasets is 'minst'; allowed: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["done", "committed"])
+def test_no_certificate_where_the_test_points_had_a_part(folder, request):
+    """They chose the buffer; the regions of the other file were fixed before."""
+    out = ROOT / "experiments" if folder == "committed" else request.getfixturevalue("done")[2]
+    for norm in methods.METHODS:
+        small, certified = (nc.open_results(bounds.result_path(norm, out, certified=one)) for one in (False, True))
+        for name in bounds.PROVEN:
+            assert small[name].isnull().all()
+            assert certified[name].notnull().sum() == certified.risk.notnull().all("split").sum() > 0
+        said = [describe(one.sel(dataset=["mnist"], alpha=0.01)) for one in (small, certified)]
+        assert ["Certified" in text for text in said] == [False, True]

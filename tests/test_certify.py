@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,6 +24,7 @@ from numbaconc.certify import (
     upper_bound,
 )
 from numbaconc.errors import InputError
+from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up
 from numbaconc.regions import Region
 from numbaconc.regions.base import union_vc_dimension
 
@@ -296,3 +299,38 @@ def test_impossible_counts(name, bad):
 )
 def test_impossible_arguments(call, words):
     refused(call, *words)
+
+
+# Numbers in sentences
+
+
+@given(st.floats(1e-9, 1, exclude_max=True))
+def test_a_number_reads_back_as_the_same(value):
+    assert float(Fraction(exact(value))) == value
+    assert Decimal(exact_percent(value).removesuffix("%")) == 100 * Decimal(repr(value))
+    assert Decimal(at_least(value)) <= Decimal(value) <= Decimal(at_most(value)) <= 1
+    assert Decimal(rounded_up(value)) >= Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (8 / 255, "8/255"),
+        (0.1, "0.1"),
+        (0.0500001, "0.0500001"),
+        (1 / 3, "1/3"),
+        (4.74, "4.74"),
+        (2.0, "2"),
+        (1e-5, "1e-05"),
+    ],
+)
+def test_a_number_is_written_shortly(value, text):
+    assert exact(value) == text
+
+
+def test_a_certificate_that_says_nothing_says_so():
+    assert certify_counts(0, 5, 100, 0.1).sentence.endswith("(which says nothing)")
+    assert certify_counts(5, 100, 100, 0.1).sentence.endswith("≤ 1.0000 (which says nothing)")
+    assert "nothing" not in certify_counts(5, 50, 100, 0.1).sentence
+    assert "h(μ, 0.0500001, 0.12345678)" in certify_counts(500, 600, 1000, 0.12345678).sentence_at(0.0500001)
+    assert "99.9% confidence" in certify_counts(5, 50, 100, 0.1, 0.999).sentence

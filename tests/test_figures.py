@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,6 +21,7 @@ from numbaconc.results.layout import assemble
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
+ROOT = Path(__file__).parents[1]
 Q, T = (0.5, 0.9), (1, 4)
 
 
@@ -164,3 +167,41 @@ def test_cells_outside_three_published_deviations(shift, sigmas):
 def test_a_report_says_that_nothing_is_outside():
     assert "None of the 4 cells" in report._deviations([], 4)
     assert "1 of the 4 cells" in report._deviations(["this one"], 4)
+
+
+def test_the_papers_cells_are_counted_once():
+    """48 that it prints with a deviation for these data sets; the rows at the strengths as typed are ours."""
+    text = (ROOT / "experiments/report.md").read_text(encoding="utf-8")
+    assert "5 of the 48 cells that the paper prints with a deviation" in text
+    printed = [row for table in report.TABLES for row in published(table) if row.dataset != "svhn"]
+    assert sum(deviation is not None for row in printed for _, deviation in row.values.values()) == 48
+    tables_of = [one.partition("## Figure 1")[0] for one in (report._text(ROOT / "experiments"), text)]
+    assert tables_of[0] == tables_of[1]
+
+
+HOSTILE = {
+    "machine": "<script>alert('machine')</script> ![x](../secret.png)",
+    "command": "x` <img src=x onerror=alert('command')> | extra | `y",
+    "data_verified": "<svg onload=alert('data')> [a](javascript:alert(3)) **bold** &lt;",
+    "numpy_version": "<b>1</b> ![x](secret.png)",
+    "created": "[click](javascript:alert(1)) <a href='javascript:alert(2)'>x</a>",
+}
+
+
+def test_what_a_file_says_is_text_in_the_report(tmp_path):
+    ds = nc.open_results(ROOT / "experiments/table1.nc").assign_attrs(HOSTILE)
+    (tmp_path / "in").mkdir()
+    for folder in (tmp_path, tmp_path / "in"):
+        (folder / "secret.png").write_bytes(b"\x89PNG secret")
+    nc.save_results(ds, tmp_path / "in/table1.nc")
+    page = report.write_report(tmp_path / "in")[1].read_text(encoding="utf-8")
+    tags = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "code"}
+    assert set(re.findall(r"<(\w+)", page)) <= tags | {"table", "thead", "tbody", "tr", "th", "td"}
+    assert base64.b64encode(b"\x89PNG secret")[:12].decode() not in page
+    assert "href" not in page
+    for text in (HOSTILE["machine"], HOSTILE["command"], HOSTILE["data_verified"]):
+        assert text in html.unescape(page)
+
+
+def test_raw_html_is_off(tmp_path):
+    assert "<script>" not in report._html("# t\n\n<script>1</script>\n\n![x](../secret.png)", tmp_path)

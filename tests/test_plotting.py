@@ -12,9 +12,10 @@ import xarray as xr
 from conftest import images, refused
 
 import numbaconc as nc
+from numbaconc.errors import printable
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results.queries import certificate, select_case
-from numbaconc.show.plots import plot_measurement
+from numbaconc.show.plots import plot_measurement, simultaneous_band
 
 X = images(140, 3, 0)
 
@@ -75,31 +76,60 @@ def test_curves_are_the_datasets(ds, drawn, tmp_path):
             np.testing.assert_array_equal(risks[1:], kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)))
 
 
-def test_the_band_is_the_certificate(ds, monkeypatch, tmp_path):
-    """From L, at no strength, to U, at epsilon; and it says so."""
-    bands = {}
-    fill = matplotlib.axes.Axes.fill_between
+def test_the_certificate_is_drawn_and_said(ds, monkeypatch, tmp_path):
+    """L at no strength, U at epsilon, inside a band that is wider: it holds at all strengths at once."""
+    points, bands = {}, []
+    scatter, fill = matplotlib.axes.Axes.scatter, matplotlib.axes.Axes.fill_between
 
-    def recording(axes, x, low, high, **keywords):
-        bands[keywords["label"]] = x, low, high
+    def scattering(axes, x, y, **keywords):
+        points[keywords["label"]] = x, y
+        return scatter(axes, x, y, **keywords)
+
+    def filling(axes, x, low, high, **keywords):
+        bands.append((x, low, high))
         return fill(axes, x, low, high, **keywords)
 
-    monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", recording)
+    monkeypatch.setattr(matplotlib.axes.Axes, "scatter", scattering)
+    monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", filling)
     plot_measurement(ds, tmp_path / "plot.png")
-    assert len(bands) == 2
-    for (label, (strengths, low, high)), epsilon in zip(bands.items(), (0.05, 0.1), strict=True):
+    assert len(points) == len(bands) == 2
+    for (label, (x, y)), (strengths, low, high), epsilon in zip(points.items(), bands, (0.05, 0.1), strict=True):
         here = ds.sel(epsilon=epsilon).squeeze()
-        assert (strengths[0], low[0]) == (0, here["measure_at_least"])
-        assert (strengths[-1], high[-1]) == (epsilon, here["expansion_at_most"])
-        assert (
-            label
-            == certificate(select_case(ds, {"dataset": "my points", "epsilon": epsilon, "T": 2}), epsilon).sentence
-        )
-        kept = here.sel(seed=int(here["kept_seed"]), split="test")
-        values = [float(kept["risk"]), *kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)).values]
-        assert all(a <= b <= c for a, b, c in zip(low, values, high, strict=True))
-    plot_measurement(ds.drop_vars("n_points"), tmp_path / "plot.png")  # no counts, no band
-    assert len(bands) == 2
+        assert (x, y) == ([0, epsilon], [here["measure_at_least"], here["expansion_at_most"]])
+        proven = certificate(select_case(ds, {"dataset": "my points", "epsilon": epsilon, "T": 2}), epsilon)
+        assert label == f"certified, by itself: {proven.sentence}"
+        assert (strengths[0], strengths[-1]) == (0, epsilon)
+        assert low[0] < y[0]
+        assert high[-1] > y[1]
+    plot_measurement(ds.drop_vars("n_points"), tmp_path / "plot.png")  # no counts, nothing certified
+    assert len(points) == len(bands) == 2
+
+
+def test_the_band_holds_everywhere_at_once():
+    """In at least 95% of samples, at every strength and not only at those that are drawn: gaps are uniform here."""
+    rng, n, strengths = np.random.default_rng(0), 60, np.linspace(0, 0.5, 6)
+    fine = np.linspace(0, 0.5, 101)[1:-1]
+    held = 0
+    for _ in range(400):
+        gaps = rng.random(n) - 0.1  # a set of measure .1, its expansion by s of measure .1 + s
+        x, low, high = simultaneous_band(strengths, [(gaps < s).mean() for s in strengths], n)
+        at = np.searchsorted(strengths, fine, side="left")  # the step that each lies on, ends included
+        least, most = low[2 * at - 2], high[2 * at - 2]
+        held += bool(((least <= 0.1 + fine) & (most >= 0.1 + fine)).all())
+        assert (x[2 * at - 2] <= fine).all()
+        assert (x[2 * at - 1] >= fine).all()
+    assert held >= 0.95 * 400 - 3 * (0.0475 * 400) ** 0.5
+
+
+@pytest.mark.parametrize("name", ["cost_$_per_$", r"$\frac$", "a\x1b[2Jb", "x\u202ey", "\udc80"])
+def test_names_are_no_formulas(ds, tmp_path, name, recwarn):
+    """Nor TeX, for users whose Matplotlib sets everything in it."""
+    named = ds.assign_coords(dataset=np.array([name], dtype=object))
+    with matplotlib.rc_context({"text.usetex": True, "svg.fonttype": "none"}):
+        plot_measurement(named, tmp_path / "plot.svg")
+    text = (tmp_path / "plot.svg").read_text(encoding="utf-8")
+    assert ET.fromstring(text).tag.endswith("svg")
+    assert f"{printable(name)}: how fast" in text
 
 
 def test_a_result_from_a_file_plots_the_same(ds, tmp_path):

@@ -8,6 +8,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
+from conftest import refused
 
 import numbaconc as nc
 from numbaconc.errors import InputError
@@ -16,6 +17,9 @@ from numbaconc.results.join import join_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import provenance
+from numbaconc.results.slices import RISKS, whole
+from numbaconc.show.plots import plot_measurement
+from numbaconc.show.words import as_json, describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -377,3 +381,128 @@ def test_the_deviation_of_a_case_does_not_see_holes():
     alone_mean, alone_std = mean_and_std(result(seeds=(0, 1)), "risk")
     xr.testing.assert_allclose(mean.sel(dataset="mnist"), alone_mean.sel(dataset="mnist"))
     xr.testing.assert_allclose(std.sel(dataset="mnist"), alone_std.sel(dataset="mnist"))
+
+
+# Slices that are saved
+
+
+@pytest.fixture(scope="module")
+def grid():
+    """Two epsilon, two alpha, two seeds."""
+    return measured(alpha=[0.1, 0.2], q=0.5)
+
+
+SLICES = {
+    "one data set": lambda ds: ds.sel(dataset="mine"),
+    "one epsilon": lambda ds: ds.sel(epsilon=0.02),
+    "one alpha": lambda ds: ds.sel(alpha=0.1),
+    "the restart that is kept": lambda ds: ds.isel(alpha=0, epsilon=0).isel(seed=[int(ds.kept_seed[0, 0, 0, 0, 0])]),
+    "another restart": lambda ds: ds.sel(seed=[1]),
+    "all of one": lambda ds: ds.isel(dataset=0, epsilon=0, T=0, q=0, alpha=0, seed=0),
+    "the other way round": lambda ds: ds.transpose(*reversed(list(ds.dims))),
+    "coordinates as variables": lambda ds: ds.reset_coords(),
+}
+
+
+@pytest.mark.parametrize("name", SLICES)
+def test_a_slice_that_is_saved_says_what_the_whole_says_of_it(grid, tmp_path, name):
+    save_results(SLICES[name](grid), tmp_path / "part.nc")
+    part = open_results(tmp_path / "part.nc")
+    assert describe(part).count("Estimated") == len(as_json(part)["cases"]) > 0
+    of_whole = {(one["epsilon"], one["alpha"]): one for one in as_json(grid)["cases"]}
+    for one in as_json(part)["cases"]:
+        if name not in ("another restart", "all of one"):
+            assert one["certificate"] == of_whole[one["epsilon"], one["alpha"]]["certificate"]
+        assert one["dataset"] == "mine"
+    again = whole(part)["risk"]
+    places = {dim: again[dim].values for dim in again.dims} | {"alpha": part["alpha"].values}
+    np.testing.assert_array_equal(again, grid["risk"].sel(places).transpose(*again.dims))
+    plot_measurement(part, tmp_path / "part.png")
+
+
+CUTS = {
+    "one variable": (lambda ds: ds[["risk"]], "lack the variable adversarial_risk"),
+    "test alone": (lambda ds: ds.sel(split=["test"]), "split has test and not train and test"),
+    "no data set": (lambda ds: ds.isel(dataset=0, drop=True), "lack the coordinate dataset"),
+    "renamed": (lambda ds: ds.rename(epsilon="strength_of_it"), "lack the coordinate epsilon"),
+    "no alpha": (lambda ds: ds.isel(alpha=0, drop=True), "lack the coordinate alpha"),
+    "per cent": (lambda ds: ds.assign(risk=100 * ds.risk), "not between 0 and the adversarial risk"),
+    "mean over seeds": (lambda ds: ds.mean("seed", keep_attrs=True), "which tells which restart was kept"),
+    "half": (lambda ds: ds.assign(risk=ds.risk.where(ds.split == "test")), "is missing where"),
+    "nothing": (lambda ds: ds.assign({name: np.nan * ds[name] for name in RISKS}), "no measured case"),
+}
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_a_slice_that_lost_what_is_to_be_said_is_refused(grid, tmp_path, name):
+    cut, said = CUTS[name]
+    part = cut(grid)
+    calls = [
+        describe,
+        as_json,
+        lambda ds: plot_measurement(ds, tmp_path / "part.png"),
+        lambda ds: join_results([ds, ds]),
+    ]
+    for call in calls:
+        refused(lambda call=call: call(part), said)
+
+
+def test_the_curve_of_another_restart_is_not_shown(grid):
+    """It belongs to the restart that is kept, which the slice may not have."""
+    kept = grid["kept_seed"].isel(alpha=0, epsilon=0).item()
+    here = whole(grid.isel(alpha=[0], epsilon=[0]).sel(seed=[1 - int(kept)]))
+    assert here["kept_seed"].item() == 1 - kept
+    assert here["adversarial_risk_at"].isnull().all()
+
+
+# What must not be mixed
+
+
+def test_other_seeds_of_a_measurement_join():
+    """As if they had been measured together: the restart that is kept, its certificate and its curve are chosen anew."""
+    X = np.random.default_rng(3).integers(0, 256, (100, 3)).astype(np.uint8)
+    search = nc.RectangleSearch(n_sets=2, n_neighbors=5, q=0.5)
+    settings = {"epsilon": [0.05, 0.1], "alpha": 0.1, "name": "mine"}
+    once = nc.measure(nc.Restarts(search, 4), X[:60], X[60:], **settings)
+    parts = [nc.measure(nc.Restarts(search.set_params(seed=seed), 2), X[:60], X[60:], **settings) for seed in (0, 2)]
+    assert (parts[0]["kept_seed"] != parts[1]["kept_seed"]).all()
+    joined = join_results(parts)
+    for name in once.data_vars:
+        np.testing.assert_array_equal(joined[name].transpose(*once[name].dims), once[name])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda ds: ds.assign_attrs(norm="l2"), ("norm of data set 'mine' is 'linf'", "'l2'")),
+        (lambda ds: ds.assign_attrs(data_sha256="train 12, test 34"), ("data_sha256 of data set 'mine', test",)),
+        (lambda ds: ds.assign_attrs(n_neighbors=6), ("n_neighbors is ", "of the same case")),
+        (lambda ds: ds.assign_attrs(extend=1), ("extend is ",)),
+    ],
+    ids=["norm", "contents", "setting", "switch"],
+)
+def test_what_would_be_mixed_is_refused(ds, change, words):
+    other = change(ds.assign_coords(seed=ds["seed"] + 2, kept_seed=ds["kept_seed"] + 2))
+    refused(lambda: join_results([ds, other]), *words)
+    elsewhere = other.assign_coords(dataset=["other"])
+    assert join_results([ds, elsewhere])["dataset"].values.tolist() == ["mine", "other"]
+
+
+def test_two_searches_are_told_apart():
+    X = np.random.default_rng(3).integers(0, 256, (100, 3)).astype(np.uint8)
+    settings = {"epsilon": 0.1, "alpha": 0.1, "name": "mine", "norm": "l2"}
+    parts = [nc.measure(search, X[:60], X[60:], **settings) for search in ("hyperplane", "halfspaces")]
+    joined = join_results(parts)
+    assert joined["search"].values.tolist() == ["hyperplane", "halfspaces"]
+    assert_all_there(joined, parts)
+    assert describe(joined).count("Certified") == 2
+
+
+def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
+    without = ds.assign(
+        measure_at_least=ds["measure_at_least"] * np.nan, expansion_at_most=ds["expansion_at_most"] * np.nan
+    )
+    for one in (without, join_results([without, ds.assign_coords(dataset=["other"])]).sel(dataset=["mine"])):
+        assert one["measure_at_least"].isnull().all()
+        assert "Certified" not in describe(one)
+        assert "certificate" not in as_json(one)["cases"][0]

@@ -7,12 +7,17 @@ import re
 
 import numpy as np
 import pytest
+from conftest import lines, needs_jit
 
 from numbaconc.certify import certify_counts, uniform_deviation
+from numbaconc.cli import main
+from numbaconc.cli.console import EXIT_DEGENERATE
+from numbaconc.numerals import exact, exact_percent
+from numbaconc.results.files import save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.layout import assemble
-from numbaconc.results.queries import cases
-from numbaconc.results.schema import provenance
+from numbaconc.results.queries import cases, certify_kept, degenerate
+from numbaconc.results.schema import SCHEMA, provenance
 from numbaconc.show.words import as_json, describe, failures, provenance_lines
 
 
@@ -216,7 +221,7 @@ def test_what_was_not_measured_is_not_spoken_of():
     assert "nan" not in text
     assert text.count("adversarial risk") == 2
     assert "mnist, ℓ∞ epsilon 0.3, alpha 0.01, T = 10" in text
-    assert "cifar10, ℓ∞ epsilon 0.0313725, alpha 0.05, T = 40" in text
+    assert "cifar10, ℓ∞ epsilon 8/255, alpha 0.05, T = 40" in text
     assert "this bounds h at 0.97%, not 1%" in text
     assert "not 5%" not in text
 
@@ -283,3 +288,130 @@ def test_means_of_restarts_are_not_called_a_bound():
     assert "4.75" in text
     assert "h(4.75%" not in text
     assert text == describe(ds)  # the restart that is kept is found again: it was chosen on train
+
+
+def test_what_is_estimated_is_not_said_as_a_fact():
+    text = describe(ONE)
+    assert "Estimated, by fractions of the test points: a set of measure 5.11%" in text
+    assert "By this estimate concentration does not rule out" in text
+    assert as_json(ONE)["cases"][0]["bound_is"] == "estimated by fractions of the test points"
+
+
+def test_what_the_certificates_need_is_said_once():
+    assert describe(ONE).count("independent draws from one distribution μ, as the training points are") == 1
+    text = describe(join_results([result([((0.1, 0.2), (0.1, 0.2))], epsilon=i / 50) for i in (1, 2, 3)]))
+    assert text.count("independent draws") == 1
+    assert "each by itself, not all together" in text
+    assert text.count("Certified, by itself: with 95% confidence") == 3
+    assert "by itself" not in describe(ONE)
+
+
+@pytest.mark.parametrize(
+    ("alpha", "epsilon", "said"),
+    [
+        (0.0500001, 0.3, "alpha 0.0500001,"),
+        (0.05, 0.12345678, "epsilon 0.12345678,"),
+        (0.05, 8 / 255, "epsilon 8/255,"),
+        (0.05, 0.1 + 0.2, "epsilon 0.30000000000000004,"),
+    ],
+)
+def test_numbers_read_back_as_the_same(alpha, epsilon, said):
+    ds = result([((0.06, 0.08), (0.04, 0.08))], alpha=alpha, epsilon=epsilon)
+    text = describe(ds)
+    assert said in text
+    assert f"this bounds h at 4.00%, not {exact_percent(alpha)}" in text
+    assert f"h(4.00%, {exact(epsilon)})" in text
+
+
+def test_where_the_test_points_had_a_part_nothing_is_certified():
+    """A file says so: it has no L where it has others."""
+    ds = certify_kept(ONE)
+    assert "Certified" in describe(ds)
+    without = ds.assign(measure_at_least=ds["measure_at_least"] * np.nan)
+    assert "Certified" not in describe(without)
+    assert "Nothing is certified" in describe(without)
+    assert "certificate" not in as_json(without)["cases"][0]
+
+
+def test_shares_that_are_no_counts_certify_nothing():
+    """As means over seeds are, which are no region's."""
+    assert "Certified" not in describe(result([((0.06, 0.08), (0.05115, 0.08))]))
+
+
+@pytest.mark.parametrize(
+    ("risks", "words"),
+    [
+        (((0.04, 0.08), (0.05, 0.08)), "No region with a training risk of alpha was found here."),
+        (((0.06, 0.08), (0.0, 0.7)), "No test point lies in the region: its measure may be 0, which says nothing."),
+        (((0.0, 0.08), (0.0, 0.7)), "No region with a training risk of alpha was found here."),
+        (((0.06, 1.0), (0.06, 1.0)), None),
+        (((0.06, 0.08), (0.04, 0.08)), None),
+    ],
+)
+def test_what_is_no_answer(risks, words):
+    """An expansion that holds everything is one, and says nothing; so is a test risk below alpha."""
+    ds = result([risks])
+    assert len(degenerate(ds)) == (words is not None)
+    assert as_json(ds)["cases"][0]["degenerate"] == (words is not None)
+    if words is not None:
+        assert words in describe(ds)
+    assert ("a bound of 1 says nothing" in describe(ds)) == (risks[1][1] == 1)
+
+
+def test_a_risk_that_is_alpha_but_for_rounding_is_an_answer():
+    assert degenerate(result([((0.3, 0.4), (0.3, 0.4))], alpha=0.1 + 0.2)) == []
+
+
+def test_a_listing_says_how_many_cases_are_no_answer():
+    few = [result([((0.01 * i, 0.2), (0.1, 0.2))], epsilon=i / 50) for i in range(1, 15)]
+    assert "4 of 14 cases bound nothing at alpha" in describe(join_results(few))
+
+
+HOSTILE = "\x1b]0;owned\x07\r\nsecond line\u202e\x9b\udc80"
+
+
+def test_names_are_data():
+    """Escapes, line ends, changes of direction and halves of characters are written, not sent."""
+    ds = result([((0.06, 0.08), (0.05, 0.08))], name=HOSTILE).assign_attrs(command=HOSTILE, search=HOSTILE)
+    ds["compared"] = ("dataset", "epsilon", "T", "seed"), np.full((1, 1, 1, 1), HOSTILE)
+    many = join_results([ds.assign_coords(epsilon=[i / 50]) for i in range(1, 15)])
+    for text in (describe(ds), describe(many), *provenance_lines(ds)):
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "\nsecond" not in text
+        text.encode()
+    json.dumps(as_json(ds)).encode()
+
+
+# At the command line
+
+
+@needs_jit
+@pytest.mark.parametrize("json_too", [False, True])
+def test_a_region_of_too_little_risk_ends_with_status_3(tmp_path, monkeypatch, capsys, json_too):
+    """Nearly everything is covered by two boxes at q = .99: too little is left outside."""
+    monkeypatch.chdir(tmp_path)
+    options = ["--q", "0.99", "--alpha", "0.2", "--max-train", "200", "--quiet", *(["--json"] if json_too else [])]
+    assert main(["measure", *options]) == EXIT_DEGENERATE == 3
+    out, err = capsys.readouterr()
+    assert lines(err) == [
+        "no answer at alpha: the training risk of a region found is below it, or no test point lies in it"
+    ]
+    if json_too:
+        assert json.loads(out)["cases"][0]["degenerate"] is True
+    else:
+        assert "No region with a training risk of alpha was found here." in out
+    assert (tmp_path / "digits-linf.nc").exists()
+    capsys.readouterr()
+    assert main(["show", "digits-linf.nc"]) == 0  # it shows what there is
+
+
+def test_nothing_but_characters_to_be_seen_reaches_the_terminal(tmp_path, capsys):
+    ds = ONE.assign_coords(dataset=["\x1b]0;owned\x07"]).assign_attrs(provenance(command="\x1b[8m\rnumbaconc measure"))
+    save_results(ds.assign_attrs(schema=SCHEMA, norm="linf"), tmp_path / "r.nc")
+    assert main(["show", str(tmp_path / "r.nc")]) == 0
+    assert main(["show", str(tmp_path / "\x1b[31m\x9b\u202e.nc")]) == 2
+    with pytest.raises(SystemExit):
+        main(["show", "--\x1b[31m", "a.nc"])
+    out, err = capsys.readouterr()
+    assert all(line.isprintable() for line in [*out.split("\n"), *err.split("\n")])
+    assert "\\x1b]0;owned\\x07" in out

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +17,7 @@ from numbaconc.cli.console import Parser, add_data_options, reporting, tell
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, replacing
 from numbaconc.density import N_NEIGHBORS
-from numbaconc.errors import InputError, check_choice, check_count
+from numbaconc.errors import InputError, check_choice, check_count, printable
 from numbaconc.sweep.run import SUBSAMPLE_SEED, run_sweep
 
 QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
@@ -54,7 +56,7 @@ def _parser(name: str, description: str, writes: str, restarts: int | None) -> P
     add("--quick", action="store_true", help=f"a reduced run: {reduced}")
     add_data_options(parser)
     add("--threads", type=int, metavar="N", help="threads for the kernels (default: all)")
-    add("--out", default=".", metavar="DIR", help=f"folder for {writes} (default: here)")
+    add("--out", default=".", type=os.path.expanduser, metavar="DIR", help=f"folder for {writes} (default: here)")
     add("--quiet", action="store_true", help="no progress bars and no notes")
     parser.set_defaults(restarts=None, seed=0)
     return parser
@@ -107,7 +109,7 @@ def sweep(
         {"grid": list(blocks), "n_neighbors": N_NEIGHBORS} | ({"max_train": QUICK_TRAIN} if options.quick else {}),
         out,
         progress=not options.quiet,
-        data=sets,
+        data={name: sets[name] for name in dict.fromkeys(block["dataset"] for block in blocks)},
         threads=options.threads,
         cache_dir=cache_dir(),
     )
@@ -116,6 +118,16 @@ def sweep(
 def cut_if_quick(data: Dataset, options: argparse.Namespace) -> Dataset:
     """Return a data set with as many training points as a run has, those that sweeps take."""
     return replace(data, train=data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED)) if options.quick else data
+
+
+def escaped(text: object) -> str:
+    """Return a text of a file's as Markdown that shows it as it is: no markup, no HTML, no link, in one line."""
+    return re.sub(r"[\\`*{}\[\]()<>#|!~&$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", printable(text))
+
+
+def code(text: object) -> str:
+    """Return a text of a file's as Markdown code, for a table too."""
+    return f"`{printable(text)}`".replace("|", r"\|") if "`" not in str(text) else escaped(text)
 
 
 def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -24,6 +24,7 @@ from numbaconc.errors import check_count
 from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, centered_cubes
 from numbaconc.how import bar
 from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.numerals import exact
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import LONG_NAMES, provenance
@@ -194,7 +195,7 @@ def panels(ds: xr.Dataset) -> list[Estimates]:
             searches = [name for name in case.searches if along == "n_train" or name in MANY_SETS]
             if searches:
                 here = ds.sel(at | {"search": searches})
-                title = f"{case.title}, ε = {case.epsilon:g}"
+                title = f"{case.title}, ε = {exact(case.epsilon)}"
                 plots.append(Estimates(here, along, tuple(case.lines), title))
     return plots
 
@@ -203,7 +204,7 @@ def caption(ds: xr.Dataset) -> str:
     """Say what the figure shows."""
     n_samples, largest = ds.sizes["seed"], _largest(ds["n_train"].values.tolist())
     return (
-        f"Adversarial risk of the regions found at α = {ALPHA:g}, on fresh points (solid) and on the training points "
+        f"Adversarial risk of the regions found at α = {exact(ALPHA)}, on fresh points (solid) and on the training points "
         f"(dashed): means over {n_samples} samples, bands one standard deviation. First against n at T = 1, then against "
         f"T at n = {largest:,}. On few points a region fits its sample: its measure is then below α, which is how "
         "adversarial risks can lie below h(μ, α, ε). The theorems are about the best of all unions of T sets; the "

@@ -15,6 +15,7 @@ from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.files import check_writable
 from numbaconc.experiments.commands import available, run_command, seeds, sweep, wanted
 from numbaconc.experiments.published import published
+from numbaconc.numerals import exact
 from numbaconc.show.plots import Curves, plot_panels
 
 # The paper does not print its grids.
@@ -108,7 +109,7 @@ def _block(curve: Curve, numbers: Sequence[int]) -> dict[str, Any]:
 
 def _panel(ds: xr.Dataset, curve: Curve) -> Curves:
     here = ds.sel(dataset=curve.dataset, epsilon=parse_epsilon(curve.epsilon_text))
-    title = f"{curve.dataset}, ℓ∞ ε = {curve.epsilon_text}, α = {curve.alpha:g}"
+    title = f"{curve.dataset}, ℓ∞ ε = {curve.epsilon_text}, α = {exact(curve.alpha)}"
     if curve.along == "q":
         title += f", T = {curve.n_sets}"
         return Curves(here.sel(T=curve.n_sets), "q", ("risk", "adversarial_risk"), title, curve.q)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from numbaconc.cli.console import tell
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import replacing
+from numbaconc.errors import printable
 from numbaconc.experiments.methods import N_FACES
 from numbaconc.kernels.threads import using_threads
+from numbaconc.numerals import exact
 from numbaconc.regions import BallUnion, RectangleComplement
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.schema import provenance
@@ -120,7 +122,8 @@ def draw(ds: xr.Dataset, path: Path, name: str) -> None:
         if not len(images):
             figure.text(left, place.y0 + 0.05, "none", color="0.5")
     figure.suptitle(f"{name}: regions that grow little", fontsize="medium", x=0.01, horizontalalignment="left")
-    figure.text(0.01, 0.01, textwrap.fill(ds.attrs["caption"], 150), fontsize="small", verticalalignment="bottom")
+    caption = textwrap.fill(printable(ds.attrs["caption"]), 150)
+    figure.text(0.01, 0.01, caption, fontsize="small", verticalalignment="bottom", parse_math=False)
     with replacing(path) as part:
         figure.savefig(part, dpi=DOTS_PER_INCH)
 
@@ -146,8 +149,8 @@ def _show_faces(axes: Any, ds: xr.Dataset) -> None:  # noqa: ANN401
 
 def _caption(shown: Shown) -> str:
     return (
-        f"The region E of faces at α = {shown.alpha:g} and ℓ∞ ε = {shown.epsilon_text} holds the images in which one of the "
+        f"The region E of faces at α = {exact(shown.alpha)} and ℓ∞ ε = {shown.epsilon_text} holds the images in which one of the "
         f"marked pixels is beyond its level; the rows are the first test images of each kind. The ball is that found at ℓ2 ε = "
-        f"{shown.epsilon_l2}, boxes those of the published settings, T = {shown.n_sets} and q = {shown.q:g}. E of boxes is what "
+        f"{shown.epsilon_l2}, boxes those of the published settings, T = {shown.n_sets} and q = {exact(shown.q)}. E of boxes is what "
         f"lies outside of them all."
     )

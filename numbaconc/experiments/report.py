@@ -10,11 +10,12 @@ import xarray as xr
 from markdown_it import MarkdownIt
 
 from numbaconc.data.files import replacing
-from numbaconc.experiments.commands import markdown_table
+from numbaconc.experiments.commands import code, escaped, markdown_table
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, side_by_side
 from numbaconc.results.files import open_results
+from numbaconc.results.slices import whole
 
 TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
 LIMIT = 3  # published standard deviations
@@ -45,17 +46,17 @@ def _text(folder: Path) -> str:
     for table in TABLES:
         path = folder / f"table{table}.nc"
         if path.exists():
-            ds, rows = open_results(path), as_typed(published(table))
+            ds, printed = whole(open_results(path)), published(table)
             files.append((path.name, ds))
-            tables.append(f"## Table {table}\n\n{side_by_side(ds, rows)}")
-            far += outside(ds, rows, LIMIT)
-            n_cells += len(outside(ds, rows, -1))
+            tables.append(f"## Table {table}\n\n{side_by_side(ds, as_typed(printed))}")
+            far += outside(ds, printed, LIMIT)
+            n_cells += len(outside(ds, printed, -1))
     figures = []
     for figure in FIGURES:
         if not (folder / f"figure{figure}.png").exists():
             continue
         paths = {result_path(figure, curve.along, folder) for curve in curves(figure)}
-        results = [(path.name, open_results(path)) for path in sorted(paths) if path.exists()]
+        results = [(path.name, whole(open_results(path))) for path in sorted(paths) if path.exists()]
         files += results
         numbers = results[0][1]["seed"].values.tolist()
         figures.append(f"## Figure {figure}\n\n![Figure {figure}](figure{figure}.png)\n\n{caption(figure, numbers)}")
@@ -74,34 +75,42 @@ def _text(folder: Path) -> str:
 def _deviations(far: list[str], n_cells: int) -> str:
     head = f"## Cells outside {LIMIT} published standard deviations\n\n"
     if not far:
-        return f"{head}None of the {n_cells} cells that the paper prints with a deviation."
+        return f"{head}None of the {n_cells} cells that the paper prints with a deviation, for the data sets here."
     items = "\n".join(f"- {cell}" for cell in far)
     why = (
         "Risks at exactly k/255 differ where the paper's program was given a strength typed with few digits, a little "
         "less than k/255: the rows with a decimal ε repeat them at that strength. Where the paper prints no q, one search "
         "for it decides a row, and searches with other seeds end at other q."
     )
-    return f"{head}{len(far)} of the {n_cells} cells that the paper prints with a deviation:\n\n{items}\n\n{why}"
+    return f"{head}{len(far)} of the {n_cells} cells that the paper prints with a deviation, for the data sets here:\n\n{items}\n\n{why}"
 
 
 def _provenance(files: list[tuple[str, xr.Dataset]]) -> str:
     columns = ("created", "seconds", "threads", "numbaconc_version", "numba_version", "numpy_version", "python_version")
     rows = [["file", *(name.removesuffix("_version") for name in columns), "command"]]
     for name, ds in files:
-        rows.append([name, *(str(ds.attrs.get(key, "")) for key in columns), f"`{ds.attrs['command']}`"])
-    machines = dict.fromkeys(str(ds.attrs["machine"]) for _, ds in files if "machine" in ds.attrs)
-    said = {line for _, ds in files for line in str(ds.attrs.get("data_verified", "")).split("; ") if line}
+        cells = [_plain(ds.attrs.get(key, "")) for key in columns]
+        rows.append([name, *cells, code(ds.attrs.get("command", ""))])
+    machines = dict.fromkeys(escaped(ds.attrs["machine"]) for _, ds in files if "machine" in ds.attrs)
+    said = {escaped(line) for _, ds in files for line in str(ds.attrs.get("data_verified", "")).split("; ") if line}
     parts = [f"Machine: {'; '.join(machines)}.", "\n".join(markdown_table(rows)), f"Data: {'; '.join(sorted(said))}."]
     return "\n\n".join(["## Machine, versions and data", *parts])
 
 
+def _plain(value: object) -> str:
+    """Return a time, a number or a version of a file's; a question mark for what is none."""
+    return text if re.fullmatch(r"[\w.:+-]{0,40}", text := str(value), re.ASCII) else "?"
+
+
 def _html(text: str, folder: Path) -> str:
-    body = MarkdownIt("commonmark").enable("table").render(text)
+    """Return the report as a page of its own: of pictures it holds those that the report itself has drawn."""
+    body = MarkdownIt("commonmark", {"html": False}).enable("table").render(text)
 
     def embedded(match: re.Match[str]) -> str:
         contents = base64.b64encode((folder / match[1]).read_bytes()).decode()
         return f'src="data:image/png;base64,{contents}"'
 
-    body = re.sub(r'src="([^":]+\.png)"', embedded, body)
+    drawn = "|".join(f"figure{figure}" for figure in FIGURES)
+    body = re.sub(rf'src="((?:{drawn})\.png)"', embedded, body)
     head = f'<meta charset="utf-8">\n<title>numbaconc: the paper measured again</title>\n<style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}</body>\n</html>\n'

@@ -14,16 +14,18 @@ import xarray as xr
 from numbaconc.cli.console import say
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import cache_dir, check_writable
+from numbaconc.errors import InputError, as_number
 from numbaconc.experiments import commands
 from numbaconc.experiments.published import QUANTITIES, TYPED, Published, as_typed, published
 from numbaconc.how import How
 from numbaconc.measurement import measure
+from numbaconc.numerals import exact
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS
 from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts, Search
-from numbaconc.search.greedy import CHECKPOINT
+from numbaconc.search.checkpoint import VERSION
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; the paper's others are classifiers
 # δ of balls, which the paper does not print: what its training risks imply.
@@ -107,7 +109,7 @@ def _measure(
     elif row.method == "balls":
         # kept, as radii are: an interrupted search goes on, and a row that two tables share is found once
         delta = DELTA[data.name]
-        names = [f"v{CHECKPOINT}", data.train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{delta:g}"]
+        names = [f"v{VERSION}", data.train.sha256, f"T{row.n_sets}", f"alpha{row.alpha:g}", f"delta{delta:g}"]
         kept = cache_dir() / "balls" / ("-".join([*names, *(one.epsilon_text for one in rows)]) + ".npz")
         yield measured(BallSearch(n_sets=n_sets, delta=delta), every, replace(how, checkpoint=kept))
     else:
@@ -164,8 +166,8 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
             "little less than the fraction."
         )
     if "max_train" in ds.attrs:
-        note += f" A quick run on {ds.attrs['max_train']:,} training points: not the paper's setting."
-    return "\n".join([*lines, "", note, "", f"Data: {ds.attrs.get('data_verified', '')}.", ""])
+        note += f" A quick run on {as_number(ds.attrs['max_train']):,.0f} training points: not the paper's setting."
+    return "\n".join([*lines, "", note, "", f"Data: {commands.escaped(ds.attrs.get('data_verified', ''))}.", ""])
 
 
 def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> list[str]:
@@ -209,7 +211,7 @@ def outside(ds: xr.Dataset, rows: Sequence[Published], limit: float) -> list[str
             continue
         for (quantity, split), (distance, unit) in _distances(here, row).items():
             if unit == "σ" and distance > limit:
-                where = f"Table {row.table}, {row.dataset}, ε = {row.epsilon_text}, α = {row.alpha:g}, "
+                where = f"Table {row.table}, {row.dataset}, ε = {row.epsilon_text}, α = {_text(row.alpha)}, "
                 where += f"{quantity.replace('_', ' ')} on {split}"
                 mean, _ = _in_percent(here, quantity, split)
                 printed, deviation = row.values[quantity, split]
@@ -222,8 +224,12 @@ def _select(ds: xr.Dataset, row: Published) -> xr.Dataset | None:
     if row.method not in SEARCHES:
         return None
     at = {"search": row.method, "dataset": row.dataset, "epsilon": row.epsilon, "T": row.n_sets or 1, "q": row.q}
-    return ds.sel({dim: value for dim, value in at.items() if dim in ds.dims})
+    try:
+        return ds.sel({dim: value for dim, value in at.items() if dim in ds.dims})
+    except KeyError as error:
+        msg = f"results of Table {row.table} lack {error}; allowed: those of all its rows for {row.dataset}"
+        raise InputError(msg) from error
 
 
 def _text(number: float | None) -> str:
-    return "" if number is None else f"{number:g}"
+    return "" if number is None else exact(number)

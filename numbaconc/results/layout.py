@@ -144,13 +144,21 @@ def _rows(at: Mapping[str, Any], outcome: Outcome) -> Iterable[dict[str, Any]]:
 
 
 def check_alike(cases: Iterable[Case], where: str = "missing in others") -> None:
-    """Refuse a coordinate that only some cases of one search have: `where` says in the message where the others are."""
+    """Refuse a coordinate that only some cases of one search have, or that is text in some and a number in others.
+
+    `where` says in the message where the others are.
+    """
     names: dict[str, set[str]] = {}
+    texts: dict[str, bool] = {}
     for case in cases:
         here = {name for name, _ in case.at}
         if differing := sorted(names.setdefault(case.search, here) ^ here):
             msg = f"{differing[0]} is given in some cases and {where}; allowed: in all cases of a file, or in none"
             raise InputError(msg)
+        for name, value in case.at:
+            if texts.setdefault(name, isinstance(value, str)) != isinstance(value, str):
+                msg = f"{name} is text in some cases and a number in others; allowed: one of the two in a file"
+                raise InputError(msg)
 
 
 def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:

@@ -9,11 +9,12 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.certify import Certificate, certify_counts, lower_bound, upper_bound
-from numbaconc.goal import kept_index
+from numbaconc.goal import ROUNDING, kept_index
 from numbaconc.results.schema import LONG_NAMES
 
 KEPT = ("kept_seed", "measure_at_least", "expansion_at_most")  # what `certify_kept` adds
 TAIL = (1 - 0.95) / 2  # how often either bound of a certificate at 95% may be wrong
+WHOLE = 0.01  # how far a share of so many points may be from a whole number of them, by rounding
 
 
 def kept_seeds(ds: xr.Dataset) -> xr.DataArray:
@@ -34,6 +35,8 @@ def certify_kept(ds: xr.Dataset) -> xr.Dataset:
     if "seed" in ds["risk"].dims:
         ds["kept_seed"] = kept_seeds(ds)
         test = test.sel(seed=ds["kept_seed"].fillna(ds["seed"][0]).astype(int))
+    if "n_points" not in ds:
+        return ds
     bounds = {"measure_at_least": (lower_bound, "risk"), "expansion_at_most": (upper_bound, "adversarial_risk")}
     for name, (bound, counted) in bounds.items():
         counts = (test[counted] * test["n_points"]).round()
@@ -56,8 +59,9 @@ def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
     """Yield the coordinates (dataset, epsilon, T, q) of each case that was measured."""
     has_value = ds["risk"].notnull()
     has_value = has_value.any([dim for dim in has_value.dims if dim in {"seed", "split"}])
+    values = {dim: ds[dim].values.tolist() for dim in has_value.dims}
     for at in np.argwhere(has_value.values):
-        yield {str(dim): ds[dim].values[i].item() for dim, i in zip(has_value.dims, at, strict=True)}
+        yield {str(dim): values[dim][i] for dim, i in zip(has_value.dims, at, strict=True)}
 
 
 def select_case(ds: xr.Dataset, case: dict[str, Any]) -> xr.Dataset:
@@ -73,12 +77,38 @@ def kept(here: xr.Dataset) -> xr.Dataset:
     return here.sel(seed=int(here["kept_seed"] if "kept_seed" in here else kept_seeds(here)))
 
 
-def certificate(here: xr.Dataset, epsilon: float) -> Certificate:
-    """Return what the test points prove about the kept region of one case, which was chosen on train."""
+def below_alpha(here: xr.Dataset) -> bool:
+    """Return whether the kept region of one case has less training risk than α, what it was to have."""
+    return float(kept(here)["risk"].sel(split="train")) < float(here["alpha"]) * (1 - ROUNDING)
+
+
+def is_degenerate(here: xr.Dataset) -> bool:
+    """Return whether one case is no answer: its region has less training risk than α, or holds no test point."""
+    return below_alpha(here) or float(kept(here)["risk"].sel(split="test")) == 0
+
+
+def degenerate(ds: xr.Dataset) -> list[dict[str, Any]]:
+    """Return the cases that are no answer, as `is_degenerate` says."""
+    return [case for case in cases(ds) if is_degenerate(select_case(ds, case))]
+
+
+def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:
+    """Return what the test points prove about the kept region of one case, which was chosen on train.
+
+    None where nothing is proven: numbers of points, or whole counts of them, are not known, or the file has no L where
+    it has others: the test points had a part in choosing the region.
+    """
+    if "n_points" not in here or ("measure_at_least" in here and bool(here["measure_at_least"].isnull())):
+        return None
     test = kept(here).sel(split="test")
-    n = int(test["n_points"])
-    n_in, n_expanded = (round(float(test[name]) * n) for name in ("risk", "adversarial_risk"))
+    numbers = float(test["n_points"]), float(here["n_points"].sel(split="train"))
+    if not all(1 <= number < 2**53 and number.is_integer() for number in numbers):
+        return None
+    n, n_train = map(int, numbers)
+    shares = [float(test[name]) * n for name in ("risk", "adversarial_risk")]
+    if any(abs(share - round(share)) > WHOLE for share in shares):
+        return None
     known = "vc_dimension" in here and bool(here["vc_dimension"].notnull())
     dimension = int(here["vc_dimension"]) if known else None
-    n_train = int(here["n_points"].sel(split="train"))
+    n_in, n_expanded = map(round, shares)
     return certify_counts(n_in, n_expanded, n, epsilon, vc_dimension=dimension, n_train=n_train)

@@ -11,7 +11,12 @@ import platform
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from numbaconc.errors import InputError
+
+if TYPE_CHECKING:
+    from numbaconc.search.base import Search
 
 SPLITS = ("train", "test")
 FIRST_DIMENSIONS, LAST_DIMENSIONS = ("search", "alpha", "dataset", "epsilon", "T", "q"), ("seed", "split")
@@ -53,6 +58,18 @@ LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }
+
+TEXT = ("search", "dataset", "split", "data_sha256", "compared", "error")  # all else that is named here is numbers
+TEXT_ATTRIBUTES = ("search", "search_coordinates", "norm", "settings", "command", "created", "data_verified", "differing")
+TAKEN = {*DIMENSIONS, *LONG_NAMES} - {"T", "q", "seed"}  # names that no coordinate of a search has
+
+
+def check_coordinates(search: type[Search]) -> None:
+    """Refuse a search that calls one of its coordinates as results call something else: InputError."""
+    for name, one in search.settings().items():
+        if one.coordinate in TAKEN:
+            msg = f"coordinate of setting {name!r} of {search.__name__} is {one.coordinate!r}; allowed: no name in results"
+            raise InputError(msg)
 
 
 def dimensions_with(names: Iterable[str]) -> tuple[str, ...]:

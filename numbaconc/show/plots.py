@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from numbaconc.certify import lower_bound, upper_bound
+from numbaconc.certify import CONFIDENCE, lower_bound, upper_bound
 from numbaconc.data.files import replacing
+from numbaconc.errors import InputError, printable
 from numbaconc.norms import sign_of
-from numbaconc.results.queries import TAIL, cases, certificate, kept, mean_and_std, select_case
+from numbaconc.numerals import exact, exact_percent
+from numbaconc.results.queries import cases, certificate, kept, mean_and_std, select_case
+from numbaconc.results.slices import CURVES, whole
 
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
@@ -36,55 +41,104 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
 
     A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search aimed at; it
     starts at the region's risk. The marker at its end is the mean over the restarts, its bar one standard deviation.
-    The band around the curve of the test points is the certificate: its lower edge starts at L, its upper edge ends
-    at U. The file is PNG, SVG or PDF, by its suffix.
+    The band around the curve of the test points holds the measure of that region's expansions by all strengths at once,
+    with 95% confidence; the triangles are L and U of its certificate, which holds with 95% confidence by itself. The
+    file is PNG, SVG or PDF, by its suffix. InputError if it cannot be written, or a slice lacks what is to be drawn.
     """
-    from matplotlib.figure import Figure
     from matplotlib.ticker import PercentFormatter
 
+    ds = whole(ds)
+    if "strength" not in ds.dims or "strength" not in ds.coords or CURVES not in ds:
+        msg = f"results lack {CURVES} on strength; allowed: a result of `measure`, or a slice that keeps it"
+        raise InputError(msg)
     found = list(cases(ds))
     several = len(found) > 1  # the legend then stands beside the axes, where it covers nothing
     width, height = SIZE
-    size = (width + BESIDE, max(height, 3 * ENTRY * len(found))) if several else SIZE
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.subplots()
-    for number, case in enumerate(found):
-        _plot_case(axes, select_case(ds, case), case, f"C{number}")
-    for alpha in np.unique(ds["alpha"]):
-        axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {100 * alpha:g}%")
-    axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-    axes.set_xlabel(f"strength of the expansion, {sign_of(ds.attrs.get('norm'))} distance")
-    axes.set_ylabel("adversarial risk of the region found")
-    names = ", ".join(str(name) for name in ds["dataset"].values)
-    axes.set_title(f"{names}: how fast the least-growing set found grows", fontsize="medium")
-    if several:
-        figure.legend(fontsize="small", loc="outside right upper")
-    else:
-        axes.legend(fontsize="small")
-    with replacing(path) as part:
-        figure.savefig(part, dpi=DOTS_PER_INCH)
+    size = (width + BESIDE, max(height, 5 * ENTRY * len(found))) if several else SIZE
+    with _figure(size) as figure:
+        axes = figure.subplots()
+        for number, case in enumerate(found):
+            here, color = select_case(ds, case), f"C{number}"
+            _plot_case(axes, here, case["epsilon"], _label(case, found), color, several=several)
+        for alpha in np.unique(ds["alpha"].values[ds["alpha"].notnull()]):
+            axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {exact_percent(alpha)}")
+        axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        axes.set_xlabel(f"strength of the expansion, {sign_of(ds.attrs.get('norm'))} distance")
+        axes.set_ylabel("adversarial risk of the region found")
+        names = printable(", ".join(str(name) for name in ds["dataset"].values))
+        title = f"{names}: how fast the least-growing set found grows"
+        axes.set_title(title, fontsize="medium", parse_math=False)  # "$" in a name is no formula
+        style = {"fontsize": "small"}
+        legend = figure.legend(loc="outside right upper", **style) if several else axes.legend(**style)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+        with replacing(path) as part:
+            figure.savefig(part, dpi=DOTS_PER_INCH)
 
 
-def _plot_case(axes: Any, here: xr.Dataset, case: Mapping[str, Any], color: str) -> None:  # noqa: ANN401
-    epsilon = case["epsilon"]
-    name = f"epsilon {epsilon:g}" + (f", alpha {case['alpha']:g}" if "alpha" in case else "")
+@contextlib.contextmanager
+def _figure(size: tuple[float, float]) -> Iterator[Any]:
+    """Yield a figure that is drawn without LaTeX, whatever the user's settings are: names are no TeX."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"text.usetex": False, "svg.hashsalt": "numbaconc"}):  # the same file every time
+        yield Figure(figsize=size, layout="constrained")
+
+
+def _label(case: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> str:
+    """Return how the curves of a case are told from those of others."""
+    text = f"epsilon {exact(case['epsilon'])}" + (f", alpha {exact(case['alpha'])}" if "alpha" in case else "")
+    for dim in (dim for dim in case if dim not in ("epsilon", "alpha") and len({one[dim] for one in among}) > 1):
+        value = case[dim]
+        text += f", {printable(dim)} = {printable(value) if isinstance(value, str) else exact(value)}"
+    return text
+
+
+def _plot_case(
+    axes: Any,  # noqa: ANN401
+    here: xr.Dataset,
+    epsilon: float,
+    name: str,
+    color: str,
+    *,
+    several: bool,
+) -> None:
     mean, std = mean_and_std(here, "adversarial_risk")
+    proven = certificate(here, epsilon)
+    itself = ", by itself" if several else ""
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
-        curve = at_split["adversarial_risk_at"].sel(strength=slice(None, epsilon))
+        curve = at_split[CURVES].sel(strength=slice(None, epsilon)).dropna("strength")
         strengths, risks = [0.0, *curve["strength"].values], [float(at_split["risk"]), *curve.values]
         axes.plot(strengths, risks, style, color=color, linewidth=1.5, label=f"found for {name}, {split}")
-        if split == "test" and "n_points" in at_split:
-            n = int(at_split["n_points"])
-            counts = [round(value * n) for value in risks]
-            least, most = ([bound(count, n, TAIL) for count in counts] for bound in (lower_bound, upper_bound))
-            proven = certificate(here, epsilon).sentence
-            axes.fill_between(strengths, least, most, color=color, alpha=0.15, linewidth=0, label=proven)
+        if split == "test" and proven is not None:
+            band = simultaneous_band(strengths, risks, proven.n_points)
+            label = f"test: {exact_percent(CONFIDENCE)} band at all strengths at once{itself}"
+            axes.fill_between(*band, color=color, alpha=0.15, linewidth=0, label=label)
+            ends = ([0, epsilon], [proven.L, proven.U])
+            label = f"certified{itself}: {proven.sentence}"
+            axes.scatter(*ends, color=color, marker="D", s=18, clip_on=False, zorder=3, label=label)
         filled = color if split == "test" else "white"
         middle, half = float(mean.sel(split=split)), float(std.sel(split=split)) or None
         axes.errorbar(epsilon, middle, yerr=half, fmt="o", color=color, markerfacecolor=filled, capsize=3)
+
+
+def simultaneous_band(
+    strengths: Sequence[float], risks: Sequence[float], n: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return strengths, and between which bounds the measures of one set's expansions by all of them lie at once.
+
+    Clopper and Pearson's bounds at m strengths, ascending, at each of which `risks` are fractions of n test points, with
+    Bonferroni's correction for 2m. Measures grow with the strength, so that between two strengths the bound below is
+    that of the first, the bound above that of the second: both are steps, and hold with 95% confidence everywhere.
+    """
+    tail = (1 - CONFIDENCE) / (2 * len(risks))
+    counts = [round(risk * n) for risk in risks]
+    least, most = (np.array([bound(count, n, tail) for count in counts]) for bound in (lower_bound, upper_bound))
+    return np.repeat(strengths, 2)[1:-1], np.repeat(least[:-1], 2), np.repeat(most[1:], 2)
 
 
 class Panel(Protocol):
@@ -96,24 +150,21 @@ class Panel(Protocol):
 
 def plot_panels(panels: Sequence[Panel], paths: Sequence[str | Path], caption: str) -> None:
     """Draw panels side by side, a caption below, and write the figure to PNG, SVG or PDF files, by their suffixes."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     width, height = PANEL_SIZE
-    figure = Figure(figsize=(width * columns, height * rows + 0.6), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, panel in zip(grid, panels, strict=False):
-        panel.plot(axes)
-    for axes in grid[len(panels) :]:
-        axes.set_axis_off()
-    lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
-    figure.supxlabel(lines, fontsize="small", x=0.01, horizontalalignment="left")
-    for path in paths:
-        with replacing(path) as part, mpl.rc_context({"svg.hashsalt": "numbaconc"}):  # the same file every time
-            undated = {"Date": None} if part.suffix == ".svg" else None
-            figure.savefig(part, dpi=DOTS_PER_INCH, metadata=undated)
+    with _figure((width * columns, height * rows + 0.6)) as figure:
+        grid = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axes, panel in zip(grid, panels, strict=False):
+            panel.plot(axes)
+        for axes in grid[len(panels) :]:
+            axes.set_axis_off()
+        lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
+        figure.supxlabel(lines, fontsize="small", x=0.01, horizontalalignment="left", parse_math=False)
+        for path in paths:
+            with replacing(path) as part:
+                undated = {"Date": None} if part.suffix == ".svg" else None
+                figure.savefig(part, dpi=DOTS_PER_INCH, metadata=undated)
 
 
 class Curves(NamedTuple):
@@ -133,7 +184,7 @@ class Curves(NamedTuple):
             labels = {split: f"{NAMES[name]}, {split}" for split in STYLES}
             _plot_means(axes, here, name, measured, labels, color=COLORS[name], markersize=4, shade=0.2)
         if self.marked is not None:
-            label = f"the paper's {self.along} = {self.marked:g}"
+            label = f"the paper's {self.along} = {exact(self.marked)}"
             axes.axvline(self.marked, color="0.3", linewidth=1, linestyle=":", label=label)
         if self.along == "T":
             _mark_each(axes, measured)
@@ -203,7 +254,7 @@ def _finish(axes: Any, along: str, title: str, handle_length: float = 3) -> None
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
     axes.set_xlabel(along, fontsize="small")
-    axes.set_title(title, fontsize="medium")
+    axes.set_title(title, fontsize="medium", parse_math=False)
     axes.legend(fontsize="x-small", handlelength=handle_length)
 
 
@@ -235,19 +286,18 @@ class Bounds(NamedTuple):
             self._plot_certified(axes, alpha, np.array(epsilons), labeled=first)
             if not first:
                 style = {"textcoords": "offset points", "fontsize": "x-small", "va": "center"}
-                axes.annotate(f"α = {alpha:g}", (epsilons[0], paper[0]), (6, 0), **style)
-        axes.axhline(100 * alphas[0], color="0.5", linewidth=1, linestyle="--", label=f"α = {alphas[0]:g}")
+                axes.annotate(f"α = {exact(alpha)}", (epsilons[0], paper[0]), (6, 0), **style)
+        axes.axhline(100 * alphas[0], color="0.5", linewidth=1, linestyle="--", label=f"α = {exact(alphas[0])}")
         axes.set_xlim(left=0)
         _finish(axes, f"ε, {self.title.rpartition(' ')[2]} distance", self.title, handle_length=2.5)
 
     def _plot_certified(self, axes: Any, alpha: float, epsilons: Any, *, labeled: bool) -> None:  # noqa: ANN401
-        """Draw the band from test points to U, and U marked by whether L is at least α."""
+        """Draw bars from test points to U, and U marked by whether L is at least α."""
         proven = self.certified.sel(alpha=alpha, epsilon=epsilons)
         tested = 100 * proven["adversarial_risk"].sel(split="test").values
         most, enough = 100 * proven["expansion_at_most"].values, proven["measure_at_least"].values >= alpha
-        if len(epsilons) > 1:
-            band = axes.fill_between(epsilons, tested, most, color=BAND_COLOR, alpha=0.25, linewidth=0)
-            band.set_label("certified: test points … U" if labeled else None)
+        label = "certified: test points … U" if labeled else None  # each another region: nothing holds in between
+        axes.vlines(epsilons, tested, most, color=BAND_COLOR, alpha=0.35, linewidth=4, label=label)
         for chosen, fill, word in ((enough, BAND_COLOR, "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
             if chosen.any():
                 style = {"color": BAND_COLOR, "markerfacecolor": fill, "markersize": 5}

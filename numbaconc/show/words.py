@@ -7,11 +7,27 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from numbaconc.norms import sign_of
-from numbaconc.results.queries import cases, certificate, kept, mean_and_std, select_case
+from numbaconc.errors import printable
+from numbaconc.norms import NORMS, sign_of
+from numbaconc.numerals import exact, exact_percent
+from numbaconc.results.queries import (
+    below_alpha,
+    cases,
+    certificate,
+    degenerate,
+    is_degenerate,
+    kept,
+    mean_and_std,
+    select_case,
+)
+from numbaconc.results.slices import whole
 
 MANY = 12  # cases that are described each; more are listed
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
+PROMISE = (
+    "holds if the test points are independent draws from one distribution μ, as the training points are, and had no part in "
+    "choosing the region or a setting."
+)
 
 
 def percent(fraction: float) -> str:
@@ -25,38 +41,40 @@ def spread(mean: float, std: float | None) -> str:
 
 
 def describe(ds: xr.Dataset) -> str:
-    """Say what a result holds: a table of risks, and for each case what it bounds."""
-    norm = sign_of(ds.attrs.get("norm"))
+    """Say what a result, or a slice of one, holds: a table of risks, and for each case what it bounds.
+
+    InputError if something is missing that is to be said.
+    """
+    ds = whole(ds)
     lines = [_head(ds)]
     found = list(cases(ds))
     if "error" in ds and (n_failed := int((ds["error"] != "").sum())):
-        lines.append(f"{n_failed} of the cases failed: {failures(ds)[0]}")
+        lines.append(f"{n_failed} of the cases failed: {printable(failures(ds)[0])}")
     if len(found) > MANY:
-        return "\n".join([*lines, "", *_listing(ds, found)])
+        return "\n".join([*lines, "", *_listing(ds, found), *_said_of_degenerate(ds, found)])
     sentences: list[str] = []
     uniform: list[str] = []
+    certified = 0
     for case in found:
         here = select_case(ds, case)
-        several = here.sizes.get("seed", 1) > 1
-        alpha = float(here["alpha"])
-        rows = []
-        for name, label in (("risk", "risk"), ("adversarial_risk", "adversarial risk")):
-            mean, std = mean_and_std(here, name)
-            cells = [
-                spread(float(mean.sel(split=split)), float(std.sel(split=split)) if several else None)
-                for split in ("train", "test")
-            ]
-            rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
-        lines += ["", _case_head(here, case, norm, alpha), f"  {'':18}{'train':>18}{'test':>18}", *rows]
-        sentences.append(bound_sentence(here, case["epsilon"], alpha, norm))
-        if "n_points" in here:
-            proven = certificate(here, case["epsilon"])
-            sentences.append(f"Certified: {proven.sentence_at(alpha)}.")
+        lines += ["", *_table(here, case)]
+        sentences.append(bound_sentence(here, case))
+        if (proven := certificate(here, case["epsilon"])) is not None:
+            certified += 1
+            by_itself = ", by itself" if len(found) > 1 else ""
+            sentences.append(f"Certified{by_itself}: {proven.sentence_at(float(here['alpha']))}.")
             if proven.uniform is not None:
                 uniform.append(f"Beside it, {proven.uniform_sentence}.")
+        elif "n_points" in here:
+            sentences.append(
+                "Nothing is certified: the test points had a part in choosing, or their counts are not known."
+            )
         if "compared" in here and (compared := str(kept(here)["compared"].item())):
-            sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {compared}.")
+            sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {printable(compared)}.")
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
+    if certified:
+        itself = " is so each by itself, not all together, and" if certified > 1 else ""
+        sentences.insert(0, f"What is certified{itself} {PROMISE}")
     return "\n".join([*lines, "", *sentences])
 
 
@@ -68,7 +86,7 @@ def failures(ds: xr.Dataset) -> list[str]:
 def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     """Write one line a case: means over the seeds, in per cent."""
     titles = [f"{name} {split}" for name in ("risk", "adv. risk") for split in ("train", "test")]
-    lines = [[*found[0], *titles]]
+    lines = [[*map(printable, found[0]), *titles]]
     for case in found:
         here = select_case(ds, case)
         means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
@@ -78,47 +96,86 @@ def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
 
 
+def _said_of_degenerate(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
+    count = len(degenerate(ds))
+    said = f"{count} of {len(found)} cases bound nothing at alpha: the training risk of the region is below it, or no test "
+    return ["", f"{said}point lies in it."] if count else []
+
+
 def _plain(value: Any) -> str:  # noqa: ANN401
-    return value if isinstance(value, str) else f"{value:g}"
+    return exact(value) if isinstance(value, int | float) else printable(value)
 
 
 def _head(ds: xr.Dataset) -> str:
     names = [str(name) for name in ds["dataset"].values]
-    if "n_points" not in ds:
-        return ", ".join(names)
+    if "n_points" not in ds or bool(ds["n_points"].isnull().any()):
+        return ", ".join(map(printable, names))
     counts = [ds["n_points"].sel(dataset=name) for name in names]
     return "\n".join(
-        f"{name}: {int(n.sel(split='train')):,} training and {int(n.sel(split='test')):,} test points"
+        f"{printable(name)}: {int(n.sel(split='train')):,} training and {int(n.sel(split='test')):,} test points"
         for name, n in zip(names, counts, strict=True)
     )
 
 
-def _case_head(here: xr.Dataset, case: dict[str, Any], norm: str, alpha: float) -> str:
+def _table(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
+    """Write the risks of one case, below what it is."""
+    several = here.sizes.get("seed", 1) > 1
+    rows = []
+    for name, label in (("risk", "risk"), ("adversarial_risk", "adversarial risk")):
+        mean, std = mean_and_std(here, name)
+        cells = [
+            spread(float(mean.sel(split=split)), float(std.sel(split=split)) if several else None)
+            for split in ("train", "test")
+        ]
+        rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
+    return [_case_head(here, case), f"  {'':18}{'train':>18}{'test':>18}", *rows]
+
+
+def _case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
     search = case.get("search", here.attrs.get("search"))
-    text = f"{search}, " if search else ""
-    text += f"{case['dataset']}, {norm} epsilon {case['epsilon']:g}, alpha {alpha:g}"
+    text = f"{printable(search)}, " if search else ""
+    text += f"{printable(case['dataset'])}, {_norm(here, case)}epsilon {exact(case['epsilon'])}"
+    text += f", alpha {exact(float(here['alpha']))}"
     further = (dim for dim in case if dim not in ("search", "alpha", "dataset", "epsilon"))
-    text += "".join(f", {dim} = {_plain(case[dim])}" for dim in further)
-    if "q_found" in here:
-        found = np.unique(here["q_found"].values)
+    text += "".join(f", {printable(dim)} = {_plain(case[dim])}" for dim in further)
+    if "q_found" in here and bool(here["q_found"].notnull().any()):
+        found = np.unique(here["q_found"].values[here["q_found"].notnull()])
         text += ", q found " + (f"{found[0]:.3f}" if len(found) == 1 else f"{found[0]:.3f} to {found[-1]:.3f}")
     if here.sizes.get("seed", 1) > 1:
         text += f", {here.sizes['seed']} restarts"
     return text
 
 
-def bound_sentence(here: xr.Dataset, epsilon: float, alpha: float, norm: str) -> str:
-    """Say what the kept region of one case bounds, on the test sample."""
+def _norm(here: xr.Dataset, case: dict[str, Any]) -> str:
+    """Return the sign of the norm of a case, with a space; of a file of several norms, that of the search's only one."""
+    said = here.attrs.get("norm")
+    if said not in NORMS and "search" in case:
+        from numbaconc.search.base import Search
+
+        norms = Search.known[case["search"]].norms if case["search"] in Search.known else ()
+        said = norms[0] if len(norms) == 1 else said
+    return f"{sign} " if (sign := sign_of(said)) else ""
+
+
+def bound_sentence(here: xr.Dataset, case: dict[str, Any]) -> str:
+    """Say what the kept region of one case bounds, as the test sample's fractions estimate it."""
+    epsilon, alpha, norm = exact(case["epsilon"]), float(here["alpha"]), _norm(here, case)
     test = kept(here).sel(split="test")
     risk, adversarial = float(test["risk"]), float(test["adversarial_risk"])
-    text = (
-        f"On the test points a set of measure {percent(risk)} grows to at most {percent(adversarial)} within {norm} "
-        f"distance {epsilon:g}: h({percent(risk)}, {epsilon:g}) <= {percent(adversarial)}. Concentration does not rule "
-        f"out an imperfect classifier that errs on {percent(risk)} and is robust on {percent(1 - adversarial)}."
-    )
+    if risk == 0:
+        text = "No test point lies in the region: its measure may be 0, which says nothing."
+    else:
+        text = (
+            f"Estimated, by fractions of the test points: a set of measure {percent(risk)} grows to at most "
+            f"{percent(adversarial)} within {norm}distance {epsilon}: h({percent(risk)}, {epsilon}) <= "
+            f"{percent(adversarial)}. By this estimate concentration does not rule out an imperfect classifier that errs "
+            f"on {percent(risk)} and is robust on {percent(1 - adversarial)}."
+        )
+    if adversarial == 1:
+        text += " The expansion holds every test point: a bound of 1 says nothing."
     if risk < alpha:
-        text += f" The test risk is below alpha: this bounds h at {_below(risk, alpha)}, not {100 * alpha:g}%."
-    if float(kept(here)["risk"].sel(split="train")) < alpha:
+        text += f" The test risk is below alpha: this bounds h at {_below(risk, alpha)}, not {exact_percent(alpha)}."
+    if below_alpha(here):
         text += " No region with a training risk of alpha was found here."
     return text
 
@@ -131,6 +188,7 @@ def _below(risk: float, alpha: float) -> str:
 
 def as_json(ds: xr.Dataset) -> dict[str, Any]:
     """Return the same as plain numbers: one entry a case, fractions, and the file's attributes."""
+    ds = whole(ds)
     entries = []
     for case in cases(ds):
         here = select_case(ds, case)
@@ -143,19 +201,31 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
         for name in ("q_found", "margin", "compared"):
             if name in here:
                 entry[name] = np.ravel(here[name].values).tolist()
+        entry["degenerate"] = is_degenerate(here)
         if "kept_seed" in here:
             chosen = kept(here).sel(split="test")
             entry["kept_seed"] = int(here["kept_seed"])
             entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
-        if "n_points" in here:
-            proven = certificate(here, case["epsilon"])
+            entry["bound_is"] = "estimated by fractions of the test points"
+        if (proven := certificate(here, case["epsilon"])) is not None:
             entry["certificate"] = {"confidence": proven.confidence, "L": proven.L, "U": proven.U}
             entry["certificate"]["uniform_deviation"] = proven.uniform  # None in files that do not say it
         entries.append(entry)
-    plain = {name: value.item() if hasattr(value, "item") else value for name, value in ds.attrs.items()}
-    return {"cases": entries, "attributes": plain}
+    said: dict[str, Any] = _finite({"cases": entries, "attributes": {str(name): ds.attrs[name] for name in ds.attrs}})
+    return said
+
+
+def _finite(value: Any) -> Any:  # noqa: ANN401
+    """Return what JSON has: None for numbers that are not finite, lists for arrays."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return _finite(value.tolist())
+    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def provenance_lines(ds: xr.Dataset) -> list[str]:
     """Say how a file came to be, a line an attribute."""
-    return [f"{name}: {ds.attrs[name]}" for name in SHOWN_ATTRIBUTES if name in ds.attrs]
+    return [f"{name}: {printable(ds.attrs[name])}" for name in SHOWN_ATTRIBUTES if name in ds.attrs]

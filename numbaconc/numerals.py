@@ -1,0 +1,46 @@
+"""Numbers in sentences: what is claimed of a number holds for the number that is read."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
+
+READABLE = 6  # characters of a decimal; of a longer one a fraction is looked for
+DENOMINATOR = 255  # the largest one that is looked for
+DIGITS = 4  # decimals of a bound; more where two significant digits need them
+
+
+def exact(value: float) -> str:
+    """Write a number so that it reads back as the same: shortly, as a fraction such as 8/255 where it is one."""
+    text = repr(float(value)).removesuffix(".0")
+    if len(text) > READABLE and abs(value) < 1:
+        near = Fraction(float(value)).limit_denominator(DENOMINATOR)
+        if near and float(near) == value and len(str(near)) < len(text):
+            return str(near)
+    return text
+
+
+def exact_percent(value: float) -> str:
+    """Write a fraction in per cent, all digits that it reads back from and no more."""
+    return f"{Decimal(repr(float(value))).scaleb(2).normalize():f}%"
+
+
+def at_least(value: float) -> str:
+    """Write a lower bound, rounded down."""
+    return _bound(value, ROUND_FLOOR)
+
+
+def at_most(value: float) -> str:
+    """Write an upper bound, rounded up."""
+    return _bound(value, ROUND_CEILING)
+
+
+def _bound(value: float, rounding: str) -> str:
+    number = Decimal(float(value))
+    decimals = max(DIGITS, 1 - number.adjusted()) if number else DIGITS
+    return f"{number.quantize(Decimal(1).scaleb(-decimals), rounding, Context(prec=1000)):f}"
+
+
+def rounded_up(value: float, digits: int = 3) -> str:
+    """Write a number with so many significant digits, rounded up."""
+    return f"{Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(float(value)).normalize():f}"
