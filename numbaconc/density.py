@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import Sample, as_sample
-from numbaconc.data.files import read_npz, replacing
-from numbaconc.errors import InputError, check_choice, check_count, warn
+from numbaconc.data.conversion import as_array
+from numbaconc.data.files import as_path, read_npz, replacing
+from numbaconc.errors import InputError, check_choice, check_count, check_flag, shown, warn
 from numbaconc.how import bar
 from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
 
@@ -53,11 +54,16 @@ def knn_radii(
         If k >= n, or an argument is not allowed.
     """
     sample = as_sample(X)
+    include_self, progress = check_flag("include_self", include_self), check_flag("progress", progress)
     k = neighbors_among(len(sample), n_neighbors, include_self=include_self)
     check_choice("metric", metric, METRICS)
     if cache_dir is None:
         return sample.to_units(_radii(sample, k, metric, include_self, progress))
-    path = Path(cache_dir) / "radii" / f"{sample.sha256}-k{k}-{metric}{'-self' if include_self else ''}.npz"
+    path = (
+        as_path(cache_dir, "cache_dir")
+        / "radii"
+        / f"{sample.sha256}-k{k}-{metric}{'-self' if include_self else ''}.npz"
+    )
     levels = _read(path, len(sample))
     if levels is None:
         levels = _radii(sample, k, metric, include_self, progress)
@@ -76,8 +82,15 @@ def neighbors_among(n: int, n_neighbors: int | None, *, include_self: bool) -> i
     return check_count("n_neighbors", n_neighbors, 1, n - 1, f"less than the {n} points")
 
 
-def dense_first(radii: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Sort indices by ascending radius, dense points first, ties by index (Algorithm 1, line 2)."""
+def dense_first(radii: ArrayLike) -> NDArray[np.intp]:
+    """Sort indices by ascending radius, dense points first, ties by index (Algorithm 1, line 2).
+
+    InputError if the radii are no array of real numbers, shape (n,), or some are NaN.
+    """
+    radii = as_array(radii, "radii")
+    if radii.ndim != 1 or np.isnan(radii).any():
+        msg = f"radii is {shown(radii)}; allowed: numbers, shape (n,)"
+        raise InputError(msg)
     return np.argsort(radii, kind="stable")
 
 
@@ -93,6 +106,6 @@ def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bo
 def _read(path: Path, n: int) -> NDArray[np.float64] | None:
     """Radii in levels from the cache, or None where they must be computed (again)."""
     levels = (read_npz(path) or {}).get("levels")
-    if levels is None or levels.shape != (n,) or levels.dtype != np.float64 or not np.isfinite(levels).all():
+    if levels is None or levels.shape != (n,) or levels.dtype != np.float64:
         return None
-    return levels
+    return levels if ((levels >= 0) & (levels < np.inf)).all() else None

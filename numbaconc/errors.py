@@ -1,22 +1,63 @@
 """What a wrong argument gets."""
 
 import math
+import reprlib
 import sys
 import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 PACKAGE = str(Path(__file__).parent)
+LONGEST = 480  # characters of a message; more than that is no line that anybody reads
+LONGEST_VALUE = 160  # characters of a value in it
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = _short.maxlong = LONGEST_VALUE
 
 
 class InputError(ValueError):
     """An argument, a file or an output that numbaconc cannot work with.
 
-    The message is one line: the argument, its value, and what is allowed.
+    The message is one line, not a long one: the argument, its value, and what is allowed.
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(message.split()))  # arrays and the like are written in several lines
+        super().__init__(shortened(message, LONGEST))
+
+
+def shortened(text: str, most: int) -> str:
+    """Return a text in one line of at most so many characters; of longer ones the middle is left out."""
+    line = printable(" ".join(text.split()))  # arrays and the like are written in several lines
+    end = most // 3
+    return line if len(line) <= most else f"{line[: most - end - 5].rstrip()} ... {line[-end:].lstrip()}"
+
+
+def printable(text: object) -> str:
+    r"""Return a text of anybody's in one line, with escapes such as \x1b for what is not a character to be seen.
+
+    Control characters, changes of the direction of writing, newlines and lone surrogates would otherwise reach the
+    terminal or a page as they are.
+    """
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in str(text))
+
+
+def shown(value: object) -> str:
+    """Return how a value is written in a message: shortly, however large it is, and whatever its class does."""
+    try:
+        return shortened(_short.repr(value), LONGEST_VALUE)
+    except Exception:  # its class may raise anything; whole numbers of thousands of digits are not written at all
+        return f"<{type(value).__name__}>"
+
+
+def said(error: BaseException) -> str:
+    """Return what an error of another library says, in one short line with its type."""
+    try:
+        text = str(error)
+    except Exception:  # an error whose words are as broken as what raised it
+        text = ""
+    return shortened(f"{type(error).__name__}: {text}", LONGEST_VALUE * 2).rstrip(": ")
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -24,35 +65,43 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     level = 1
     while (frame := sys._getframe(level)).f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
         level += 1
-    warnings.warn(message, category, stacklevel=level + 1)
+    warnings.warn(printable(" ".join(message.split())), category, stacklevel=level + 1)
 
 
 def check_count(name: str, value: object, low: int = 1, high: int | None = None, why: str = "") -> int:
-    """Return a whole number within [low, high], where no `high` is no limit; InputError for anything else.
+    """Return a whole number within [low, high], where no `high` is 2^63 - 1; InputError for anything else.
 
     `name` is what the message calls it, and `why` says where `high` comes from.
     """
     allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    high = sys.maxsize if high is None else high  # more than that is no number of anything
     try:
-        anything: Any = value  # what cannot be an int raises
+        anything: Any = value  # what cannot be an int raises, and its class may raise anything
         number = int(anything)
-        whole = number == value and not isinstance(value, bool)
-    except (TypeError, ValueError, OverflowError):
+        whole = bool(number == anything) and not is_truth(value)
+    except Exception:
         whole = False
-    if not whole or number < low or (high is not None and number > high):
-        msg = f"{name} is {value!r}; allowed: {allowed}" + (f" ({why})" if why else "")
+    if not whole or not low <= number <= high:
+        msg = f"{name} is {shown(value)}; allowed: {allowed}" + (f" ({why})" if why else "")
         raise InputError(msg)
     return int(number)
 
 
+def is_truth(value: object) -> bool:
+    """Return whether a value is true or false, of Python or of NumPy, also in an array of its own."""
+    return isinstance(value, bool | np.bool_) or (
+        isinstance(value, np.ndarray) and value.ndim == 0 and value.dtype == bool
+    )
+
+
 def as_number(value: object) -> float:
     """Return what is given as a float; NaN, which no check allows, if it is not a number; True and False are none."""
-    if type(value).__name__ in ("bool", "bool_"):
+    if is_truth(value):
         return math.nan
     try:
-        anything: Any = value  # what cannot be a float raises
+        anything: Any = value  # what cannot be a float raises, and its class may raise anything
         return float(anything)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:
         return math.nan
 
 
@@ -60,7 +109,7 @@ def check_fraction(name: str, value: object, *, one_allowed: bool) -> float:
     """Return a number in (0, 1), or in (0, 1] where one is allowed; InputError for anything else."""
     number = as_number(value)
     if not (0 < number < 1 or (one_allowed and number == 1)):
-        msg = f"{name} is {value!r}; allowed: a number in (0, 1{']' if one_allowed else ')'}"
+        msg = f"{name} is {shown(value)}; allowed: a number in (0, 1{']' if one_allowed else ')'}"
         raise InputError(msg)
     return number
 
@@ -69,7 +118,28 @@ def check_choice(name: str, value: object, choices: tuple[str, ...]) -> str:
     """Return `value` if it is one of the choices; otherwise InputError, with the nearest of them."""
     if isinstance(value, str) and value in choices:
         return value
-    msg = f"{name} is {value!r}; allowed: {', '.join(choices)}{did_you_mean(value, choices)}"
+    msg = f"{name} is {shown(value)}; allowed: {', '.join(choices)}{did_you_mean(value, choices)}"
+    raise InputError(msg)
+
+
+def check_flag(name: str, value: object) -> bool:
+    """Return true or false; InputError for anything else."""
+    if is_truth(value):
+        return bool(value)
+    msg = f"{name} is {shown(value)}; allowed: true or false"
+    raise InputError(msg)
+
+
+def check_text(name: str, value: object) -> str:
+    """Return a text that files can hold; InputError for anything else, also for one without a letter."""
+    if (
+        isinstance(value, str)
+        and value.strip()
+        and "\0" not in value
+        and not any(0xD800 <= ord(c) < 0xE000 for c in value)
+    ):
+        return value
+    msg = f"{name} is {shown(value)}; allowed: a text"
     raise InputError(msg)
 
 
@@ -77,5 +147,5 @@ def did_you_mean(value: object, choices: tuple[str, ...]) -> str:
     """Return `"; did you mean 'x'?"` for the nearest choice, or nothing."""
     import difflib
 
-    near = difflib.get_close_matches(str(value), choices, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5) if isinstance(value, str) else []
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import parse_epsilon
-from numbaconc.errors import InputError, as_number, check_fraction
+from numbaconc.errors import InputError, as_number, check_count, check_fraction, shown
 
 AUTO = "auto"  # the margin that lets the test points certify α
 ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200
@@ -46,6 +46,7 @@ class Goal:
     def of(cls, epsilon: object, alpha: object, margin: object = 0.0, n_test: int | None = None) -> Goal:
         """Return a goal of these numbers; InputError if one of them is not allowed."""
         checked = check_fraction("alpha", alpha, one_allowed=False)
+        n_test = None if n_test is None else check_count("n_test", n_test)
         return cls(parse_epsilon(epsilon), checked, check_margin("margin", margin, 1 - checked), n_test)
 
     @property
@@ -59,6 +60,7 @@ class Goal:
 
     def check(self, n: int) -> None:
         """Refuse a threshold of less than one of n points: InputError."""
+        n = check_count("n", n)
         if self.alpha * n < 1 - 1e-9:
             msg = f"alpha is {self.alpha:g}; allowed: at least 1/n = {1 / n:g}, so that a region holds one of the {n} points"
             raise InputError(msg)
@@ -72,6 +74,7 @@ class Goal:
             If that is less than one point, or all of them.
         """
         self.check(n)
+        n = int(n)
         inside = count_of(self.share, n)
         if inside >= n:
             asked = f"alpha is {self.alpha:g}" + (f" and margin {self.margin:g}" if self.margin else "")
@@ -85,9 +88,9 @@ def check_margin(name: str, value: object, below: float = 1.0) -> float | str:
     if isinstance(value, str) and value == AUTO:
         return AUTO
     number = as_number(value)
-    if not 0 <= number < below or isinstance(value, bool):
+    if not 0 <= number < below:
         limit = "less than 1" if below == 1 else f"less than 1 - alpha = {below:g}"
-        msg = f"{name} is {value!r}; allowed: a number of at least 0 and {limit}, or {AUTO!r}"
+        msg = f"{name} is {shown(value)}; allowed: a number of at least 0 and {limit}, or {AUTO!r}"
         raise InputError(msg)
     return number
 

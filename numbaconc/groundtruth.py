@@ -20,12 +20,15 @@ from scipy.special import betainc, betaincinv
 from scipy.stats import laplace, norm, uniform
 
 from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
-from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction
+from numbaconc.data.conversion import as_floats
+from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction, said, shown
 from numbaconc.norms import check_p, dual
 
 ROUNDING = 1e-12  # relative; a measure this near to one that sets can have is that one
 MOST_CLUSTERS = 16  # all unions of them are looked at
 MOST_POINTS = 1 << 20  # of a cube that may be listed
+MOST_NUMBERS = 1 << 32  # in a sample
+MOST_FLIPS = 10_000  # dimensions of a cube, the subsets of which are counted exactly
 
 
 class GroundTruth(abc.ABC):
@@ -48,7 +51,8 @@ class GroundTruth(abc.ABC):
         InputError if `n` or `seed` is not allowed.
         """
         rng = np.random.default_rng(check_count("seed", seed, 0))
-        return as_sample(self._draw(check_count("n", n), rng), unit=1.0, min_rows=1)
+        n = check_count("n", n, 1, MOST_NUMBERS // self.n_features, f"{MOST_NUMBERS} numbers, at most, make a sample")
+        return as_sample(self._draw(n, rng), unit=1.0, min_rows=1)
 
     def concentration(self, alpha: float, epsilon: float | str) -> float:
         """Return h(μ, α, ε), the least measure of the ε-expansion of a set of measure at least α.
@@ -82,16 +86,18 @@ class Gaussian(GroundTruth):
     """
 
     def __init__(self, covariance: ArrayLike, mean: ArrayLike | None = None, p: float = 2.0) -> None:
-        given = np.asarray(covariance, dtype=np.float64)
+        given = as_floats(covariance, "covariance")
         self.covariance = np.diag(given) if given.ndim == 1 else given
         self.n_features = len(self.covariance) if given.ndim else 0
-        self.mean = np.zeros(self.n_features) if mean is None else np.asarray(mean, dtype=np.float64)
+        self.mean = np.zeros(self.n_features) if mean is None else as_floats(mean, "mean")
         self.p = check_p(p)
         shape = (self.n_features, self.n_features)
         if self.n_features == 0 or self.covariance.shape != shape or self.mean.shape != shape[:1]:
             msg = f"covariance and mean have shapes {given.shape} and {self.mean.shape}; allowed: (d, d) or (d,), and (d,)"
             raise InputError(msg)
-        if not np.allclose(self.covariance, self.covariance.T) or not np.linalg.eigvalsh(self.covariance)[0] > 0:
+        finite = np.isfinite(self.covariance).all() and np.isfinite(self.mean).all()
+        symmetric = finite and np.allclose(self.covariance, self.covariance.T)
+        if not symmetric or not np.linalg.eigvalsh(self.covariance)[0] > 0:
             msg = "covariance is not symmetric and positive definite; allowed: one that is, or its positive diagonal"
             raise InputError(msg)
         self.diagonal = not (self.covariance - np.diag(np.diag(self.covariance))).any()
@@ -118,8 +124,12 @@ class Gaussian(GroundTruth):
     def half_space(self, w: ArrayLike, alpha: float, epsilon: float | str) -> float:
         """Measure of the ε-expansion of a half space of measure α with normal w: Φ(Φ⁻¹(α) + ε‖w‖_q / √(wᵀΣw))."""
         alpha, epsilon = _arguments(alpha, epsilon)
-        w = np.asarray(w, dtype=np.float64)
-        step = epsilon * np.linalg.norm(w, dual(self.p)) / math.sqrt(w @ self.covariance @ w)
+        given = as_floats(w, "w")
+        if given.shape != (self.n_features,) or not np.isfinite(given).all() or not given.any():
+            msg = f"w is {shown(given)}; allowed: finite numbers, not all 0, shape ({self.n_features},)"
+            raise InputError(msg)
+        v = given / np.abs(given).max()
+        step = epsilon * np.linalg.norm(v, dual(self.p)) / math.sqrt(v @ self.covariance @ v)
         return float(norm.cdf(norm.ppf(alpha) + step))
 
     def _concentration(self, alpha: float, epsilon: float) -> float:
@@ -156,13 +166,21 @@ class Sphere(GroundTruth):
         return unit
 
     def cap(self, angle: float) -> float:
-        """Measure of a cap, the points within an angle of a pole; of all points from π on."""
+        """Measure of a cap, the points within an angle of a pole; of all points from π on.
+
+        InputError if the angle is not a number of at least 0.
+        """
+        if not as_number(angle) >= 0:
+            msg = f"angle is {shown(angle)}; allowed: a number of at least 0"
+            raise InputError(msg)
+        angle = as_number(angle)
         if angle > math.pi / 2:
             return 1 - self.cap(math.pi - min(angle, math.pi))
         return float(betainc((self.n_features - 1) / 2, 0.5, math.sin(angle) ** 2)) / 2
 
     def angle(self, alpha: float) -> float:
-        """Angle of a cap of measure α."""
+        """Angle of a cap of measure α, in (0, 1)."""
+        alpha = check_fraction("alpha", alpha, one_allowed=False)
         if alpha > 0.5:
             return math.pi - self.angle(1 - alpha)
         return math.asin(math.sqrt(float(betaincinv((self.n_features - 1) / 2, 0.5, 2 * alpha))))
@@ -216,7 +234,7 @@ class HammingCube(GroundTruth):
     """
 
     def __init__(self, n_features: int, p: float = 1.0) -> None:
-        self.n_features, self.p = check_count("n_features", n_features), check_p(p)
+        self.n_features, self.p = check_count("n_features", n_features, 1, MOST_FLIPS), check_p(p)
 
     def _draw(self, n: int, rng: np.random.Generator) -> NDArray[np.uint8]:
         return rng.integers(0, 2, (n, self.n_features), dtype=np.uint8)
@@ -229,8 +247,8 @@ class HammingCube(GroundTruth):
         return as_sample(X.astype(np.uint8), unit=1.0)
 
     def ball(self, k: int) -> float:
-        """Measure of the points within k flips of one."""
-        return self._size(k) / (1 << self.n_features)
+        """Measure of the points within k flips of one; of all points from d on."""
+        return self._size(self._flips(k)) / (1 << self.n_features)
 
     def flips(self, epsilon: float | str) -> int:
         """Flips that a distance of ε allows."""
@@ -269,13 +287,20 @@ class HammingCube(GroundTruth):
 
     def ambient_ball(self, k: int, epsilon: float | str) -> float:
         """Return what a ball of k flips reaches in ℓ2, its radius √k enlarged to √k + ε in R^d."""
-        reached = (math.sqrt(check_count("k", k, 0)) + parse_epsilon(epsilon)) ** 2
+        reached = (math.sqrt(self._flips(k)) + self._moved(epsilon)) ** 2
         return self.ball(min(math.floor(reached * (1 + ROUNDING)), self.n_features))
 
     def ambient_half_space(self, k: int, epsilon: float | str) -> float:
         """Return what {x : Σx <= k} reaches in ℓ2, its border moved by ε in R^d, that is to Σx <= k + ε√d."""
-        reached = check_count("k", k, 0) + parse_epsilon(epsilon) * math.sqrt(self.n_features)
+        reached = self._flips(k) + self._moved(epsilon) * math.sqrt(self.n_features)
         return self.ball(min(math.floor(reached * (1 + ROUNDING)), self.n_features))
+
+    def _flips(self, k: object) -> int:
+        return min(check_count("k", k, 0), self.n_features)
+
+    def _moved(self, epsilon: float | str) -> float:
+        """Return ε, but no more than what reaches all points."""
+        return min(parse_epsilon(epsilon), float(self.n_features))
 
 
 class SeparatedClusters(GroundTruth):
@@ -295,12 +320,16 @@ class SeparatedClusters(GroundTruth):
     """
 
     def __init__(self, clusters: Sequence[tuple[ArrayLike, float]], half_width: float, p: float = 2.0) -> None:
-        check_count("number of clusters", len(clusters), 2, MOST_CLUSTERS)
-        self.centers = np.array([center for center, _ in clusters], dtype=np.float64)
-        self.masses = np.array([mass for _, mass in clusters], dtype=np.float64)
+        try:
+            centers, masses = zip(*itertools.islice(clusters, MOST_CLUSTERS + 1), strict=True)
+        except Exception as error:  # what is no sequence of pairs raises what it likes
+            msg = f"clusters is {shown(clusters)}; allowed: a list of pairs, a center and a mass ({said(error)})"
+            raise InputError(msg) from error
+        check_count("number of clusters", len(centers), 2, MOST_CLUSTERS)
+        self.centers, self.masses = as_floats(centers, "centers"), as_floats(masses, "masses")
         self.half_width, self.p = as_number(half_width), check_p(p)
         if self.centers.ndim != 2 or not np.isfinite(self.centers).all() or not 0 <= self.half_width < math.inf:
-            msg = f"clusters have centers of shape {self.centers.shape} and half width {half_width!r}; allowed: finite (K, d)"
+            msg = f"clusters have centers of shape {self.centers.shape} and half width {shown(half_width)}; allowed: finite (K, d)"
             raise InputError(msg)
         if not (self.masses > 0).all() or abs(self.masses.sum() - 1) > ROUNDING:
             msg = f"masses are {self.masses.tolist()}; allowed: positive numbers that add up to 1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,16 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import Sample, as_sample, check_width, parse_alphas, parse_epsilons
-from numbaconc.errors import InputError, check_count
+from numbaconc.data.arrays import Sample, as_sample, parse_alphas, parse_epsilons
+from numbaconc.data.files import as_path
+from numbaconc.data.space import check_pair
+from numbaconc.errors import InputError, check_count, check_flag, check_text, shown
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.regions import Region
 from numbaconc.results.layout import case_of, facts_of, lay_out, outcome_of
-from numbaconc.results.schema import LONG_NAMES, SPLITS, dimensions_with, provenance
+from numbaconc.results.schema import LONG_NAMES, SPLITS, check_coordinates, dimensions_with, provenance
 from numbaconc.search.base import Found, Search, make_search
 from numbaconc.search.run import Run, best_of
 
@@ -114,14 +116,14 @@ def find_regions(
         If an argument is not allowed, or no region of enough risk is found.
     """
     started = time.perf_counter()
+    how, name = _checked(how), check_text("name", name)
     samples = dict(zip(SPLITS, (as_sample(X_train, name="X_train"), as_sample(X_test, name="X_test")), strict=True))
-    check_width(*samples.values())
-    how, chosen = how or How(), _chosen(search, norm, settings)
+    check_pair(*samples.values())
+    chosen = _chosen(search, norm, settings)
     goals = _goals(chosen, epsilon, alpha, len(samples["test"]))
     chosen = chosen.checked()
+    check_coordinates(type(next(chosen.alone())))
     paths = _checkpoints(how.checkpoint, goals, chosen)
-    if how.threads is not None:
-        check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
     with using_threads(how.threads) as n_threads:
         found = _found(chosen, samples["train"], paths, how)
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
@@ -131,6 +133,21 @@ def find_regions(
     several = len({goal.alpha for goal in goals}) > 1
     regions = {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
     return Findings(ds, regions)
+
+
+def _checked(how: object) -> How:
+    """Return how work is done, its parts checked; the default for None."""
+    if not isinstance(how, How | None):
+        msg = f"how is {shown(how)}; allowed: a numbaconc.How"
+        raise InputError(msg)
+    how = how or How()
+    check_flag("progress", how.progress)
+    if how.threads is not None:
+        check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
+    cache_dir = None if how.cache_dir is None else as_path(how.cache_dir, "cache_dir")
+    return replace(
+        how, cache_dir=cache_dir, checkpoint=None if how.checkpoint is None else as_path(how.checkpoint, "checkpoint")
+    )
 
 
 def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: How) -> dict[Goal, list[Found]]:
@@ -166,7 +183,7 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
     if not isinstance(search, Search):
         return make_search(search, norm, settings)
     for key, value in (({} if norm is None else {"norm": norm}) | settings).items():
-        msg = f"{key} is {value!r} beside a search; allowed: with the name of one, or in {type(search).__name__}(...)"
+        msg = f"{key} is {shown(value)} beside a search; allowed: with the name of one, or in {type(search).__name__}(...)"
         raise InputError(msg)
     return search
 
@@ -180,7 +197,7 @@ def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[
     for name, given, parse in (("epsilon", epsilon, parse_epsilons), ("alpha", alpha, parse_alphas)):
         own = search.asked(name)
         if own is not None and given is not None:
-            msg = f"{name} is {given!r} beside a search that has {own!r}; allowed: one of them"
+            msg = f"{name} is {shown(given)} beside a search that has {shown(own)}; allowed: one of them"
             raise InputError(msg)
         parsed.append(parse(own if given is None else given, name))
     return [
@@ -196,10 +213,10 @@ def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> 
         return dict.fromkeys(goals)
     if not search.resumable:
         resumable = ", ".join(name for name, cls in Search.known.items() if cls.resumable)
-        msg = f"checkpoint is {str(path)!r} with {type(search).__name__}; allowed: only with {resumable}"
+        msg = f"checkpoint is {shown(str(path))} with {type(search).__name__}; allowed: only with {resumable}"
         raise InputError(msg)
     if search.asked("margin") == AUTO:
-        msg = f"margin is 'auto' with checkpoint {str(path)!r}; allowed: a number, since 'auto' searches several times"
+        msg = f"margin is 'auto' with checkpoint {shown(str(path))}; allowed: a number, since 'auto' searches several times"
         raise InputError(msg)
     path = Path(path)
     if len(goals) == 1:
@@ -217,13 +234,15 @@ def _with_curves(ds: xr.Dataset, name: str, kept: list[Found], samples: dict[str
     at = {"dataset": name} | fixed
     dims = [dim for dim in dimensions_with(fixed) if dim in ds["risk"].dims and dim != "seed"]
     shape = [*(ds.sizes[dim] for dim in dims), len(strengths)]
-    curves = xr.DataArray(np.full(shape, np.nan), dims=[*dims, "strength"], coords={dim: ds[dim] for dim in dims})
+    coords = {dim: ds[dim] for dim in dims} | {"strength": strengths}
+    curves = xr.DataArray(np.full(shape, np.nan), dims=[*dims, "strength"], coords=coords)
     for one in kept:
         here = at | {"epsilon": one.goal.epsilon, "alpha": one.goal.alpha}
         place = {dim: here[dim] for dim in dims if dim != "split"}
         for split in SPLITS:
-            measured = one.region.measure(samples[split], strengths)
-            curves.loc[place | {"split": split}] = measured.adversarial_risk
+            large = strengths >= one.region.finest(samples[split])  # beside the rounding of the points
+            measured = one.region.measure(samples[split], strengths[large])
+            curves.loc[place | {"split": split, "strength": strengths[large]}] = measured.adversarial_risk
     ds["adversarial_risk_at"] = curves
     ds = ds.assign_coords(strength=strengths)
     return _described(_described(ds, "strength"), "adversarial_risk_at")

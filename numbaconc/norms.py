@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from numbaconc.errors import InputError, as_number, did_you_mean
+from numbaconc.errors import InputError, as_number, did_you_mean, shown
 
 
 class Norm(NamedTuple):
@@ -31,7 +31,7 @@ def check_p(p: object) -> float:
     """Return the p of a norm ‖·‖_p, a number from 1 or infinity; InputError for anything else."""
     number = as_number(p)
     if not number >= 1:
-        msg = f"p is {p!r}; allowed: a number from 1, or infinity"
+        msg = f"p is {shown(p)}; allowed: a number from 1, or infinity"
         raise InputError(msg)
     return number
 
@@ -46,7 +46,7 @@ def check_norm(name: str, value: object, allowed: tuple[str, ...] = tuple(NORMS)
     for known in allowed:
         if (isinstance(value, str) and value == known) or as_number(value) == NORMS[known].p:
             return known
-    msg = f"{name} is {value!r}; allowed: {', '.join(allowed)}{did_you_mean(value, allowed)}"
+    msg = f"{name} is {shown(value)}; allowed: {', '.join(allowed)}{did_you_mean(value, allowed)}"
     raise InputError(msg)
 
 

@@ -66,7 +66,7 @@ def round_centers(centers, last, shift):
     return np.array(rounded, np.uint8), np.array(up[0], np.int64), np.array(up[1], np.int64)
 
 
-def assign_float32(X, centers):
+def assign_floats(X, centers):
     labels, distances = [], []
     for row in X.tolist():
         to = [math.fsum(abs(a - b) for a, b in zip(row, center, strict=True)) for center in centers.tolist()]
@@ -124,7 +124,7 @@ def median_clusters_uint8(X, order, starts):
     return _per_cluster(X, order, starts, np.uint8, _lower_median)
 
 
-def median_clusters_float32(X, order, starts):
+def median_clusters_floats(X, order, starts):
     return _per_cluster(X, order, starts, np.float32, _lower_median)
 
 

@@ -176,7 +176,7 @@ def test_each_question_has_its_own_entry(tmp_path):
 
 
 def test_the_unit_does_not_leak_through_the_cache(tmp_path):
-    digits = Sample(X, 1 / 16, (0.0, 1.0))
+    digits = Sample(X, 1 / 16)
     image = Sample(X, 1 / 255, (0.0, 1.0))
     for _ in range(2):
         for sample, levels in ((digits, 16), (image, 255)):
@@ -222,10 +222,10 @@ def test_the_entry_of_another_question_is_not_trusted(tmp_path):
 def test_the_cache_is_written_as_a_whole(tmp_path, monkeypatch):
     """A write that breaks off leaves no entry and no temporary file; the answer is given all the same."""
 
-    def full(self, target):
+    def full(descriptor):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("pathlib.Path.replace", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.warns(UserWarning, match="No space left"):
         radii = knn_radii(X, n_neighbors=5, cache_dir=tmp_path)
     np.testing.assert_array_equal(radii, expected_radii(X, 5))

@@ -340,7 +340,7 @@ def test_assignment_of_whole_floats_is_exact(X, T, data):
     centers = data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=st.sampled_from([0, 1, 2.5, 7, 128, 255])))
     points = X.astype(np.float32)
     for found, expected in zip(
-        assignment.assign_float32(points, centers), oracles.assign_float32(points, centers), strict=True
+        assignment.assign_floats(points, centers), oracles.assign_floats(points, centers), strict=True
     ):
         same(found, expected)
 
@@ -349,13 +349,13 @@ def test_assignment_of_whole_floats_is_exact(X, T, data):
 def test_assignment_of_any_floats(d):
     X = floats(images(19, d, seed=d))
     centers = floats(images(4, d, seed=d + 1))
-    labels, distances = assignment.assign_float32(X, centers)
-    _, expected = oracles.assign_float32(X, centers)
+    labels, distances = assignment.assign_floats(X, centers)
+    _, expected = oracles.assign_floats(X, centers)
     assert labels.dtype == np.int32
     assert distances.dtype == np.float64
     np.testing.assert_allclose(distances, expected, rtol=CLOSE, atol=0)
     for i, t in enumerate(labels):  # the label is of a center that is as near as any
-        to = oracles.assign_float32(X[i : i + 1], centers[t : t + 1])[1]
+        to = oracles.assign_floats(X[i : i + 1], centers[t : t + 1])[1]
         np.testing.assert_allclose(to, expected[i : i + 1], rtol=CLOSE, atol=0)
 
 
@@ -364,7 +364,7 @@ def test_the_first_of_equally_near_centers_wins():
     centers = np.array([[9], [5], [3], [5]], np.int32)
     for guess in range(4):
         check_assignments(X, [centers, centers], 0, np.full(3, guess, np.int32))
-    same(assignment.assign_float32(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
+    same(assignment.assign_floats(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
 
 
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
@@ -397,8 +397,8 @@ def check_summaries(X, order, starts):
     same(clusters.median_clusters_uint8(X, order, starts), oracles.median_clusters_uint8(X, order, starts))
     for values in (points, -points):
         same(
-            clusters.median_clusters_float32(values, order, starts),
-            oracles.median_clusters_float32(values, order, starts),
+            clusters.median_clusters_floats(values, order, starts),
+            oracles.median_clusters_floats(values, order, starts),
         )
 
 
@@ -445,7 +445,7 @@ def test_a_cluster_of_more_points_than_sixteen_bits_count():
 
 def outside(X, lower, upper):
     if X.dtype == np.float32:
-        return rectangles.outside_float32(X, lower, upper)
+        return rectangles.outside_floats(X, lower, upper)
     least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
     return rectangles.outside_uint8(X, lower, upper, least, largest)
 
@@ -591,19 +591,19 @@ def launches():
         "kth_distance, uint8": lambda: neighbors.kth_distance(rows, 9, False, True),
         "kth_distance, float32": lambda: neighbors.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: assigned(X, centers),
-        "assign_float32": lambda: assignment.assign_float32(points, points[:7]),
+        "assign_floats": lambda: assignment.assign_floats(points, points[:7]),
         "own_distances_uint8": lambda: assignment.own_distances_uint8(X, centers, 12, labels),
         "move_sums": lambda: moved(X, labels),
         "sum_clusters": lambda: clusters.sum_clusters(points, order, starts),
         "bound_clusters": lambda: clusters.bound_clusters(points, order, starts),
         "median_clusters_uint8": lambda: clusters.median_clusters_uint8(X, order, starts),
-        "median_clusters_float32": lambda: clusters.median_clusters_float32(points, order, starts),
+        "median_clusters_floats": lambda: clusters.median_clusters_floats(points, order, starts),
         "outside_uint8": lambda: outside(X, lower, upper),
-        "outside_float32": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
+        "outside_floats": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
         "count_codes": lambda: counted(rows.repeat(4, axis=1)),
         "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 1, 1),
         "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 1),
-        "code_points": lambda: faces.code_points(points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5),
+        "code_points": lambda: faces.code_points(points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5, 0.25),
         "products": lambda: products.products(X, points[0], points[:5]),
         "products of one column": lambda: products.products(points, points[0], points[:1]),
         "sums": lambda: products.sums(rows, points[0], floats(images(6, 700, seed=8, high=3))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -18,6 +19,7 @@ from conftest import blobs
 from hypothesis import given, settings, strategies as st
 
 import numbaconc as nc
+from numbaconc.cli import main
 from numbaconc.kernels.threads import available_threads
 from numbaconc.results.layout import Case, lay_out, outcomes_of
 from numbaconc.results.schema import DIMENSIONS, SCHEMA
@@ -47,7 +49,8 @@ def out(tmp_path):
 
 def sweep(grid, out, **options):
     """Run a sweep of the data above."""
-    return nc.run_sweep(grid, out, **({"data": DATA} | options))
+    named = {name: one for name, one in DATA.items() if repr(name) in repr(grid)}  # others would be refused
+    return nc.run_sweep(grid, out, **({"data": named} | options))
 
 
 @pytest.fixture(scope="module")
@@ -751,18 +754,103 @@ def test_refused_before_a_new_folder_is_made(out):
     assert (out.parent / "new" / "s.nc").exists()
 
 
-@pytest.mark.parametrize("text", ["q = ", "\x00", "[[grid]"], ids=repr)
+NOT_TOML = ["q = ", "\x00", "[[grid]", "q = 1\nq = 2", "seed = " + "9" * 5000, "a.b = 1\na = 2"]
+
+
+@pytest.mark.parametrize("text", NOT_TOML, ids=lambda text: repr(text[:20]))
 def test_a_grid_that_is_not_toml(tmp_path, text):
     (tmp_path / "g.toml").write_text(text)
-    with pytest.raises(nc.InputError, match=r"g\.toml.*is not TOML") as caught:
-        load_grid(tmp_path / "g.toml")
-    assert "\n" not in str(caught.value)
+    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "is not TOML")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_a_grid_in_another_encoding(tmp_path, encoding):
+    (tmp_path / "g.toml").write_bytes('dataset = "é"'.encode(encoding))
+    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "is not TOML", "utf-8")
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=repr)
+def test_a_grid_that_begins_with_a_mark_of_its_encoding(tmp_path, end):
+    (tmp_path / "g.toml").write_bytes(end.join(['dataset = "é"', "T = 2"]).encode("utf-8-sig"))
+    assert load_grid(tmp_path / "g.toml") == {"dataset": "é", "T": 2}
+
+
+DEEP = {
+    "lists": "a = " + "[" * 3000 + "]" * 3000,
+    "open lists": "a = " + "[" * 60000,
+    "tables": "a = " + "{b = " * 3000 + "1" + "}" * 3000,
+}
+
+
+@pytest.mark.parametrize("what", DEEP)
+def test_a_grid_that_is_nested_too_deeply(tmp_path, what):
+    (tmp_path / "g.toml").write_text(DEEP[what])
+    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "nested too deeply")
+
+
+def test_a_grid_of_nested_names(tmp_path):
+    (tmp_path / "g.toml").write_text(f"grid.{'a.' * 2000}b = 1")
+    message = conftest.refused(
+        lambda: read_grid(load_grid(tmp_path / "g.toml")), "grid is ", "allowed: one or more tables"
+    )
+    assert len(message) < 500
+
+
+def test_a_grid_that_is_too_long(tmp_path):
+    (tmp_path / "g.toml").write_text("T = 2\n" + "#" * (1 << 16))
+    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "longer than 65536 bytes")
+
+
+def test_a_grid_of_too_many_cases():
+    """They are counted before they are listed, in one table or in many."""
+    many = SMALL | {name: list(range(2, 3002)) for name in ("T", "seed")}
+    conftest.refused(
+        lambda: read_grid(many | {"q": [i / 3001 for i in range(1, 3001)]}), "27,000,000,000 cases", "100,000"
+    )
+    conftest.refused(
+        lambda: read_grid(SMALL | {"seed": list(range(40_000)), "epsilon": [0.1, 0.2, 0.3]}), "120,000 cases"
+    )
+    conftest.refused(lambda: read_grid(SMALL | {"grid": [{"seed": list(range(9_000))}] * 9}), "100,001 cases or more")
+
+
+def test_values_that_are_equal_are_one(out):
+    grid = SMALL | {"epsilon": ["1/16", 0.0625, "0.0625"], "T": [2, 2.0], "seed": [0, 1, 0, 1.0], "alpha": [0.1, "0.1"]}
+    assert len(read_grid(grid | {"search": ["rectangles", "rectangles"], "dataset": ["one", "one"]}).cases) == 2
+    assert sweep(grid, out)["risk"].sizes == {"dataset": 1, "epsilon": 1, "T": 1, "q": 1, "seed": 2, "split": 2}
+
+
+@pytest.mark.parametrize("value", ["2020-01-01", "10:00:00", "{a = 1}", "[{a = 1}]", "[[1]]", "1e999", "nan", "true"])
+def test_values_that_are_no_numbers(tmp_path, value):
+    for name in ("T", "seed", "q", "alpha", "max_train"):
+        (tmp_path / "g.toml").write_text(f'dataset = "one"\nepsilon = 0.1\n{name} = {value}')
+        conftest.refused(lambda: read_grid(load_grid(tmp_path / "g.toml")), f"{name} is ", "allowed: ")
+
+
+def test_names_that_a_terminal_would_obey(tmp_path):
+    (tmp_path / "g.toml").write_text('dataset = "one"\nepsilon = 0.1\n"\\u001b[31m" = 1')
+    assert conftest.refused(lambda: read_grid(load_grid(tmp_path / "g.toml")), r"\x1b[31m").isprintable()
 
 
 def test_a_grid_that_cannot_be_read(tmp_path):
-    for path in (tmp_path, tmp_path / "none.toml"):
-        with pytest.raises(nc.InputError, match="cannot be read"):
-            load_grid(path)
+    for path in (tmp_path, tmp_path / "none.toml", "", "\0", None):
+        conftest.refused(lambda path=path: load_grid(path), "cannot be read")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes of POSIX")
+def test_a_grid_that_is_a_pipe_or_a_device(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        conftest.refused(lambda path=path: load_grid(path), "cannot be read: it is no file")
+
+
+def test_a_folder_at_the_command_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in (".", "..", ""):
+        assert main(["sweep", name]) == 2
+        assert conftest.lines(capsys.readouterr().err) == [
+            f"numbaconc sweep: error: grid {name!r} cannot be read: it is no file"
+        ]
+    assert list(tmp_path.iterdir()) == []
 
 
 # The journal

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.cli.console import add_data_options, say, tell
-from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings
+from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, say, tell
+from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
 from numbaconc.data.arrays import Sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.errors import InputError, check_count
+from numbaconc.errors import InputError, as_number, check_count, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
 
@@ -53,10 +52,8 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
     add("--max-train", metavar="N", help="use N training points, drawn evenly")
     add(
         "--test-fraction",
-        type=float,
-        default=0.2,
         metavar="F",
-        help="share of test points where a file has one X (default: %(default)s)",
+        help="share of test points of the digits, and where a file has one X (default: 0.2)",
     )
     add_data_options(parser)
     add_plugin_option(parser)
@@ -72,6 +69,7 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import load_dataset
     from numbaconc.measurement import find_regions
     from numbaconc.results.files import save_results
+    from numbaconc.results.queries import degenerate
     from numbaconc.results.schema import VERIFIED_WORDS
     from numbaconc.search import Restarts
     from numbaconc.search.base import known_searches, make_search, search_named
@@ -80,7 +78,7 @@ def _measure(options: argparse.Namespace) -> int:
     epsilons, alphas = parse_epsilons(options.epsilon or EPSILON), parse_alphas(options.alpha or ALPHA)
     settings = given_settings(options, search_named(options.search, options.norm))
     search = make_search(options.search, options.norm, settings)
-    if (n_restarts := check_count("restarts", _number(options.restarts or "1"))) > 1:
+    if (n_restarts := check_count("restarts", whole_number("1" if options.restarts is None else options.restarts))) > 1:
         if "seed" not in search.settings():
             drawing = ", ".join(name for name, cls in known_searches().items() if "seed" in cls.settings())
             msg = f"restarts is {n_restarts} with search {search.name!r}, which draws nothing; allowed: only with {drawing}"
@@ -92,17 +90,18 @@ def _measure(options: argparse.Namespace) -> int:
         options.data,
         data_dir=options.data_dir,
         verify=not options.unverified_data,
-        test_fraction=options.test_fraction,
+        test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
         progress=not options.quiet,
     )
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
     if options.max_train is not None:
-        provided["max_train"] = check_count("--max-train", _number(options.max_train), 2)
+        n, why = len(data.train), "the training points there are"
+        provided["max_train"] = check_count("--max-train", whole_number(options.max_train), 2, n, why)
     train = _subsample(data.train, provided.get("max_train"))
     if not options.quiet:
         for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
             tell(f"note: {note}")
-    how = How(not options.quiet, _number(options.threads), cache_dir(), options.checkpoint)
+    how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint)
     found = find_regions(search, train, data.test, epsilon=epsilons, alpha=alphas, name=data.name, how=how)
     found.dataset.attrs |= provided
     save_results(found.dataset, outputs.result)
@@ -113,11 +112,14 @@ def _measure(options: argparse.Namespace) -> int:
         files = {"result": str(outputs.result)} | ({"plot": str(outputs.plot)} if drawn else {})
         regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
         say(json.dumps(as_json(found.dataset) | {"files": files | regions}, indent=2))
+    else:
+        say(describe(found.dataset))
+        say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
+        say(f"region:  {', '.join(map(printable, outputs.regions.values()))}")
+    if not degenerate(found.dataset):
         return 0
-    say(describe(found.dataset))
-    say(f"\nresult:  {outputs.result}" + (f"\nplot:    {outputs.plot}" if drawn else ""))
-    say(f"region:  {', '.join(str(path) for path in outputs.regions.values())}")
-    return 0
+    tell("no answer at alpha: the training risk of a region found is below it, or no test point lies in it")
+    return EXIT_DEGENERATE
 
 
 def _draw(ds: xr.Dataset, path: Path) -> bool:
@@ -127,17 +129,9 @@ def _draw(ds: xr.Dataset, path: Path) -> bool:
     try:
         plot_measurement(ds, path)
     except Exception as error:  # whatever Matplotlib and the user's settings of it raise
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        warnings.warn(f"no plot was drawn: {said}", UserWarning, stacklevel=2)
+        tell(f"numbaconc measure: warning: no plot was drawn: {said(error)}")
         return False
     return True
-
-
-def _number(text: str | None) -> Any:  # noqa: ANN401
-    """Return the whole number that a text is; the text itself, for a check to refuse, if it is none."""
-    from numbaconc.search.settings import Count
-
-    return None if text is None else Count().read(text)
 
 
 def _subsample(train: Sample, n: int | None) -> Sample:
@@ -154,9 +148,9 @@ class Outputs(NamedTuple):
 
 def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], alphas: Sequence[float]) -> Outputs:
     """Name the files to write, and refuse those that cannot be before any work is done."""
-    result = Path(options.out or f"{Path(options.data).stem}-{norm}.nc")
+    result = Path(f"{Path(options.data).stem}-{norm}.nc" if options.out is None else options.out)
     if result.suffix != ".nc":
-        msg = f"--out is {str(result)!r}; allowed: a name that ends in .nc"
+        msg = f"--out is {shown(str(result))}; allowed: a name that ends in .nc"
         raise InputError(msg)
     of_epsilon, of_alpha = _labels(epsilons), _labels(alphas) if len(alphas) > 1 else [""]
     labels = [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha]
@@ -171,6 +165,5 @@ def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], 
 
 
 def _labels(values: Sequence[float]) -> list[str]:
-    """Write numbers shortly, unless two would be written alike."""
-    labels = [f"{value:g}" for value in values]
-    return labels if len(set(labels)) == len(labels) else [str(value) for value in values]
+    """Write numbers so that they read back as the same, without a sign that no file's name may have."""
+    return [repr(float(value)).removesuffix(".0") for value in values]

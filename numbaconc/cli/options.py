@@ -107,3 +107,10 @@ def given_settings(options: argparse.Namespace, search: type[Search]) -> dict[st
     return {
         name: declared[name].check.read(value) if isinstance(value, str) else value for name, value in given.items()
     }
+
+
+def whole_number(text: str | None) -> Any:  # noqa: ANN401
+    """Return the whole number that a text is; the text itself, for a check to refuse, if it is none."""
+    from numbaconc.search.settings import Count
+
+    return None if text is None else Count().read(text)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from numbaconc.cli.console import EXIT_SOME_FAILED, add_data_options, say
-from numbaconc.cli.options import add_plugin_option
+from numbaconc.cli.options import add_plugin_option, whole_number
 from numbaconc.data.files import cache_dir
-from numbaconc.errors import check_count
+from numbaconc.errors import check_count, printable
 
 
 def add_sweep(commands: Any) -> None:  # noqa: ANN401
@@ -25,8 +25,8 @@ def add_sweep(commands: Any) -> None:  # noqa: ANN401
     add = parser.add_argument
     add("config", metavar="CONFIG.toml", help="the grid: keys as for numbaconc.run_sweep")
     add("--out", metavar="FILE.nc", help="result file (default: the grid's name with .nc, here)")
-    add("--workers", type=int, metavar="N", help="run jobs in N processes (default: here, one after the other)")
-    add("--threads", type=int, metavar="N", help="threads for the kernels of each job (default: the cores shared)")
+    add("--workers", metavar="N", help="run jobs in N processes (default: here, one after the other)")
+    add("--threads", metavar="N", help="threads for the kernels of each job (default: the cores shared)")
     add_data_options(parser)
     add_plugin_option(parser)
     add("--quiet", action="store_true", help="no progress bars and no notes")
@@ -39,16 +39,17 @@ def _sweep(options: argparse.Namespace) -> int:
     from numbaconc.sweep.grid import load_grid
     from numbaconc.sweep.run import run_sweep
 
-    out = Path(options.out or Path(options.config).with_suffix(".nc").name)
+    grid = load_grid(options.config)  # first, so that it is a file with a name
+    out = Path(Path(options.config).with_suffix(".nc").name if options.out is None else options.out)
     ds = run_sweep(
-        load_grid(options.config),
+        grid,
         out,
-        executor=None if options.workers is None else check_count("--workers", options.workers),
+        executor=None if options.workers is None else check_count("--workers", whole_number(options.workers)),
         progress=not options.quiet,
         load=partial(load_dataset, data_dir=options.data_dir, verify=not options.unverified_data),
-        threads=options.threads,
+        threads=whole_number(options.threads),
         cache_dir=cache_dir(),
     )
     say(describe(ds))
-    say(f"\nresult:  {out}")
+    say(f"\nresult:  {printable(out)}")
     return EXIT_SOME_FAILED if failures(ds) else 0

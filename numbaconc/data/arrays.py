@@ -57,8 +57,6 @@ class Sample:
         How far a coordinate may be from the user's, in levels; 0 where all are exact.
     whole : bool
         Whether all of X are whole levels, so that lengths near a whole number of levels are taken for that.
-    space : Space
-        What other samples, and regions, must have in common with this one.
 
     Raises
     ------
@@ -73,7 +71,7 @@ class Sample:
     origin: NDArray[np.float64] | None = None
     rounding: float = 0.0
     whole: bool = True
-    space: Space = None  # type: ignore[assignment]  # made of the others where it is not given
+    _space: Space | None = None
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -88,9 +86,6 @@ class Sample:
         checked = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
         if X.dtype != np.uint8 and self.whole:
             checked["whole"] = bool((np.rint(X) == X).all())
-        if self.space is None:
-            declared = unit if X.dtype == np.uint8 or unit != 1 else None
-            checked["space"] = Space(X.shape[1], None, None, declared, domain)
         self.__dict__.update(checked)
         low, high = self.extent
         if not math.isfinite(low + high):
@@ -103,6 +98,12 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self.X)
+
+    @functools.cached_property
+    def space(self) -> Space:
+        """What other samples, and regions, must have in common with this one."""
+        declared = self.unit if self.X.dtype == np.uint8 or self.unit != 1 else None
+        return self._space or Space(self.n_features, unit=declared, domain=self.domain)
 
     @property
     def n_features(self) -> int:
@@ -155,7 +156,7 @@ class Sample:
 
     def slack(self, p: float) -> float:
         """Return how much farther apart two points may be in ℓp than their rows of `X`, in levels, by rounding."""
-        return 2 * self.rounding * float(self.n_features) ** (1 / p) * (1 + 1e-9)
+        return float(2 * self.rounding * self.n_features ** (1 / p) * (1 + 1e-9))
 
     def _snapped(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self.whole:
@@ -292,12 +293,12 @@ def _sample_of(
     if array.dtype == np.uint8:
         domain = domain or (IMAGE if unit is None else None)
         unit = 1 / GRAY_LEVELS if unit is None else unit
-        return Sample(array, unit, domain, space=Space(d, unit=unit, domain=domain, **shared))
+        return Sample(array, unit, domain, _space=Space(d, unit=unit, domain=domain, **shared))
     found: Levels = levels_of(array, name, GRAY_LEVELS if unit is None and domain in (None, IMAGE) else None, unit)
     if found.image:
         note = f"{name}: the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
         space = Space(d, unit=1 / GRAY_LEVELS, domain=IMAGE, guessed=domain is None, **shared)
-        return Sample(found.X, 1 / GRAY_LEVELS, IMAGE, note, space=space)
+        return Sample(found.X, 1 / GRAY_LEVELS, IMAGE, note, _space=space)
     if found.nearly:
         warn(f"{name} is nearly an image, but {found.nearly}: it is kept as floats", UnitWarning)
     elif unit is None and (found.low < 0 or found.high > 1):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,19 +14,29 @@ from typing import TypeAlias
 
 import numpy as np
 import pooch
-from numpy.typing import NDArray
 
 from numbaconc.data import readers
-from numbaconc.data.arrays import Sample, as_sample, check_width
-from numbaconc.data.files import cache_dir, check_writable
+from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.files import as_path, cache_dir, check_writable
+from numbaconc.data.own import read_own
 from numbaconc.data.registry import REGISTRY, Published
-from numbaconc.errors import InputError, check_choice, check_count, check_fraction, did_you_mean
+from numbaconc.data.space import check_pair
+from numbaconc.errors import (
+    InputError,
+    check_choice,
+    check_count,
+    check_flag,
+    check_fraction,
+    did_you_mean,
+    printable,
+    shown,
+)
 from numbaconc.how import bar
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 OWN_FILES = (".npy", ".npz")  # users' files
-OWN_BEGIN = (b"\x93NUMPY", b"PK\x03\x04", b"PK\x05\x06")  # an array; an archive; an empty one
+TEST_FRACTION = 0.2  # where none is given
 MIN_ROWS = 2  # of train and of test
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 DIGITS_SEED = 0  # the split of the bundled digits
@@ -88,8 +99,8 @@ def load_dataset(
     *,
     data_dir: PathLike | None = None,
     verify: bool = True,
-    test_fraction: float = 0.2,
-    seed: int = 0,
+    test_fraction: float | None = None,
+    seed: int | None = None,
     progress: bool = False,
 ) -> Dataset:
     """Load a data set from disk; nothing is downloaded.
@@ -103,10 +114,11 @@ def load_dataset(
         The folder of the data; by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache.
     verify : bool
         Refuse contents that are not the published ones.
-    test_fraction : float
-        Share of the rows that become test rows, in (0, 1), of the digits and of a single array.
-    seed : int
-        Seed of the permutation that splits a user's single array. The digits always use 0.
+    test_fraction : float, optional
+        Share of the rows that become test rows, in (0, 1), of the digits and of a single array; 0.2 if not given.
+        Other data have test rows.
+    seed : int, optional
+        Seed of the permutation that splits a user's single array; 0 if not given, as the digits always have.
     progress : bool
         Show a bar while a large archive is unpacked, if standard error is a terminal.
 
@@ -122,19 +134,24 @@ def load_dataset(
     DataNotFoundError
         If the data set is not on disk.
     InputError
-        If the name is unknown, a file is not what it claims, or its contents are not the published
-        ones (unless `verify` is False).
+        If the name is unknown, a file is not what it claims, its contents are not the published ones (unless `verify`
+        is False), or an argument has no effect on it.
     """
-    test_fraction = check_fraction("test_fraction", test_fraction, one_allowed=False)
-    seed = check_count("seed", seed, low=0)
-    known = os.fspath(name) if isinstance(name, str | os.PathLike) else ""
+    if test_fraction is not None:
+        test_fraction = check_fraction("test_fraction", test_fraction, one_allowed=False)
+    if seed is not None:
+        seed = check_count("seed", seed, low=0)
+    verify, progress = check_flag("verify", verify), check_flag("progress", progress)
+    known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
     if known == "digits":
-        return _load_digits(test_fraction)
+        _check_unused(seed=seed)
+        return _load_digits(TEST_FRACTION if test_fraction is None else test_fraction)
     if known in REGISTRY:
+        _check_unused(seed=seed, test_fraction=test_fraction)
         return _load_images(known, data_dir, verify=verify, progress=progress)
-    if (path := Path(known).expanduser()).suffix.lower() in OWN_FILES:
+    if known and (path := as_path(known, "data set")).suffix.lower() in OWN_FILES:
         return _load_own(path, test_fraction, seed)
-    msg = f"data set is {str(name)!r}; allowed: {', '.join(REGISTRY)}, or a path to an .npz or .npy file"
+    msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path to an .npz or .npy file"
     msg += did_you_mean(name, tuple(REGISTRY))
     raise InputError(msg)
 
@@ -155,14 +172,14 @@ def _load_images(name: str, data_dir: PathLike | None, *, verify: bool, progress
         raise DataNotFoundError(_not_found(name, found, data_dir))
     images, verified = {}, True
     for path, parts in _by_file(found).items():
-        for part, contents in readers.unpack(path, parts, progress=progress):
+        for part, contents in readers.unpack(path, parts, entry.longest, progress=progress):
             where = repr(str(path)) if part in path.name else f"{str(path)!r} ({part})"
-            images[part] = entry.parse(contents, where, entry.shape)
             sha256, expected = hashlib.sha256(contents).hexdigest(), entry.contents[part]
-            if verify and sha256 != expected:
+            if verify and sha256 != expected:  # before anything in it is believed
                 msg = f"file {where} is not the published one: its contents have SHA-256 {sha256}, expected {expected}"
                 msg += "; to use it all the same: verify=False (command line: --unverified-data)"
                 raise InputError(msg)
+            images[part] = entry.parse(contents, where, entry.shape)
             verified = verified and sha256 == expected
     X_test = np.concatenate([images.pop(entry.test)])  # a copy, so that the file's bytes can go
     X_train = np.concatenate([images.pop(part) for part in entry.contents if part != entry.test])
@@ -170,34 +187,24 @@ def _load_images(name: str, data_dir: PathLike | None, *, verify: bool, progress
     return Dataset(name, train, test, verified)
 
 
-def _load_own(path: Path, test_fraction: float, seed: int) -> Dataset:
-    where = repr(str(path))
-    if not path.exists():
-        msg = f"file {where} does not exist; allowed: an .npz or .npy file"
-        raise InputError(msg)
-    with readers.reading(where, f"{path.suffix} of plain arrays"), path.open("rb") as file:
-        begins = file.read(6)
-        file.seek(0)
-        if not begins.startswith(OWN_BEGIN):
-            msg = f"file {where} is neither .npy nor .npz: it begins with {begins.hex(' ') or 'nothing'}"
+def _check_unused(**given: float | None) -> None:
+    """Refuse what was given and has no effect, since the data are split already."""
+    for name, value in given.items():
+        if value is not None:
+            msg = f"{name} is {shown(value)} with data that have a test part already; allowed: with an array that is split"
             raise InputError(msg)
-        loaded = np.load(file, allow_pickle=False)
-        arrays = {"X": loaded} if isinstance(loaded, np.ndarray) else _arrays(loaded, where)
+
+
+def _load_own(path: Path, test_fraction: float | None, seed: int | None) -> Dataset:
+    arrays = read_own(path)
     if "X" in arrays:
         sample = as_sample(arrays["X"], name="X", min_rows=2 * MIN_ROWS, integers=False)
-        return Dataset(path.stem, *_split(sample, test_fraction, seed), verified=None)
+        share = TEST_FRACTION if test_fraction is None else test_fraction
+        return Dataset(printable(path.stem), *_split(sample, share, seed or 0), verified=None)
+    _check_unused(seed=seed, test_fraction=test_fraction)
     train, test = (as_sample(arrays[key], name=key, integers=False) for key in ("X_train", "X_test"))
-    check_width(train, test)
-    return Dataset(path.stem, train, test, verified=None)
-
-
-def _arrays(loaded: np.lib.npyio.NpzFile, where: str) -> dict[str, NDArray[np.generic]]:
-    with loaded:
-        for keys in (("X_train", "X_test"), ("X",)):
-            if set(keys) <= set(loaded.files):
-                return {key: loaded[key] for key in keys}
-        msg = f"file {where} has arrays {', '.join(loaded.files) or '(none)'}; allowed: X_train and X_test, or one X"
-        raise InputError(msg)
+    check_pair(train, test)
+    return Dataset(printable(path.stem), train, test, verified=None)
 
 
 def _split(sample: Sample, test_fraction: float, seed: int) -> tuple[Sample, Sample]:
@@ -217,7 +224,7 @@ def data_folders(data_dir: PathLike | None = None) -> list[Path]:
     The one that is given; otherwise `$NUMBACONC_DATA_DIR` if set; otherwise `./data` and the user cache.
     """
     given = data_dir or os.environ.get("NUMBACONC_DATA_DIR")
-    return [Path(given).expanduser()] if given else [Path("data"), cache_dir() / "data"]
+    return [as_path(given, "data_dir")] if given else [Path("data"), cache_dir() / "data"]
 
 
 def _places(name: str, data_dir: PathLike | None) -> Iterator[Path]:
@@ -287,7 +294,7 @@ def check(name: str, data_dir: PathLike | None = None, *, progress: bool = False
     rows = {part: Status(part, "missing") for part in entry.contents}
     for path, parts in _by_file(_find(name, data_dir)).items():
         try:
-            for part, contents in readers.unpack(path, parts, progress=progress):
+            for part, contents in readers.unpack(path, parts, entry.longest, progress=progress):
                 expected, found = entry.contents[part], hashlib.sha256(contents).hexdigest()
                 detail = "" if found == expected else f"SHA-256 {found}, expected {expected}"
                 rows[part] = Status(part, "wrong" if detail else "verified", path, detail)
@@ -334,8 +341,10 @@ def _download(file: Published, target: Path, *, progress: bool) -> None:
                 pooch.retrieve(address, f"sha256:{file.sha256}", target.name, target.parent, downloader=downloader)
             target.chmod(0o644)  # a temporary file's is 0o600
         except (OSError, ValueError) as error:  # no connection or no room; another hash
-            said = str(error).partition(" (Caused by")[0]
-            failures.append(f"{address}: {textwrap.shorten(said, 300)}")
+            said = re.split(r" \(Caused by| for url:", str(error))[0]
+            if isinstance(error, ValueError):
+                said = "not the published file, by its SHA-256"
+            failures.append(f"{address}: {textwrap.shorten(said, 120)}")
         else:
             return
     if not existed:

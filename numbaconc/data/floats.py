@@ -16,6 +16,7 @@ WHOLE = 2.0**24  # whole numbers that float32 holds
 FAR = 8  # times its spread, a column is far from 0
 FINE = 2.0**-12  # the rounding to float32 must be less than this share of the spread of every column
 SMALL, LARGE = 2.0**-8, 2.0**16  # floats whose largest is of such a size stay in their own units
+FEW = 1000  # rows whose quartiles say how spread out a column is
 FEWEST, MOST = 1e-280, 1e280  # sizes whose squares, sums and ratios to others float64 still holds once they are scaled
 NEAR = 0.13  # of a gray level: how far off an image is that was kept in 16 bits
 RARE = 0.01  # share of the numbers of an image that may be off before it is no image at all
@@ -134,8 +135,8 @@ def _rounded(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.flo
     far = np.maximum(np.abs(low), np.abs(high)) > FAR * (high - low)
     origin = np.where(far, low / 2 + high / 2, 0.0) if scaled and not exact and far.any() else None
     ends = np.array([low, high]) - (0.0 if origin is None else origin)
-    largest, spread = float(np.abs(ends).max()), (high - low)[high > low]
-    wide = not exact and bool(len(spread)) and SINGLE * largest > FINE * float(spread.min())
+    largest = float(np.abs(ends).max())
+    wide = not exact and SINGLE * largest > FINE * _spread(array, high - low)
     if wide and scaled:
         origin, largest = None, float(np.abs([low, high]).max())
     unit = math.ldexp(1.0, math.frexp(largest)[1] - 1) if scaled and largest and not SMALL <= largest <= LARGE else 1.0
@@ -143,10 +144,18 @@ def _rounded(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.flo
     for start, block in _numbered(array):
         wider = block.astype(np.float64)
         X[start : start + len(block)] = (wider if origin is None else wider - origin) / unit
-    said = ("columns far from 0 are centered",) if origin is not None else ()
-    said += ("float32 would round them too much, so they are kept as float64",) if wide else ()
+    said = ["columns far from 0 are centered"] * (origin is not None)
+    said += ["float32 would round them too much, so they are kept as float64"] * wide
     rounding = 0.0 if exact else (DOUBLE if wide else SINGLE) * largest / unit
-    return Levels(X, unit, None if origin is None else origin / unit, rounding, said=said)
+    return Levels(X, unit, None if origin is None else origin / unit, rounding, said=tuple(said))
+
+
+def _spread(array: NDArray[Any], widths: NDArray[np.float64]) -> float:
+    """Return the least spread of a column that is not constant: between its quartiles, which outliers do not move."""
+    some = array[np.linspace(0, len(array) - 1, min(len(array), FEW)).astype(np.intp)].astype(np.float64)
+    low, high = np.quantile(some, (0.25, 0.75), axis=0, method="nearest")
+    spread = np.where(high > low, high - low, widths)
+    return float(spread[widths > 0].min(initial=np.inf))
 
 
 def _exact(array: NDArray[Any]) -> bool:

@@ -260,7 +260,9 @@ class Region(abc.ABC):
 
         from numbaconc.data import netcdf
 
-        ds = xr.Dataset(self._variables(), attrs={"region": type(self).__name__, "epsilon_scale": "unit scale"})
+        told = {} if self.space is None else self.space.attributes()
+        said = {"region": type(self).__name__, "epsilon_scale": "unit scale"}
+        ds = xr.Dataset(self._variables(), attrs=said | told)
         netcdf.write(ds, path)
 
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
@@ -329,6 +331,7 @@ def load_region(path: str | Path) -> Region:
             msg = f"its family is {shown(family)}"
             raise InputError(msg)
         region = Region.families[family]._from_variables(ds)
+        region.in_space(Space.from_attributes(ds.attrs, region.n_features))
         saved = xr.Dataset(region._variables()).variables
         for name, held in ds.variables.items():
             known = name in saved and held.dims == saved[name].dims

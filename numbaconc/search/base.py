@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import abc
+import contextlib
 import functools
 import importlib.metadata
-import inspect
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, dataclass_transform
@@ -14,21 +13,20 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from numbaconc.data.arrays import Sample, as_sample
-from numbaconc.errors import InputError, check_choice, did_you_mean, warn
+from numbaconc.data.conversion import as_array
+from numbaconc.errors import InputError, check_choice, check_count, did_you_mean, said, shown, warn
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.regions import Region
-from numbaconc.search.settings import Margin, Setting, Unchecked, setting, settings_of
+from numbaconc.search.settings import Margin, Setting, Unchecked, documented, plain, setting, settings_of
 
 ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
 AUTO_ALONE = "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
-ATTRIBUTES = "Attributes\n----------\n"
-FITTED = "risk_, adversarial_risk_ : float\n    On the training sample.\nn_features_in_ : int\n"  # of all searches
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +93,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         """Make a dataclass of the settings, document them, and make the search known by its name."""
         super().__init_subclass__(**options)
         dataclass(eq=False, repr=False)(cls)
-        cls.__doc__ = _documented(cls.__doc__ or "", cls.settings())
+        cls.__doc__ = documented(cls.__doc__ or "", cls.settings())
         if not hasattr(cls, "name"):
             cls.name = cls.__name__.lower()
         elif "name" in cls.__dict__:
@@ -144,6 +142,38 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         """Bound the VC dimension of the collection that is chosen from; None if it is not known."""
         return None
 
+    # How it is called
+
+    def ready(self, sample: Sample, how: How) -> Any:  # noqa: ANN401
+        """Return what `prepare` does; InputError, with the search named, for whatever a search of others raises."""
+        n_sets = getattr(self, "n_sets", None)
+        if isinstance(n_sets, int):
+            check_count("n_sets", n_sets, 1, len(sample), "as many as there are points")
+        with self._named():
+            return self.prepare(sample, how)
+
+    def answer(self, prepared: Any, goal: Goal, how: How) -> Found:  # noqa: ANN401
+        """Return what `find` does; InputError also for whatever a search of others raises or returns instead."""
+        with self._named():
+            found: Any = self.find(prepared, goal, how)  # others may return anything
+        if isinstance(found, Found):
+            return found
+        msg = f"search {type(self).__name__} found {shown(found)}; allowed: what self.found(region, ...) returns"
+        raise InputError(msg)
+
+    @contextlib.contextmanager
+    def _named(self) -> Iterator[None]:
+        own = type(self).__module__.partition(".")[0] == __name__.partition(".")[0]
+        try:
+            yield
+        except InputError:
+            raise
+        except Exception as error:
+            if own and not isinstance(error, MemoryError):
+                raise
+            msg = f"search {type(self).__name__} failed: {said(error)}"
+            raise InputError(msg) from error
+
     # What it is asked
 
     @property
@@ -160,11 +190,11 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
     def described(self) -> dict[str, Any]:
         """Return the settings that are no coordinates and neither ε nor α, as plain values for files."""
         no_coordinates = [name for name, one in self.settings().items() if not one.coordinate]
-        return {name: _plain(getattr(self, name)) for name in no_coordinates if name not in ("epsilon", "alpha")}
+        return {name: plain(getattr(self, name)) for name in no_coordinates if name not in ("epsilon", "alpha")}
 
     def described_whole(self) -> dict[str, Any]:
         """Return the settings that are coordinates, too: those of a search that stands in another."""
-        coordinates = {name: _plain(getattr(self, name)) for name, one in self.settings().items() if one.coordinate}
+        coordinates = {name: plain(getattr(self, name)) for name, one in self.settings().items() if one.coordinate}
         return self.described() | coordinates
 
     def checked(self) -> Self:
@@ -195,11 +225,19 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     def found(self, region: Region, sample: Sample, goal: Goal, trace: Sequence[Any] = (), **attributes: Any) -> Found:  # noqa: ANN401
         """Return a region as what was found: its risks on the sample, and more attributes that the search tells."""
-        on_train = region.measure(sample, goal.epsilon)
+        on_train = region.in_space(sample.space).measure(sample, goal.epsilon)
         risk, adversarial_risk = float(on_train.risk), float(on_train.adversarial_risk)
         return Found(region, goal, risk, adversarial_risk, self, tuple(trace), attributes)
 
     # The scikit-learn estimator
+
+    def set_params(self, **params: Any) -> Self:  # noqa: ANN401
+        """Set settings; InputError for what is none."""
+        try:
+            super().set_params(**params)
+        except (AttributeError, ValueError) as error:  # of a setting, or of a part of one that has no parts
+            raise InputError(str(error)) from error
+        return self
 
     def fit(self, X: ArrayLike | Sample, y: object = None) -> Self:  # noqa: ARG002
         """Search the training points.
@@ -227,17 +265,30 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         UnitWarning
             If numbers other than bytes lie outside [0, 1].
         """
-        sample = self._sample(X, reset=True)
-        search, goal = self.checked(), self.goal()
-        if goal.margin == AUTO:
-            raise InputError(AUTO_ALONE)
-        goal.check(len(sample))
-        found = search.find(search.prepare(sample, How()), goal, How())
+        before = self.__dict__.copy()
+        for name in before.keys() - self.settings().keys():
+            if name.endswith("_") and not name.startswith("_"):
+                delattr(self, name)
+        try:
+            found = self._fitted(X)
+        except BaseException:  # a fit that fails changes nothing
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         self.region_, self.trace_ = found.region, found.trace
         self.risk_, self.adversarial_risk_ = found.risk, found.adversarial_risk
         for name, value in found.attributes.items():
             setattr(self, f"{name}_", value)
         return self
+
+    def _fitted(self, X: ArrayLike | Sample) -> Found:
+        """Return what is found among the points, whose names and number the estimator knows from here on."""
+        sample = self._sample(X, reset=True)
+        search, goal = self.checked(), self.goal()
+        if goal.margin == AUTO:
+            raise InputError(AUTO_ALONE)
+        goal.check(len(sample))
+        return search.answer(search.ready(sample, How()), goal, How())
 
     def decision_function(self, X: ArrayLike | Sample) -> NDArray[np.float64]:
         """How far each point lies outside the region, shape (n,), on ε's scale; negative inside."""
@@ -265,23 +316,18 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     def _sample(self, X: ArrayLike | Sample, *, reset: bool) -> Sample:
         """Return points as a sample, once scikit-learn has looked at their names, their number and their type."""
-        if isinstance(X, Sample):
-            if reset:
-                self.n_features_in_ = X.n_features
-                self.__dict__.pop("feature_names_in_", None)
-            return as_sample(X, min_rows=2 if reset else 1)
-        if hasattr(X, "toarray"):
-            msg = (
-                f"X is a sparse {type(X).__name__} of shape {np.shape(X)}; allowed: a dense array, as X.toarray() makes"
-            )
-            raise InputError(msg)
+        fewest = 2 if reset else 1
+        array = X.X if isinstance(X, Sample) else as_array(X, "X")
+        rows = array.reshape(len(array), -1) if array.ndim in (3, 4) and array.size else array
+        named = X if hasattr(X, "columns") else rows
         try:
-            if not hasattr(X, "columns") and np.ndim(X) in (3, 4):
-                X = np.reshape(X, (np.shape(X)[0], -1))
-            array = validate_data(self, X, reset=reset, ensure_min_samples=2 if reset else 1)
-        except ValueError as error:
-            raise InputError(" ".join(str(error).split())) from error
-        return as_sample(array, min_rows=2 if reset else 1)
+            if not isinstance(X, Sample):
+                check_array(rows, input_name="X", estimator=self, ensure_min_samples=fewest)
+            if reset or not isinstance(X, Sample):  # of a sample without names, the region looks at the width
+                validate_data(self, named, reset=reset, skip_check_array=True)
+        except (TypeError, ValueError) as error:  # names of columns that are not all texts are a TypeError
+            raise InputError(str(error)) from error
+        return as_sample(X if named is X or isinstance(X, Sample) else array, min_rows=fewest)
 
 
 def known_searches() -> dict[str, type[Search]]:
@@ -308,7 +354,7 @@ def search_named(name: object, norm: object = None) -> type[Search]:
         return known[NORMS[norm or next(iter(NORMS))].search]
     fitting = tuple(one for one, cls in known.items() if norm is None or norm in cls.norms)
     if isinstance(name, str) and name in known and name not in fitting:
-        msg = f"search is {name!r} with norm {norm!r}; allowed with it: {', '.join(fitting)}"
+        msg = f"search is {shown(name)} with norm {shown(norm)}; allowed with it: {', '.join(fitting)}"
         raise InputError(msg)
     return known[check_choice("search", name, fitting)]
 
@@ -329,32 +375,9 @@ def make_search(name: object, norm: object, settings: Mapping[str, Any]) -> Sear
 
 def no_such_setting(key: str, value: object, *searches: str) -> str:
     """Say that a setting would have no effect, and on which searches it has one."""
-    asked = f"{key} is {value!r} with search {' and '.join(map(repr, searches))}"
+    asked = f"{key} is {shown(value)} with search {' and '.join(map(repr, searches))}"
     having = [name for name, cls in Search.known.items() if key in cls.settings()]
     if having:
         return f"{asked}; allowed: only with {', '.join(having)}"
     own = tuple(dict.fromkeys(name for search in searches for name in Search.known[search].settings()))
     return f"{asked}; allowed: {', '.join(own)}{did_you_mean(key, own)}"
-
-
-def is_given(value: Any, default: Any) -> bool:  # noqa: ANN401
-    """Return whether a setting has another value than its default, whatever the value is."""
-    return bool(np.size(value) != 1 or value != default) if value is not None else default is not None
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Return a value as an attribute of a file."""
-    if value is None or isinstance(value, bool):
-        return "not given" if value is None else int(value)
-    return value if isinstance(value, int | float | str) else " ".join(str(value).split())
-
-
-def _documented(doc: str, settings: Mapping[str, Setting]) -> str:
-    """Add to a docstring the parameters, made of the declarations, and the attributes that all searches have."""
-    lines = ["Parameters", "----------"]
-    for name, one in settings.items():
-        help_text = textwrap.fill(f"{one.help[0].upper()}{one.help[1:]}.", 96)
-        lines += [f"{name} : {one.check.words}, default={one.default!r}", textwrap.indent(help_text, "    ")]
-    before, _, own_attributes = inspect.cleandoc(doc).partition(ATTRIBUTES)
-    sections = before.rstrip(), "\n".join(lines), ATTRIBUTES + FITTED + (own_attributes or "region_ : Region")
-    return "\n\n".join(sections).rstrip() + "\n"

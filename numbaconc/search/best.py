@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 from numbaconc.data.arrays import Sample
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, shown
 from numbaconc.goal import Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS
-from numbaconc.search.base import GOAL, Found, Search, is_given, known_searches, no_such_setting, search_named
+from numbaconc.search.base import GOAL, Found, Search, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
-from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, setting
+from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, is_given, setting
 
 GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are given, where they have them
 
@@ -63,25 +63,27 @@ class BestSearch(Search):
         InputError
             If one of those given is no search, or has another norm.
         """
-        given = self.searches.split(",") if isinstance(self.searches, str) else self.searches
+        given = [one.strip() for one in self.searches.split(",")] if isinstance(self.searches, str) else self.searches
         if given is None:
             given = [name for name, cls in known_searches().items() if self.norm in cls.norms and not cls.holds_back]
-        if not isinstance(given, list | tuple) or not given:
-            msg = f"searches is {self.searches!r}; allowed: a list of one or more searches, or of names of them"
-            raise InputError(" ".join(msg.split()))
+        if not isinstance(given, list | tuple) or not given or "" in [one for one in given if isinstance(one, str)]:
+            msg = f"searches is {shown(self.searches)}; allowed: a list of one or more searches, or of names of them"
+            raise InputError(msg)
         members = [self._member(one) for one in given]
         return dict(zip(_labels(members), members, strict=True))
 
     def _member(self, given: object) -> Search:
         """Return one of the searches, checked; one that is given by name gets the norm, T and seed of this search."""
         cls = search_named(given.strip(), self.norm) if isinstance(given, str) else type(given)
-        if not issubclass(cls, Search) or cls.holds_back or getattr(given, "norm_name", self.norm) != self.norm:
-            allowed = f"searches in norm {self.norm!r}, none of which is a best of others"
-            raise InputError(" ".join(f"searches holds {given!r}; allowed: {allowed}".split()))
+        best = given.holds_back if isinstance(given, Search) else getattr(cls, "holds_back", False)
+        if not issubclass(cls, Search) or best or getattr(given, "norm_name", self.norm) != self.norm:
+            allowed = f"searches in norm {shown(self.norm)}, none of which is a best of others"
+            msg = f"searches holds {shown(given)}; allowed: {allowed}"
+            raise InputError(msg)
         if isinstance(given, Search):
             for name in GOAL:
                 if is_given(given.asked(name), cls.settings()[name].default):
-                    msg = f"{name} is {given.asked(name)!r} in one of the searches; allowed: in the best of them alone"
+                    msg = f"{name} is {shown(given.asked(name))} in one of the searches; allowed: in the best of them alone"
                     raise InputError(msg)
             return given.checked()
         settings: dict[str, Any] = {name: getattr(self, name) for name in GIVEN if name in cls.settings()}

@@ -75,7 +75,7 @@ class Moved(NamedTuple):
 class Points:
     """Points, and products with them after a middle is subtracted: their mean, of whole levels for bytes."""
 
-    def __init__(self, X: NDArray[np.uint8] | NDArray[np.float32]) -> None:
+    def __init__(self, X: NDArray[Any]) -> None:
         self.X = X
         mean = X.mean(axis=0, dtype=np.float64)
         self.middle = (np.rint(mean) if X.dtype == np.uint8 else mean).astype(np.float32)

@@ -278,8 +278,8 @@ class _Faces:
         for row, i in self.chosen:
             faces[row] = min(faces[row], self.codes.levels[row, i])
         upper, lower = np.split(faces, 2)
-        sides = (sample.coordinates(side[np.newaxis]) for side in (-lower, upper))
-        return RectangleComplement(*sides, epsilon)
+        lower, upper = (sample.coordinates(side[np.newaxis]) for side in (-lower, upper))
+        return RectangleComplement(lower, upper, epsilon)
 
 
 def _take(

@@ -8,7 +8,6 @@ number of points that it newly expands within that center's reach, so that the o
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterable
@@ -18,12 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.files import check_writable, read_npz, replacing
-from numbaconc.errors import InputError
+from numbaconc.data.files import check_writable, replacing
 from numbaconc.how import bar
 from numbaconc.kernels.balls import best_balls, bound_balls, count_within, expand_radius
 from numbaconc.kernels.distances import TILE, count_pairs
 from numbaconc.regions.balls import BallUnion
+from numbaconc.search.checkpoint import STATE, Limits, damaged, packed, read_state
 from numbaconc.search.distances import BATCH, Distances, Histograms, rounds
 
 FEW = 32  # centers whose objectives are computed first for a ball; then twice as many at a time, up to a batch
@@ -33,11 +32,6 @@ COUNTS = 1 << 27  # of all points in all buckets, at most
 TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
 SPACING = 0.9  # ratio of successive floors, the ranks from which on least objectives are bounded
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
-CHECKPOINT = 4  # version of what a checkpoint holds
-STATE = (  # what a checkpoint holds
-    *("centers", "radii", "objective", "covered", "expanded", "uncovered", "unexpanded", "order"),
-    *("floors", "least", "reach", "subtracted", "counts", "rounds_counted"),
-)
 
 
 class Greedy:
@@ -60,6 +54,7 @@ class Greedy:
         n = len(self.sample)
         self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the least objective over ranks from each floor
         self.reach = np.full(n, np.inf)  # at least the reach of its largest ball
+        self.trusted = np.ones(n, np.bool_)  # whether `reach` is of this run; by a file's, kernels may miss points
         self.subtracted = np.zeros(n, np.int64)  # how many points of `order` are off `least`, those within reach
         # histograms, while they are counted; then `least` is made of them
         self.counts = np.empty((0, 0), np.int32)
@@ -101,7 +96,7 @@ class Greedy:
         radii = to_units(levels)
         if not self.distances.squared:  # a radius must not come back shorter, and leave out its own points
             radii = np.where(radii * per_one < levels, np.nextafter(radii, np.inf), radii)
-        return BallUnion(to_units(self.sample.X[self.centers]), radii, self.centers)
+        return BallUnion(self.sample.coordinates(self.sample.X[self.centers]), radii, self.centers)
 
     @property
     def _n_covered(self) -> int:
@@ -114,7 +109,7 @@ class Greedy:
         """
         n, n_tiles = len(self.uncovered), -(-len(self.uncovered) // TILE)
         turns = rounds(n_tiles)
-        if self.rounds_counted == len(turns):
+        if self.rounds_counted == len(turns) and not self.counts.size:
             return
         some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
         farthest = self._look(some, int(self.floors[-1]), self.target)[3].max()
@@ -133,20 +128,23 @@ class Greedy:
                 self.rounds_counted += 1
                 shown.update()
                 self._save(every=SAVE_EVERY)
+        if self.path is not None and (self.counts.sum(axis=1) != n).any():  # as a file may have left them
+            raise damaged(self.path)
         self.histograms = self.distances.histograms = Histograms(self.counts, scale)
         steps = max(0, self.histograms.steps(self.strength))
         self.least, last = bound_balls(self.counts, steps, self.target, self.floors)
         reach = (last + 1.001) / scale + self.strength
         reach = np.where(last == self.counts.shape[1] - 1, np.inf, reach**2 if self.distances.squared else reach)
-        self.reach, self.first_reach = reach, reach.copy()
+        self.reach, self.first_reach = reach, np.where(self.trusted, reach, np.inf)
         self.counts = np.empty((0, 0), np.int32)
 
     def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
         """Compute the best ball of some centers, and bounds of later ones."""
         state = self.distances.squared, self.uncovered, self.unexpanded, self.strength
+        reach = np.where(self.trusted[rows], self.reach[rows], np.inf)
         cost = 1  # as given, or the kernel is compiled once more for the local search
         best: tuple[NDArray[Any], ...] = best_balls(
-            self.distances.to_all(rows), *state, lowest_rank, missing, self.floors, self.reach[rows], cost
+            self.distances.to_all(rows), *state, lowest_rank, missing, self.floors, reach, cost
         )
         return best
 
@@ -171,7 +169,7 @@ class Greedy:
             first = np.lexsort((rows, objective))[0]
             if (objective[first], rows[first]) < (best, winner):
                 best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
-            waiting[rows] = False
+            self.trusted[rows], waiting[rows] = True, False
             size = min(BATCH, 2 * size)
             self._save(every=SAVE_EVERY)
 
@@ -211,24 +209,22 @@ class Greedy:
         self.path, self.settings = path, settings
         if not path.exists():
             return
-        state = read_npz(path)
-        if state is None or not {"settings", *STATE} <= state.keys():
-            msg = f"checkpoint {str(path)!r} cannot be read; allowed: a file that a search of balls wrote, or a new one"
-            raise InputError(msg)
-        theirs = json.loads(str(state.pop("settings")))
-        for name, value in settings.items():
-            if theirs.get(name) != value:
-                made = f"checkpoint {str(path)!r} was made with {name} {theirs.get(name)}, not {value}"
-                msg = f"{made}; allowed: the same data and settings, or another file"
-                raise InputError(msg)
+        n = len(self.sample)
+        limits = Limits(n, self.n_sets, len(self.floors), len(rounds(-(-n // TILE))), BUCKETS + 1)
+        state = read_state(path, settings, limits)
+        self.place_instead(zip(state.pop("centers").tolist(), state.pop("radii").tolist(), strict=True))
         vars(self).update(state)
+        self.trusted[:] = False
+        unfinished = self._n_covered < self.target and len(self.centers) == self.n_sets
+        if unfinished or (self.subtracted > len(self.order)).any():
+            raise damaged(path)
 
     def _save(self, every: float = 0.0) -> None:
         """Write the checkpoint, if there is one and the last was written so many seconds ago."""
         if self.path is not None and time.monotonic() - self.saved >= every:
-            state = {name: getattr(self, name) for name in STATE}
+            state = packed(self.settings, {name: getattr(self, name) for name in STATE})
             with replacing(self.path) as part, part.open("wb") as file:
-                np.savez(file, settings=json.dumps(self.settings), **state)
+                np.savez(file, **state)
             self.saved = time.monotonic()
 
 

@@ -133,9 +133,9 @@ class HeldBack:
         """Search all training points, or those that are not held back; what can be shared is prepared once for either."""
         search, sample = self.searches[label], self.sample if everything else self.rest
         if (label, everything) not in self._prepared:
-            self._prepared[label, everything] = search.prepare(sample, self.how)
+            self._prepared[label, everything] = search.ready(sample, self.how)
         goal.check(len(sample))
-        return search.find(self._prepared[label, everything], goal, self.how)
+        return search.answer(self._prepared[label, everything], goal, self.how)
 
 
 def _factors(search: Search) -> tuple[float, ...]:

@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from numbaconc.data.arrays import Sample
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, shown
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
-from numbaconc.search.base import Found, Search, is_given
+from numbaconc.search.base import Found, Search
 from numbaconc.search.run import Run, best_of
-from numbaconc.search.settings import Count, Unchecked, setting
+from numbaconc.search.settings import Count, Unchecked, is_given, setting
+
+MOST_RESTARTS = 10_000
 
 
 class Restarts(Search):
@@ -36,14 +38,19 @@ class Restarts(Search):
     search: Search | None = setting(
         default=None, check=Unchecked("a search that draws"), help="what is repeated", kw_only=False
     )
-    n: int = setting(default=5, check=Count(), help="how many seeds", kw_only=False)
+    n: int = setting(default=5, check=Count(high=MOST_RESTARTS), help="how many seeds", kw_only=False)
 
     def _repeated(self) -> Search:
         """Return the search that is repeated; what has no seed is refused."""
         if not isinstance(self.search, Search) or "seed" not in self.search.settings():
-            msg = f"search is {self.search!r}; allowed: a search with a seed, others find the same every time"
-            raise InputError(" ".join(msg.split()))
+            msg = f"search is {shown(self.search)}; allowed: a search with a seed, others find the same every time"
+            raise InputError(msg)
         return self.search
+
+    @property
+    def holds_back(self) -> bool:  # type: ignore[override]  # it is as what it repeats, not as its class
+        """Whether the search that is repeated compares others on points held back."""
+        return self._repeated().holds_back
 
     @property
     def norm_name(self) -> str:
@@ -55,13 +62,14 @@ class Restarts(Search):
         unset = self.settings()[name].default
         mine, its = getattr(self, name), getattr(self._repeated(), name)
         if is_given(mine, unset) and is_given(its, unset) and is_given(mine, its):
-            msg = f"{name} is {mine!r} with a search whose {name} is {its!r}; allowed: given once"
+            msg = f"{name} is {shown(mine)} with a search whose {name} is {shown(its)}; allowed: given once"
             raise InputError(msg)
         return mine if is_given(mine, unset) else its
 
     def check_together(self) -> None:
-        """Check the settings of the search that is repeated, with the margin that is asked for."""
-        next(self.alone())
+        """Check the settings of the search that is repeated, with the margin that is asked for, and the last seed."""
+        first = next(self.alone())
+        first.settings()["seed"].checked(getattr(first, "seed") + self.n - 1, "last seed")  # noqa: B009
 
     def alone(self) -> Iterator[Search]:
         """Yield a copy of the search for every seed."""

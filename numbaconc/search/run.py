@@ -20,14 +20,14 @@ class Run:
         self.search, self.sample, self.how = search, sample, how
         automatic = search.margin == AUTO and not search.holds_back
         self._held_back = HeldBack({search.name: search}, sample, how) if automatic else None
-        self._prepared = None if automatic else search.prepare(sample, how)
+        self._prepared = None if automatic else search.ready(sample, how)
 
     def find(self, goal: Goal, checkpoint: str | Path | None = None) -> Found:
         """Find a region for a goal; an interrupted search goes on from a checkpoint. InputError if there is none."""
         goal.check(len(self.sample))
         if self._held_back is not None:
             return self._held_back.choose(goal)[1]
-        return self.search.find(self._prepared, goal, replace(self.how, checkpoint=checkpoint))
+        return self.search.answer(self._prepared, goal, replace(self.how, checkpoint=checkpoint))
 
 
 def best_of(found: Sequence[Found]) -> Found:
