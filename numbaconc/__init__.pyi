@@ -8,7 +8,6 @@ from .clustering import (
     cluster as cluster,
 )
 from .data.arrays import (
-    Sample as Sample,
     UnitWarning as UnitWarning,
     as_sample as as_sample,
     parse_epsilon as parse_epsilon,
@@ -17,6 +16,7 @@ from .data.datasets import (
     Dataset as Dataset,
     load_dataset as load_dataset,
 )
+from .data.sample import Sample as Sample
 from .density import (
     dense_first as dense_first,
     knn_radii as knn_radii,

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 from scipy.special import bdtrik, betainccinv, betaincinv
 
-from numbaconc.data.arrays import Sample, parse_epsilon
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count, check_fraction, shown
 from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up
 from numbaconc.regions import Region

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.arrays import as_sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import check_choice, check_count, check_flag
 from numbaconc.how import bar
 from numbaconc.kernels import assignment, clusters

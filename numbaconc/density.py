@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.arrays import as_sample
 from numbaconc.data.conversion import as_array
 from numbaconc.data.files import as_path, read_npz, replacing
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, check_count, check_flag, shown, warn
 from numbaconc.how import bar
 from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8

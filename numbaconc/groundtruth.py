@@ -19,8 +19,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, betaincinv
 from scipy.stats import laplace, norm, uniform
 
-from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.data.arrays import as_sample, parse_epsilon
 from numbaconc.data.conversion import as_floats
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_choice, check_count, check_fraction, said, shown
 from numbaconc.norms import check_p, dual
 

@@ -11,8 +11,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import Sample, as_sample, parse_alphas, parse_epsilons
+from numbaconc.data.arrays import as_sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import as_path
+from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, check_count, check_flag, check_text, shown
 from numbaconc.goal import AUTO, Goal

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
-from numbaconc.data.arrays import Sample, parse_alphas, parse_epsilons
+from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_count, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS

@@ -2,224 +2,26 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import math
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import as_array, values_of
-from numbaconc.data.files import sha256_of_array
 from numbaconc.data.floats import Levels, levels_of
-from numbaconc.data.grids import per_one
+from numbaconc.data.sample import Sample, as_domain, check_unit
 from numbaconc.data.space import Space
-from numbaconc.errors import InputError, as_number, check_fraction, shown, warn
-
-T = TypeVar("T")
+from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
 GRAY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
 IMAGE = (0.0, 1.0)  # the domain of an image
-SNAP = 1e-9  # where numbers are whole levels, an epsilon this near to a whole number of levels is that number
-KINDS = (np.uint8, np.float32, np.float64)
 
 
 class UnitWarning(UserWarning):
     """The data are not on [0, 1], so that epsilon is in the data's own units."""
-
-
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Points of a data set, checked, with the unit that epsilon is measured in.
-
-    A coordinate of a point is (X + origin) · unit on epsilon's scale.
-
-    Attributes
-    ----------
-    X : ndarray, shape (n, d), dtype uint8, float32 or float64, C-contiguous
-        One point a row, in levels: gray levels for uint8 images; for floats whole numbers of steps where there is a step
-        that all are multiples of, otherwise the data's own units, or these times a power of two. float64 only where
-        float32 would round too much.
-    unit : float
-        What one level is worth on epsilon's scale: 1/255 for uint8 images, 1/16 for the 8x8 digits, 0.1 for tenths, 1
-        for other floats of usual sizes.
-    domain : tuple of float or None
-        Least and largest possible coordinate on epsilon's scale; None where it is not known.
-    note : str
-        What was done to the user's array on the way in, empty if nothing.
-    origin : ndarray, shape (d,), float64, or None
-        What was subtracted from every column, in levels; None for nothing.
-    rounding : float
-        How far a coordinate may be from the user's, in levels; 0 where all are exact.
-    whole : bool
-        Whether all of X are whole levels, so that lengths near a whole number of levels are taken for that.
-
-    Raises
-    ------
-    InputError
-        If X is no such array or holds NaN or infinity, unit is not a positive number, or X is not within the domain.
-    """
-
-    X: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
-    unit: float = 1.0
-    domain: tuple[float, float] | None = None
-    note: str = ""
-    origin: NDArray[np.float64] | None = None
-    rounding: float = 0.0
-    whole: bool = True
-    _space: Space | None = None
-    _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        """Check the fields."""
-        X = self.X
-        if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in KINDS or 0 in X.shape:
-            found = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else shown(X)
-            msg = f"X is {found}; allowed: an array of uint8 or float32, shape (n, d), such as as_sample makes"
-            raise InputError(msg)
-        unit, domain = _check_unit(self.unit), _check_domain(self.domain)
-        # writable, too: for read-only arrays Numba would compile every kernel again
-        checked = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
-        if X.dtype != np.uint8 and self.whole:
-            checked["whole"] = bool((np.rint(X) == X).all())
-        self.__dict__.update(checked)
-        low, high = self.extent
-        if not math.isfinite(low + high):
-            msg = "X holds NaN or infinity; allowed: finite numbers"
-            raise InputError(msg)
-        slack = 1e-6 * (high - low)
-        if domain is not None and not (domain[0] - slack <= low and high <= domain[1] + slack):
-            msg = f"domain is {domain}, and X lies in [{low:g}, {high:g}]; allowed: a domain that X lies in"
-            raise InputError(msg)
-
-    def __len__(self) -> int:
-        return len(self.X)
-
-    @functools.cached_property
-    def space(self) -> Space:
-        """What other samples, and regions, must have in common with this one."""
-        declared = self.unit if self.X.dtype == np.uint8 or self.unit != 1 else None
-        return self._space or Space(self.n_features, unit=declared, domain=self.domain)
-
-    @property
-    def n_features(self) -> int:
-        """Number of coordinates d of a point."""
-        return int(self.X.shape[1])
-
-    @functools.cached_property
-    def sha256(self) -> str:
-        """SHA-256 of the contents, in hexadecimal: of `X`, and of what floats were shifted and scaled by."""
-        of_levels = self.levels_sha256
-        if self.origin is None and (self.X.dtype == np.uint8 or self.unit == 1):
-            return of_levels
-        origin = "" if self.origin is None else sha256_of_array(self.origin)
-        return hashlib.sha256(f"{of_levels} {self.unit!r} {origin}".encode()).hexdigest()
-
-    @functools.cached_property
-    def levels_sha256(self) -> str:
-        """SHA-256 of `X` alone, in hexadecimal: distances in levels depend on nothing else."""
-        return sha256_of_array(self.X)
-
-    @functools.cached_property
-    def extent(self) -> tuple[float, float]:
-        """The least and the largest coordinate, on epsilon's scale."""
-        ends = np.array([self.X.min(axis=0), self.X.max(axis=0)], dtype=np.float64)
-        ends = self.coordinates(ends)
-        return float(ends[0].min()), float(ends[1].max())
-
-    def to_levels(self, lengths: ArrayLike) -> NDArray[np.float64]:
-        """Turn lengths on epsilon's scale into levels; where all of X are whole, a near-whole length becomes whole."""
-        levels = np.asarray(lengths, dtype=np.float64) * per_one(self.unit)
-        return self._snapped(levels)
-
-    def to_units(self, levels: ArrayLike) -> NDArray[np.float64]:
-        """Turn levels into lengths on epsilon's scale; correctly rounded, so that 8 is 8/255."""
-        return np.asarray(levels, dtype=np.float64) / per_one(self.unit)
-
-    def place(self, coordinates: ArrayLike, column: int | None = None) -> NDArray[np.float64]:
-        """Turn coordinates on epsilon's scale, shape (..., d) or of one column, into levels of `X`."""
-        levels = np.asarray(coordinates, dtype=np.float64) * per_one(self.unit)
-        return self._snapped(levels - self._origin(column))
-
-    def coordinates(self, levels: ArrayLike, column: int | None = None) -> NDArray[np.float64]:
-        """Turn levels of `X`, shape (..., d) or of one column, into coordinates on epsilon's scale."""
-        return self.to_units(np.asarray(levels, dtype=np.float64) + self._origin(column))
-
-    def _origin(self, column: int | None) -> Any:  # noqa: ANN401
-        if self.origin is None:
-            return 0.0
-        return self.origin if column is None else self.origin[column]
-
-    def slack(self, p: float) -> float:
-        """Return how much farther apart two points may be in ℓp than their rows of `X`, in levels, by rounding."""
-        return float(2 * self.rounding * self.n_features ** (1 / p) * (1 + 1e-9))
-
-    def _snapped(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not self.whole:
-            return levels
-        nearest = np.rint(levels)
-        with np.errstate(invalid="ignore"):  # infinite faces of boxes stay infinite
-            return np.where(np.abs(levels - nearest) <= SNAP + 1e-15 * np.abs(levels), nearest, levels)
-
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` returns, made once for this key: several searches share what they know of one sample."""
-        if key not in self._known:
-            self._known[key] = make()
-        made: T = self._known[key]
-        return made
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave in the process what can be made again at little cost; arrays, such as radii, go along."""
-        known = {key: value for key, value in self._known.items() if isinstance(value, np.ndarray)}
-        return self.__dict__ | {"_known": known}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Hold an array that may be written to, as all samples do: for others Numba would compile every kernel again."""
-        self.__dict__.update(state | {"X": np.require(state["X"], requirements=["C", "W"])})
-
-    def take(self, rows: NDArray[np.intp]) -> Sample:
-        """Return the sample of the given rows."""
-        return self._with(self.X[rows])
-
-    def first(self, n: int) -> Sample:
-        """Return the sample of the first `n` rows, which are not copied."""
-        return self._with(self.X[:n])
-
-    def _with(self, X: NDArray[Any]) -> Sample:
-        """Return other rows of the same kind, which need not be checked again."""
-        other = object.__new__(Sample)
-        kept = {name: self.__dict__[name] for name in Sample.__dataclass_fields__}
-        other.__dict__.update(kept | {"X": X, "_known": {}})
-        return other
-
-    def subsample(self, n: int, seed: int) -> Sample:
-        """Return `n` distinct points drawn with `seed`, in their order; all of them if there are no more."""
-        if n >= len(self):
-            return self
-        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)))
-
-
-def _check_unit(unit: object) -> float:
-    number = math.nan if isinstance(unit, str) else as_number(unit)
-    if not 0 < number < math.inf:
-        msg = f"unit is {shown(unit)}; allowed: a positive number, what one level is worth on epsilon's scale"
-        raise InputError(msg)
-    return number
-
-
-def _check_domain(domain: object) -> tuple[float, float] | None:
-    if domain is None:
-        return None
-    ends = list(domain) if isinstance(domain, Iterable) and not isinstance(domain, str | bytes) else []
-    least, largest = (as_number(end) for end in ends) if len(ends) == 2 else (math.nan, math.nan)
-    if not least < largest:
-        msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
-        raise InputError(msg)
-    return least, largest
 
 
 def as_sample(
@@ -259,8 +61,7 @@ def as_sample(
     ------
     InputError
         If the array is ragged, masked, empty, too short, not numeric, holds NaN or infinity, or is of a type that is
-        refused; if the unit is not positive, or the domain does not hold X; if either is given beside a Sample that has
-        another.
+        refused; if the unit is not positive, the domain does not hold X, or a Sample has another unit or domain.
 
     Warns
     -----
@@ -268,6 +69,8 @@ def as_sample(
         If numbers other than bytes lie outside [0, 1]: epsilon is then in the data's own units. If floats are nearly
         images, but not all of them multiples of 1/255.
     """
+    min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
+    unit, domain = None if unit is None else check_unit(unit), as_domain(domain)
     if isinstance(X, Sample):
         for what, given, had in (("unit", unit, X.unit), ("domain", domain, X.domain)):
             if given is not None and given != had:
@@ -275,10 +78,8 @@ def as_sample(
                 raise InputError(msg)
         sample = X
     else:
-        unit = None if unit is None else _check_unit(unit)
         array, shape = _as_matrix(X, name, integers=integers)
-        shared = {"shape": shape, "columns": _columns_of(X, array.shape[1])}
-        sample = _sample_of(array, name, unit, _check_domain(domain), shared)
+        sample = _sample_of(array, name, unit, domain, {"shape": shape, "columns": _columns_of(X, array.shape[1])})
     if len(sample) < min_rows:
         msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
         raise InputError(msg)
@@ -342,14 +143,6 @@ def _columns_of(X: object, d: int) -> tuple[str, ...] | None:
     except TypeError:
         return None
     return tuple(names) if len(names) == d and all(isinstance(one, str) for one in names) else None
-
-
-def check_domain(sample: Sample) -> tuple[float, float]:
-    """Return the domain of a sample; InputError if it is not known."""
-    if sample.domain is None:
-        msg = "the domain of X is not known; allowed: uint8 images, multiples of 1/255, or a Sample with a domain"
-        raise InputError(msg)
-    return sample.domain
 
 
 def parse_epsilon(value: object, name: str = "epsilon") -> float:

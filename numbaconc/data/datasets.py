@@ -16,10 +16,11 @@ import numpy as np
 import pooch
 
 from numbaconc.data import readers
-from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.arrays import as_sample
 from numbaconc.data.files import as_path, cache_dir, check_writable
 from numbaconc.data.own import read_own
 from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import (
     InputError,

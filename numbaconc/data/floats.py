@@ -59,7 +59,9 @@ def levels_of(array: NDArray[Any], name: str, gray_levels: int | None, unit: flo
         step, error = on_grid
         told = f"the floats are multiples of {step:.15g}, which is the unit of the levels that they are kept in"
         found = _whole(array, low, high, step, error)._replace(said=(told,))
-    elif all(bool((np.rint(block) == block).all()) for block in blocks(array)) and (largest <= WHOLE or not _exact(array)):
+    elif all(bool((np.rint(block) == block).all()) for block in blocks(array)) and (
+        largest <= WHOLE or not _exact(array)
+    ):
         found = _whole(array, low, high, 1.0)
     else:
         found = _rounded(array, low, high, scaled=unit is None)

@@ -63,7 +63,11 @@ def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[
         return None
     some = _some(X)
     common = _common(some, precision)
-    candidates = [(_short(common, some, precision), 0.0), (_decimal(some, largest, precision), 0.0), (common, precision)]
+    candidates = [
+        (_short(common, some, precision), 0.0),
+        (_decimal(some, largest, precision), 0.0),
+        (common, precision),
+    ]
     for step, error in candidates:
         if step and all(_fits(block.astype(np.float64), step, precision) for block in blocks(X)):
             return step, error

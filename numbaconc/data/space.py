@@ -49,8 +49,12 @@ class Space:
         """Return the space that a file tells; None if it tells none. ValueError or TypeError if that is damaged."""
         if FROM + "guessed" not in attributes:
             return None
-        told = {name: json.loads(attributes.get(FROM + name, "null")) for name in ("shape", "columns", "unit", "domain")}
-        shape, columns, domain = (None if told[key] is None else tuple(told[key]) for key in ("shape", "columns", "domain"))
+        told = {
+            name: json.loads(attributes.get(FROM + name, "null")) for name in ("shape", "columns", "unit", "domain")
+        }
+        shape, columns, domain = (
+            None if told[key] is None else tuple(told[key]) for key in ("shape", "columns", "domain")
+        )
         unit = None if told["unit"] is None else float(told["unit"])
         return cls(n_features, shape, columns, unit, domain, bool(attributes[FROM + "guessed"]))
 
@@ -80,7 +84,9 @@ def check_same(one: Space, other: Space, name: str, whose: str, extent: tuple[fl
         raise InputError(msg)
     if one.columns and other.columns and one.columns != other.columns:
         differ = next((a, b) for a, b in zip(one.columns, other.columns, strict=True) if a != b)
-        msg = f"{name} has a column {differ[0]!r} where {whose} has {differ[1]!r}; allowed: the same columns in one order"
+        msg = (
+            f"{name} has a column {differ[0]!r} where {whose} has {differ[1]!r}; allowed: the same columns in one order"
+        )
         raise InputError(msg)
     if one.unit and other.unit and one.unit != other.unit:
         msg = f"{name} has levels worth {_worth(one.unit)}; allowed: {_worth(other.unit)}, as {whose} has"
@@ -89,7 +95,9 @@ def check_same(one: Space, other: Space, name: str, whose: str, extent: tuple[fl
         msg = f"{name} has the domain {one.domain}; allowed: {other.domain}, as {whose} has"
         raise InputError(msg)
     if one.unit and not one.guessed and not other.unit:
-        msg = f"{name} has levels worth {_worth(one.unit)} and {whose} is floats in units of their own; allowed: one unit"
+        msg = (
+            f"{name} has levels worth {_worth(one.unit)} and {whose} is floats in units of their own; allowed: one unit"
+        )
         raise InputError(msg)
     if extent and other.domain and not one.unit and not _within(extent, other.domain):
         msg = f"{name} lies in [{extent[0]:g}, {extent[1]:g}]; allowed: within {other.domain}, as {whose} does"

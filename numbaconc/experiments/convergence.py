@@ -18,8 +18,8 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.cli.console import Parser, reporting, say
-from numbaconc.data.arrays import Sample
 from numbaconc.data.files import check_writable
+from numbaconc.data.sample import Sample
 from numbaconc.errors import check_count
 from numbaconc.groundtruth import Gaussian, GroundTruth, HammingCube, Sphere, centered_cubes
 from numbaconc.how import bar

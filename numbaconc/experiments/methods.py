@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from numbaconc.certify import Certificate, certify
-from numbaconc.data.arrays import Sample
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import cache_dir
+from numbaconc.data.sample import Sample
 from numbaconc.goal import AUTO, Goal, count_of
 from numbaconc.how import How
 from numbaconc.regions import Region

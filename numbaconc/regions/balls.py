@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.conversion import as_array, as_floats
 from numbaconc.data.grids import per_one
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
 from numbaconc.regions.base import Region
@@ -43,11 +44,14 @@ class BallUnion(Region):
     p = 2.0
 
     def __init__(self, centers: ArrayLike, radii: ArrayLike, center_indices: ArrayLike | None = None) -> None:
-        self.centers = np.ascontiguousarray(centers, dtype=np.float64)
-        self.radii = np.asarray(radii, dtype=np.float64)
+        self.centers = np.array(as_floats(centers, "centers"), order="C")
+        self.radii = as_floats(radii, "radii")
         n_balls = len(self.centers) if self.centers.ndim else 0
-        indices = np.full(n_balls, -1) if center_indices is None else center_indices
-        self.center_indices = np.asarray(indices, dtype=np.int64)
+        indices = as_array(np.full(n_balls, -1) if center_indices is None else center_indices, "center_indices")
+        if indices.dtype.kind not in "iu":
+            msg = f"center_indices has dtype {indices.dtype}; allowed: whole numbers, the indices of points"
+            raise InputError(msg)
+        self.center_indices = indices.astype(np.int64)
         if self.centers.ndim != 2 or 0 in self.centers.shape or self.radii.shape != (n_balls,):
             msg = f"centers and radii have shapes {self.centers.shape} and {self.radii.shape}; allowed: (T, d) and (T,)"
             raise InputError(msg)

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample, as_sample, parse_epsilon
+from numbaconc.data.arrays import as_sample, parse_epsilon
+from numbaconc.data.conversion import values_of
+from numbaconc.data.sample import Sample
 from numbaconc.data.space import Space, check_same
 from numbaconc.errors import InputError, check_count, said, shown
 
@@ -191,8 +193,9 @@ class Region(abc.ABC):
             If the array or an epsilon is not allowed; an epsilon must be large beside the rounding of the points.
         """
         sample = self._sample(X)
-        several = not isinstance(epsilon, str) and np.ndim(np.asarray(epsilon, dtype=object)) > 0
-        values = [parse_epsilon(e) for e in (np.ravel(np.asarray(epsilon, dtype=object)) if several else [epsilon])]
+        given = values_of(epsilon, "epsilon")
+        several = not (len(given) == 1 and (given[0] is epsilon or getattr(epsilon, "ndim", 1) == 0))
+        values = [parse_epsilon(one) for one in given]
         within = self._within(sample)
 
         def fraction(strength: float) -> float:

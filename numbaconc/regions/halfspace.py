@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.conversion import as_floats
 from numbaconc.data.grids import per_one
-from numbaconc.errors import InputError, as_number
+from numbaconc.data.sample import Sample
+from numbaconc.errors import InputError, as_number, shown
 from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
 
@@ -44,13 +45,13 @@ class HalfSpace(Region):
     closed = False
 
     def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
-        self.w = np.asarray(w, dtype=np.float64)
+        self.w = np.array(as_floats(w, "w"))
         self.b, self.p = as_number(b), check_p(p)
         if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
             msg = f"w has shape {self.w.shape}; allowed: a vector of finite numbers, not all of them 0"
             raise InputError(msg)
         if not math.isfinite(self.b):
-            msg = f"b is {b!r}; allowed: a finite number"
+            msg = f"b is {shown(b)}; allowed: a finite number"
             raise InputError(msg)
 
     def __repr__(self) -> str:

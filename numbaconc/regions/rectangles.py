@@ -9,9 +9,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import GRAY_LEVELS, Sample, check_domain, parse_epsilon
+from numbaconc.data.arrays import GRAY_LEVELS, parse_epsilon
+from numbaconc.data.conversion import as_floats
+from numbaconc.data.sample import Sample, check_domain
 from numbaconc.data.space import Space
-from numbaconc.errors import InputError, as_number
+from numbaconc.errors import InputError, as_number, shown
 from numbaconc.kernels.rectangles import outside_floats, outside_uint8
 from numbaconc.regions.base import SINGLE, Region
 
@@ -47,16 +49,12 @@ class RectangleComplement(Region):
     p = math.inf
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
-        self.lower = np.array(lower, dtype=np.float64)
-        self.upper = np.array(upper, dtype=np.float64)
+        self.lower, self.upper = np.array(as_floats(lower, "lower")), np.array(as_floats(upper, "upper"))
         self.lower.flags.writeable = self.upper.flags.writeable = False  # so that what is kept in _outside stays true
         self.epsilon = parse_epsilon(epsilon)
         self._outside: WeakKeyDictionary[Sample, NDArray[np.floating[Any]]] = WeakKeyDictionary()
         if self.lower.ndim != 2 or self.lower.shape != self.upper.shape or 0 in self.lower.shape:
             msg = f"lower and upper have shapes {self.lower.shape} and {self.upper.shape}; allowed: both (T, d)"
-            raise InputError(msg)
-        if np.isnan(self.lower).any() or np.isnan(self.upper).any():
-            msg = "lower or upper holds NaN; allowed: numbers and infinities"
             raise InputError(msg)
 
     def __repr__(self) -> str:
@@ -142,10 +140,14 @@ def extend_to_domain(
     InputError
         If the array is not welcome or has another width than the region, or its domain is not known.
     """
+    anything: object = region
+    if not isinstance(anything, RectangleComplement):
+        msg = f"region is {shown(region)}; allowed: a RectangleComplement"
+        raise InputError(msg)
     if isinstance(domain, tuple):
         least, largest = (as_number(edge) for edge in domain) if len(domain) == 2 else (np.nan, np.nan)
         if not least < largest:
-            msg = f"domain is {domain!r}; allowed: the least and the largest possible coordinate, such as (0, 1)"
+            msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
             raise InputError(msg)
         reach = region.epsilon * (1 + NEAR)
         lower = np.where(region.lower - least <= reach, -np.inf, region.lower)

@@ -6,11 +6,13 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from numbaconc.data import netcdf
 from numbaconc.errors import InputError, shown
 from numbaconc.results.join import join_results
+from numbaconc.results.queries import KEPT
 from numbaconc.results.schema import BESIDE, LONG_NAMES, SCHEMA, TEXT, TEXT_ATTRIBUTES
 
 
@@ -68,6 +70,13 @@ def _wrong_in(ds: xr.Dataset) -> str:
     for name, variable in ds.variables.items():
         if name in {*LONG_NAMES, *TEXT} and (variable.dtype.kind == "U") != (name in TEXT):
             return f"{name} is {'text' if variable.dtype.kind == 'U' else 'no text'}"
+        if len(set(variable.dims)) < variable.ndim:
+            return f"{name} is twice on one dimension"
+        if name in LONG_NAMES and variable.dtype.kind == "f" and np.isinf(variable.values).any():
+            return f"{name} is infinite"
+    for name in KEPT:
+        if name in ds and "risk" in ds and not set(ds[name].dims) <= set(ds["risk"].dims) - {"seed", "split"}:
+            return f"{name} is on {', '.join(map(str, ds[name].dims))}"
     for dim, index in ds.indexes.items():
         if not index.is_unique or index.hasnans:
             return f"{dim} has a value twice, or none"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import AUTO
 from numbaconc.results.queries import certify_kept

@@ -15,9 +15,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
-from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.arrays import as_sample
 from numbaconc.data.conversion import as_array
-from numbaconc.errors import InputError, check_choice, check_count, did_you_mean, said, shown, warn
+from numbaconc.data.sample import Sample
+from numbaconc.errors import InputError, check_choice, did_you_mean, said, shown, warn
 from numbaconc.goal import AUTO, Goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
@@ -146,9 +147,6 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     def ready(self, sample: Sample, how: How) -> Any:  # noqa: ANN401
         """Return what `prepare` does; InputError, with the search named, for whatever a search of others raises."""
-        n_sets = getattr(self, "n_sets", None)
-        if isinstance(n_sets, int):
-            check_count("n_sets", n_sets, 1, len(sample), "as many as there are points")
         with self._named():
             return self.prepare(sample, how)
 

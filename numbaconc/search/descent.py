@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.goal import Goal
 from numbaconc.kernels import products as kernel
 from numbaconc.kernels.threads import using_threads

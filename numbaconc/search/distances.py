@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.kernels.distances import as_words, fill_distances
 
 BATCH = 256  # rows whose distances to all points are held at once

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.faces import CODES, best_faces, code_points, count_codes
@@ -89,10 +89,11 @@ class FaceSearch(Search):
         target = goal.n_inside(n)
         best = nothing = prepared.nothing(goal.epsilon, target)
         trace: list[Start] = []
-        with bar(what="starts", shown=how.progress, total=self.n_sets) as shown:
-            for number in range(1, self.n_sets + 1):
+        most = min(self.n_sets, target)  # each face covers a point at least that no other does
+        with bar(what="starts", shown=how.progress, total=most) as shown:
+            for number in range(1, most + 1):
                 start = _fill(nothing, target, number)
-                end = _refine(start, target, self.n_sets)
+                end = _refine(start, target, most)
                 best = end if best is nothing or end.rank() < best.rank() else best
                 trace.append(Start(number, start.covered / n, start.expanded / n, end.covered / n, end.expanded / n))
                 shown.update()
@@ -178,7 +179,11 @@ def _candidates(ascending: NDArray[np.floating[Any]], target: int) -> NDArray[np
 
 
 def _faces_below(
-    values: NDArray[np.floating[Any]], strength: float, sample: Sample, column: int, lower: bool  # noqa: FBT001
+    values: NDArray[np.floating[Any]],
+    strength: float,
+    sample: Sample,
+    column: int,
+    lower: bool,  # noqa: FBT001
 ) -> NDArray[np.float64]:
     """Return 255 faces, ascending, infinite where there are no more: for each value one so that it is just covered.
 
@@ -188,7 +193,10 @@ def _faces_below(
     """
     wide, sign = values.astype(np.float64), -1.0 if lower else 1.0
     faces = _stored(sign * (wide - strength), sample, column) * sign
-    step = np.maximum(np.spacing(np.maximum(np.abs(wide), strength)), np.spacing(np.abs(faces).astype(sample.X.dtype)).astype(np.float64))
+    step = np.maximum(
+        np.spacing(np.maximum(np.abs(wide), strength)),
+        np.spacing(np.abs(faces).astype(sample.X.dtype)).astype(np.float64),
+    )
     for _ in range(CLOSER):
         near = wide - faces <= strength
         if not near.any():

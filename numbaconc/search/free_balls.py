@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from numbaconc.certify import margin_for
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import AUTO, Goal, count_of, kept_index
 from numbaconc.how import How, bar

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.goal import Goal
 from numbaconc.how import How
 from numbaconc.regions.halfspace import HalfSpace, project

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
-from numbaconc.data.arrays import Sample, check_domain
+from numbaconc.data.sample import Sample, check_domain
 from numbaconc.density import N_NEIGHBORS, dense_first, knn_radii, neighbors_among
 from numbaconc.errors import InputError, check_count
 from numbaconc.goal import Goal

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, shown
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.goal import AUTO, Goal, kept_index
 from numbaconc.how import How
 from numbaconc.search.base import Found, Search

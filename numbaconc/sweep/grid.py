@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,14 +13,18 @@ from typing import Any
 import numpy as np
 
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
-from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean
+from numbaconc.data.datasets import TEST_FRACTION
+from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean, shown
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.results.layout import Case, check_alike
+from numbaconc.results.schema import check_coordinates
 from numbaconc.search.base import Search, no_such_setting, search_named
 
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given
 BLOCKS = "grid"
+MOST_BYTES = 1 << 16  # of a file: the time that TOML takes may grow with the square of its length
+MOST_CASES = 100_000  # that a grid may name, those that it repeats counted too
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Grid:
 
     cases: dict[Case, Search]  # the searches' settings are checked; they have no goal
     settings: dict[str, Any]  # `norm`, `max_train` and `test_fraction`, which are the same for all cases
+    test_fraction: float | None = None  # as it was given
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -42,39 +48,60 @@ class Grid:
 
 
 def load_grid(path: str | Path) -> dict[str, Any]:
-    """Read a grid from a TOML file."""
+    """Read a grid from a TOML file, in UTF-8; InputError if it cannot be read, is too long or is not TOML."""
+    contents = _contents(path)
     try:
-        with Path(path).open("rb") as file:
-            return tomllib.load(file)
-    except OSError as error:
-        msg = f"grid {str(path)!r} cannot be read: {error.strerror or error}"
+        return tomllib.loads(contents.decode("utf-8-sig"))  # some editors begin a file with a mark of its encoding
+    except RecursionError as error:
+        msg = f"grid {str(path)!r} is nested too deeply; allowed: tables and lists as numbaconc.run_sweep takes them"
         raise InputError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         msg = f"grid {str(path)!r} is not TOML: {error}"
         raise InputError(msg) from error
+
+
+def _contents(path: str | Path) -> bytes:
+    """Return what is in a file; what is no file, such as a pipe or a device, might never end."""
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            contents, wrong = b"", "it is no file"
+        else:
+            with Path(path).open("rb") as file:
+                contents, wrong = file.read(MOST_BYTES + 1), ""
+    except (OSError, TypeError, ValueError) as error:
+        wrong = getattr(error, "strerror", None) or str(error)
+    if wrong:
+        msg = f"grid {str(path)!r} cannot be read: {wrong}"
+        raise InputError(msg)
+    if len(contents) > MOST_BYTES:
+        msg = f"grid {str(path)!r} is longer than {MOST_BYTES} bytes; allowed: a shorter one (numbaconc.run_sweep takes any)"
+        raise InputError(msg)
+    return contents
 
 
 def read_grid(grid: object) -> Grid:
     """Check a grid as it is given to `run_sweep`, and list its cases, each once, in the grid's order."""
     if not isinstance(grid, Mapping):
-        msg = f"grid is {grid!r}; allowed: a mapping (numbaconc.sweep.grid.load_grid reads one from a TOML file)"
+        msg = f"grid is {shown(grid)}; allowed: a mapping (numbaconc.sweep.grid.load_grid reads one from a TOML file)"
         raise InputError(msg)
     blocks = grid.get(BLOCKS, [{}])
     if not isinstance(blocks, list | tuple) or not blocks or not all(isinstance(block, Mapping) for block in blocks):
-        msg = f"{BLOCKS} is {blocks!r}; allowed: one or more tables, [[{BLOCKS}]]"
+        msg = f"{BLOCKS} is {shown(blocks)}; allowed: one or more tables, [[{BLOCKS}]]"
         raise InputError(msg)
     max_train = grid.get("max_train")
     settings: dict[str, Any] = {
         "max_train": None if max_train is None else check_count("max_train", max_train, 2),
-        "test_fraction": check_fraction("test_fraction", grid.get("test_fraction", 0.2), one_allowed=False),
+        "test_fraction": check_fraction("test_fraction", grid.get("test_fraction", TEST_FRACTION), one_allowed=False),
     }
     reader = _Reader({key: value for key, value in grid.items() if key not in (BLOCKS, *settings)}, blocks)
     cases: dict[Case, Search] = {}
-    for block in blocks:
-        for case, search in reader.product(block):
-            cases.setdefault(case, search)
+    every = itertools.chain.from_iterable(map(reader.product, blocks))
+    for number, (case, search) in enumerate(every, start=1):
+        _check_number(number)
+        cases.setdefault(case, search)
     check_alike(cases, f"missing in some of the [[{BLOCKS}]] tables")
-    return Grid(cases, {"norm": reader.norm} | settings)
+    given = settings["test_fraction"] if "test_fraction" in grid else None
+    return Grid(cases, {"norm": reader.norm} | settings, given)
 
 
 class _Reader:
@@ -87,6 +114,8 @@ class _Reader:
         names = [name for block in blocks for name in _values({**shared, **block}, "search", None)]
         self.norm = _norm(shared.get("norm"), names)
         searches = {cls.name: cls for cls in (search_named(name, self.norm) for name in names)}.values()
+        for cls in searches:
+            check_coordinates(cls)
         declared = [one for cls in searches for one in cls.settings().values()]
         self.coordinate_of = {one.name: one.coordinate for one in declared if one.coordinate}  # n_sets is T
         fixed = {one.name: one for one in declared if not one.coordinate and one.name not in ("epsilon", "alpha")}
@@ -131,6 +160,7 @@ class _Reader:
         epsilons = parse_epsilons(_values(table, "epsilon"))
         for cls in searches:
             each = list(self._searches(cls, table))
+            _check_number(len(alphas), len(datasets), len(epsilons), len(each))
             for alpha, dataset, epsilon, search in itertools.product(alphas, datasets, epsilons, each):
                 yield Case(cls.name, alpha, dataset, epsilon, tuple(search.coordinates.items())), search
 
@@ -146,8 +176,16 @@ class _Reader:
                 fixed[name] = table[name]
         if "norm" in cls.settings():
             fixed["norm"] = self.norm
+        _check_number(*map(len, several.values()))
         for values in itertools.product(*several.values()):
             yield cls(**fixed, **dict(zip(several, values, strict=True))).checked()
+
+
+def _check_number(*numbers: int) -> None:
+    """Refuse the product of so many values of each coordinate before it is listed, if it is too long a list."""
+    if (n := math.prod(numbers)) > MOST_CASES:
+        msg = f"grid has {n:,} cases or more; allowed: at most {MOST_CASES:,}"
+        raise InputError(msg)
 
 
 def _norm(given: object, names: Iterable[object]) -> str:
@@ -176,13 +214,13 @@ def _values(axes: Mapping[str, Any], name: str, *default: object) -> list[Any]:
     several = list(np.ravel(given)) if isinstance(given, np.ndarray) else given
     values = list(several) if isinstance(several, list | tuple | range) else [several]
     if not values:
-        msg = f"{name} is {given!r}; allowed: one or more"
+        msg = f"{name} is {shown(given)}; allowed: one or more"
         raise InputError(msg)
     return values
 
 
 def _name(value: object) -> str:
     if not isinstance(value, str | Path) or not str(value):
-        msg = f"dataset is {value!r}; allowed: a data set's name, or a path to an .npz or .npy file"
+        msg = f"dataset is {shown(value)}; allowed: a data set's name, or a path to an .npz or .npy file"
         raise InputError(msg)
     return str(value)

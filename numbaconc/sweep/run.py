@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import Sample, as_sample
+from numbaconc.data.arrays import as_sample
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import as_path, check_writable
+from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, check_count, check_flag, printable, said, shown
 from numbaconc.goal import AUTO

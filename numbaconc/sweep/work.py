@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from threadpoolctl import threadpool_limits
 
-from numbaconc.data.arrays import Sample
 from numbaconc.data.files import replacing
+from numbaconc.data.sample import Sample
 from numbaconc.goal import Goal
 from numbaconc.how import How
 from numbaconc.kernels.threads import available_threads, using_threads
