@@ -118,7 +118,8 @@ def find_regions(
     """
     started = time.perf_counter()
     how, name = _checked(how), check_text("name", name)
-    samples = dict(zip(SPLITS, (as_sample(X_train, name="X_train"), as_sample(X_test, name="X_test")), strict=True))
+    train = as_sample(X_train, name="X_train")
+    samples = dict(zip(SPLITS, (train, as_sample(X_test, name="X_test", like=train)), strict=True))
     check_pair(*samples.values())
     chosen = _chosen(search, norm, settings)
     goals = _goals(chosen, epsilon, alpha, len(samples["test"]))

@@ -10,7 +10,8 @@ import pytest
 from conftest import grey, refused
 from hypothesis import given, strategies as st
 
-from numbaconc.data.arrays import Sample, UnitWarning, as_sample, parse_epsilon, parse_epsilons
+from numbaconc.data.arrays import UnitWarning, as_sample, parse_epsilon, parse_epsilons
+from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 
 ODD = np.sqrt([[0.01, 0.07], [0.013, 0.5], [0.26, 0.83]])  # floats in [0, 1] on no grid

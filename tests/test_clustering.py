@@ -11,7 +11,7 @@ from conftest import blobs, exact_floats, grey, images
 from hypothesis import assume, given, settings, strategies as st
 
 from numbaconc.clustering import cluster
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 
 CENTERS = st.sampled_from(["mean", "median"])

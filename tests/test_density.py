@@ -11,7 +11,7 @@ from conftest import grey, images, refused
 from hypothesis import given, strategies as st
 
 import numbaconc.density
-from numbaconc.data.arrays import Sample
+from numbaconc.data.sample import Sample
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.kernels import neighbors
 

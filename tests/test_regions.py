@@ -17,7 +17,8 @@ from hypothesis.extra import numpy as hnp
 
 import numbaconc as nc
 from numbaconc.clustering import cluster
-from numbaconc.data.arrays import Sample, UnitWarning, parse_epsilon
+from numbaconc.data.arrays import UnitWarning, parse_epsilon
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.regions import RectangleComplement, extend_to_domain, load_region
 

@@ -13,7 +13,8 @@ from conftest import blobs, exact_floats, grey, images, needs_jit, refused
 from hypothesis import assume, given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from numbaconc.data.arrays import Sample, UnitWarning
+from numbaconc.data.arrays import UnitWarning
+from numbaconc.data.sample import Sample
 from numbaconc.kernels import faces as kernels
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search.faces import FaceSearch

@@ -11,7 +11,8 @@ import pytest
 from conftest import blobs, exact_floats, grey, images, refused
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
-from numbaconc.data.arrays import Sample, UnitWarning, as_sample
+from numbaconc.data.arrays import UnitWarning, as_sample
+from numbaconc.data.sample import Sample
 from numbaconc.density import dense_first, knn_radii
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal

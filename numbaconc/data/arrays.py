@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -11,12 +12,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import as_array, values_of
-from numbaconc.data.floats import Levels, levels_of
+from numbaconc.data.floats import GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
 from numbaconc.data.sample import Sample, as_domain, check_unit
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
-GRAY_LEVELS = 255  # a uint8 image has this many steps between 0 and 1
 IMAGE = (0.0, 1.0)  # the domain of an image
 
 
@@ -32,15 +32,15 @@ def as_sample(
     domain: tuple[float, float] | None = None,
     min_rows: int = 2,
     integers: bool = True,
+    like: Sample | Space | None = None,
 ) -> Sample:
     """Check a user's array once and bring it into the form that every kernel takes.
 
     Parameters
     ----------
     X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8. Other floats become float32: whole
-        numbers of steps where all are multiples of one, such as 0.1. Columns that are far from 0 for their spread are
-        centered before. Where float32 would round too much beside the spread of a column, it is float64.
+        uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8; of another step, whole numbers of
+        it. Other floats become float32, columns far from 0 centered, or float64 where float32 would round too much.
     name : str
         What messages call the array.
     unit : float, optional
@@ -51,11 +51,12 @@ def as_sample(
         The fewest points allowed.
     integers : bool
         Take integers other than uint8, and booleans, as floats in their own units; if not, refuse them.
+    like : Sample or Space, optional
+        What floats are brought into the same levels as, each number for itself.
 
     Returns
     -------
     Sample
-        With `X` of shape (n, d), C-contiguous.
 
     Raises
     ------
@@ -72,43 +73,57 @@ def as_sample(
     min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
     unit, domain = None if unit is None else check_unit(unit), as_domain(domain)
     if isinstance(X, Sample):
-        for what, given, had in (("unit", unit, X.unit), ("domain", domain, X.domain)):
-            if given is not None and given != had:
-                msg = f"{what} is {shown(given)} for {name}, a Sample that has {had}; allowed: the Sample's own"
-                raise InputError(msg)
-        sample = X
+        sample = _as_it_is(X, name, unit=unit, domain=domain)
     else:
         array, shape = _as_matrix(X, name, integers=integers)
-        sample = _sample_of(array, name, unit, domain, {"shape": shape, "columns": _columns_of(X, array.shape[1])})
+        space = Space(array.shape[1], shape, _columns_of(X, array.shape[1]), unit, domain)
+        frame = None if like is None or unit is not None else (like.space if isinstance(like, Sample) else like).frame
+        sample = _sample_of(array, name, space, frame)
     if len(sample) < min_rows:
         msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
         raise InputError(msg)
     return sample
 
 
-def _sample_of(
-    array: NDArray[Any], name: str, unit: float | None, domain: tuple[float, float] | None, shared: dict[str, Any]
-) -> Sample:
-    """Return a matrix of uint8 or floats as a sample; `shared` is more that its space is to know."""
-    d = array.shape[1]
+def _as_it_is(sample: Sample, name: str, **given: object) -> Sample:
+    """Return a sample; InputError if another unit or domain is given beside it."""
+    for what, value in given.items():
+        if value is not None and value != getattr(sample, what):
+            allowed = f"the {what} that the Sample has, {getattr(sample, what)}"
+            msg = f"{what} is {shown(value)} for {name}; allowed: {allowed}"
+            raise InputError(msg)
+    return sample
+
+
+def _sample_of(array: NDArray[Any], name: str, space: Space, frame: Frame | None) -> Sample:
+    """Return a matrix of uint8 or floats as a sample: of a space that may lack unit and domain, in a frame if there is one."""
+    unit, domain = space.unit, space.domain
     if array.dtype == np.uint8:
         domain = domain or (IMAGE if unit is None else None)
-        unit = 1 / GRAY_LEVELS if unit is None else unit
-        return Sample(array, unit, domain, _space=Space(d, unit=unit, domain=domain, **shared))
-    found: Levels = levels_of(array, name, GRAY_LEVELS if unit is None and domain in (None, IMAGE) else None, unit)
-    if found.image:
-        note = f"{name}: the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
-        space = Space(d, unit=1 / GRAY_LEVELS, domain=IMAGE, guessed=domain is None, **shared)
-        return Sample(found.X, 1 / GRAY_LEVELS, IMAGE, note, _space=space)
-    if found.nearly:
-        warn(f"{name} is nearly an image, but {found.nearly}: it is kept as floats", UnitWarning)
-    elif unit is None and (found.low < 0 or found.high > 1):
-        lies = f"lies in [{found.low:g}, {found.high:g}], not in [0, 1]"
-        warn(f"{name} {lies}: epsilon is in the data's own units", UnitWarning)
-    space = Space(d, unit=unit, domain=domain, **shared)
-    said = ", and ".join(found.said)
+        frame = Frame(unit or 1 / GRAY_LEVELS, whole=True)
+        return Sample(array, frame.unit, domain, _space=replace(space, unit=frame.unit, domain=domain, frame=frame))
+    low, high = ends_of(array, name)
+    least, most = float(low.min()), float(high.max())
+    said, nearly = "", ""
+    inside = least >= 0 and most <= 1
+    if inside and unit is None and domain in (None, IMAGE) and (frame is None or frame.image):
+        image, nearly = image_of(array)
+        frame = image or frame
+    if frame is None:
+        frame, said = frame_of(array, low, high) if unit is None else (Frame(unit, whole=are_whole(array)), "")
+    if nearly:
+        warn(f"{name} is nearly an image, but {nearly}: it is kept as floats", UnitWarning)
+    elif unit is None and not inside:
+        warn(f"{name} lies in [{least:g}, {most:g}], not in [0, 1]: epsilon is in the data's own units", UnitWarning)
+    # levels that are given as such are not multiplied again
+    found = put(array, frame if unit is None else frame._replace(unit=1.0), low, high)
+    if found.X.dtype == np.uint8:
+        said = f"the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
+        space = replace(space, unit=frame.unit, guessed=domain is None)
+        domain = IMAGE
     note = f"{name}: {said}" if said else ""
-    return Sample(found.X, found.unit, domain, note, found.origin, found.rounding, found.whole, space)
+    space = replace(space, domain=domain, frame=frame)
+    return Sample(found.X, frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
 
 
 def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> tuple[NDArray[Any], tuple[int, ...] | None]:

@@ -203,7 +203,8 @@ def _load_own(path: Path, test_fraction: float | None, seed: int | None) -> Data
         share = TEST_FRACTION if test_fraction is None else test_fraction
         return Dataset(printable(path.stem), *_split(sample, share, seed or 0), verified=None)
     _check_unused(seed=seed, test_fraction=test_fraction)
-    train, test = (as_sample(arrays[key], name=key, integers=False) for key in ("X_train", "X_test"))
+    train = as_sample(arrays["X_train"], name="X_train", integers=False)
+    test = as_sample(arrays["X_test"], name="X_test", integers=False, like=train)
     check_pair(train, test)
     return Dataset(printable(path.stem), train, test, verified=None)
 

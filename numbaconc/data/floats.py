@@ -15,141 +15,110 @@ SINGLE, DOUBLE = 2.0**-24, 2.0**-52  # how far numbers are rounded, relatively, 
 WHOLE = 2.0**24  # whole numbers that float32 holds
 FAR = 8  # times its spread, a column is far from 0
 FINE = 2.0**-12  # the rounding to float32 must be less than this share of the spread of every column
-SMALL, LARGE = 2.0**-8, 2.0**16  # floats whose largest is of such a size stay in their own units
 FEW = 1000  # rows whose quartiles say how spread out a column is
+ROOM = 16  # times the largest number: others of the same kind are rounded as these are, and larger ones are not
+SMALL, LARGE = 2.0**-8, 2.0**16  # floats whose largest is of such a size stay in their own units
 FEWEST, MOST = 1e-280, 1e280  # sizes whose squares, sums and ratios to others float64 still holds once they are scaled
+GRAY_LEVELS = 255  # an image of bytes has this many steps between 0 and 1
 NEAR = 0.13  # of a gray level: how far off an image is that was kept in 16 bits
 RARE = 0.01  # share of the numbers of an image that may be off before it is no image at all
 
 
-class Levels(NamedTuple):
-    """Floats in levels: a coordinate of the user's is (X + origin) · unit, but for the rounding."""
+class Frame(NamedTuple):
+    """How the numbers of a user become levels: each for itself, so that a point is the same among any others.
 
-    X: NDArray[Any]
-    unit: float = 1.0
-    origin: NDArray[np.float64] | None = None
-    rounding: float = 0.0  # in levels
-    whole: bool = False
-    image: bool = False  # X is uint8, gray levels
-    nearly: str = ""  # what is wrong with floats that are nearly an image
-    low: float = 0.0
-    high: float = 1.0
-    said: tuple[str, ...] = ()  # what was done
-
-
-def levels_of(array: NDArray[Any], name: str, gray_levels: int | None, unit: float | None) -> Levels:
-    """Return floats, shape (n, d), in levels.
-
-    `gray_levels` is how many steps an image has between 0 and 1, if floats at such steps are to be recognized. A given
-    `unit` means that the numbers are levels already. InputError if one of them is not finite, or none of a usual size.
+    A number x of a column becomes x / unit - origin. Where the levels are whole, a number within its rounding of a whole
+    level is that. Levels of sizes up to `limit` are rounded to float32.
     """
-    low, high = _ends(array, name)
-    least, most = float(low.min()), float(high.max())
-    largest = max(-least, most)
-    if largest > MOST or 0 < largest < FEWEST:
-        msg = f"{name} holds numbers up to {largest:g}; allowed: from {FEWEST:g} to {MOST:g}, or 0"
-        raise InputError(msg)
-    nearly = ""
-    if gray_levels is not None and least >= 0 and most <= 1:
-        image, nearly = _image(array, gray_levels, precision_of(array))
-        if image is not None:
-            return Levels(image, 1 / gray_levels, image=True, whole=True, low=least, high=most)
-    on_grid = step_of(array, largest, precision_of(array)) if unit is None and largest else None
-    if on_grid is not None:
-        step, error = on_grid
-        told = f"the floats are multiples of {step:.15g}, which is the unit of the levels that they are kept in"
-        found = _whole(array, low, high, step, error)._replace(said=(told,))
-    elif all(bool((np.rint(block) == block).all()) for block in blocks(array)) and (
-        largest <= WHOLE or not _exact(array)
-    ):
-        found = _whole(array, low, high, 1.0)
-    else:
-        found = _rounded(array, low, high, scaled=unit is None)
-    return found._replace(unit=unit or found.unit, nearly=nearly, low=least, high=most)
+
+    unit: float
+    origin: NDArray[np.float64] | None = None  # shape (d,), in levels
+    whole: bool = False
+    limit: float = WHOLE
+    precision: float = 2 * SINGLE  # relative spacing of the floats that it was made for
+    error: float = 0.0  # how far the unit may be from the step that was meant, relatively
+
+    def checked(self, n_features: int) -> Frame:
+        """Return the frame that a file tells; ValueError or TypeError if it cannot be one of so many coordinates."""
+        numbers = [float(one) for one in (self.unit, self.limit, self.precision, self.error)]
+        origin = None if self.origin is None else np.array(self.origin, dtype=np.float64)
+        sound = all(math.isfinite(one) and one >= 0 for one in numbers) and numbers[0] > 0
+        if not sound or (origin is not None and (origin.shape != (n_features,) or not np.isfinite(origin).all())):
+            msg = "its frame is none of these points"
+            raise ValueError(msg)
+        return Frame(numbers[0], origin, bool(self.whole), *numbers[1:])
+
+    @property
+    def image(self) -> bool:
+        """Whether these are the levels of bytes."""
+        return self.unit == 1 / GRAY_LEVELS and self.whole and self.origin is None
 
 
-def _ends(array: NDArray[Any], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the least and the largest number of each column."""
+class Levels(NamedTuple):
+    """Floats in levels."""
+
+    X: NDArray[Any]  # uint8 for an image, float32, or float64 where some are not rounded to float32
+    rounding: float  # how far a coordinate may be from the user's, in levels
+    whole: bool  # whether all are whole levels
+
+
+def ends_of(array: NDArray[Any], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the least and the largest number of each column; InputError if one is not finite, or none of a usual size."""
     with np.errstate(invalid="ignore"):
         low, high = (end.astype(np.float64) for end in (array.min(axis=0), array.max(axis=0)))
     if not (np.isfinite(low) & np.isfinite(high)).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
         msg = f"{name} holds {float(array[row, column])} at row {row}, column {column}; allowed: finite numbers"
         raise InputError(msg)
+    largest = float(np.abs([low, high]).max())
+    if largest > MOST or 0 < largest < FEWEST:
+        msg = f"{name} holds numbers up to {largest:g}; allowed: from {FEWEST:g} to {MOST:g}, or 0"
+        raise InputError(msg)
     return low, high
 
 
-def _image(array: NDArray[Any], gray_levels: int, precision: float) -> tuple[NDArray[np.uint8] | None, str]:
-    """Return floats in [0, 1] as gray levels; None if some are none, and what is wrong if these are few or near."""
-    image, n_off, farthest, brightest = np.empty(array.shape, np.uint8), 0, 0.0, 0.0
-    rounding = 2 * max(precision, 2 * SINGLE)  # images in float64 often were float32 once
-    for start, block in _numbered(array):
-        levels = block.astype(np.float64) * gray_levels
-        nearest = np.rint(levels)
-        off = np.abs(levels - nearest)
-        farthest, brightest = max(farthest, float(off.max())), max(brightest, float(levels.max()))
-        n_off += int(np.count_nonzero(off > rounding * nearest))
-        if n_off > RARE * array.size and farthest > NEAR:
-            return None, ""
-        image[start : start + len(block)] = nearest
-    if not n_off:
-        return image, ""
-    if brightest < gray_levels / 16 or array.size < gray_levels:  # numbers near 0 are near a level, whatever they are
-        return None, ""
-    if farthest <= NEAR:
-        return None, f"its numbers are up to {farthest:.2g} of a gray level off the multiples of 1/{gray_levels}"
-    return None, f"{n_off} of its {array.size} numbers are no multiples of 1/{gray_levels}"
+def frame_of(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Frame, str]:
+    """Return how floats, shape (n, d), are to become levels, and what that does to them, in words."""
+    largest, precision = float(np.abs([low, high]).max()), precision_of(array)
+    on_grid = step_of(array, largest, precision) if largest else None
+    if on_grid is not None:
+        step, error = on_grid
+        told = f"the floats are multiples of {step:.15g}, which is the unit of the levels that they are kept in"
+        return _whole_frame(low, high, step)._replace(precision=precision, error=error), told
+    if are_whole(array) and (largest <= WHOLE or not _exact(array)):
+        return _whole_frame(low, high, 1.0)._replace(precision=precision), ""
+    return _rounded_frame(array, low, high)
 
 
-def _numbered(array: NDArray[Any]) -> Any:  # noqa: ANN401
-    start = 0
-    for block in blocks(array):
-        yield start, block
-        start += len(block)
+def are_whole(array: NDArray[Any]) -> bool:
+    """Whether all numbers are whole."""
+    return all(bool((np.rint(block) == block).all()) for block in blocks(array))
 
 
-def _whole(
-    array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64], step: float, error: float = 0.0
-) -> Levels:
-    """Return numbers that are multiples of a step: as whole numbers of it, less those in the middle where they are many."""
+def _whole_frame(low: NDArray[np.float64], high: NDArray[np.float64], step: float) -> Frame:
+    """Return the frame of multiples of a step; less those in the middle, where they are more than float32 holds."""
     ends = np.rint(np.array([low, high]) * per_one(step))
-    origin, most = None, float(np.abs(ends).max())
-    if most > WHOLE:
-        origin = np.rint(ends[0] / 2 + ends[1] / 2)
-        ends = ends - origin
-    if np.abs(ends).max() > 2.0**52:
-        return _rounded(array, low, high, scaled=True)
-    X = np.empty(array.shape, np.float32 if np.abs(ends).max() <= WHOLE else np.float64)
-    for start, block in _numbered(array):
-        levels = np.rint(block.astype(np.float64) * per_one(step))
-        X[start : start + len(block)] = levels if origin is None else levels - origin
-    return Levels(X, step, origin, error * most, whole=True)
+    origin = np.rint(ends[0] / 2 + ends[1] / 2) if np.abs(ends).max() > WHOLE else None
+    return Frame(step, origin, whole=True)
 
 
-def _rounded(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64], *, scaled: bool) -> Levels:
-    """Return other numbers as float32, or as float64 where that would round too much.
+def _rounded_frame(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.float64]) -> tuple[Frame, str]:
+    """Return the frame of other numbers, which become float32, or stay float64 where that would round too much.
 
     A column that is far from 0 for its spread is centered; its numbers are within a factor of two of the middle, so that
-    the differences are exact (Sterbenz). A power of two
-    takes numbers of unusual size to a usual one; that is exact, too.
+    the differences are exact (Sterbenz). A power of two takes numbers of unusual size to a usual one; that is exact, too.
     """
     exact = _exact(array)
     far = np.maximum(np.abs(low), np.abs(high)) > FAR * (high - low)
-    origin = np.where(far, low / 2 + high / 2, 0.0) if scaled and not exact and far.any() else None
-    ends = np.array([low, high]) - (0.0 if origin is None else origin)
-    largest = float(np.abs(ends).max())
+    origin = np.where(far, low / 2 + high / 2, 0.0) if not exact and far.any() else None
+    largest = float(np.abs(np.array([low, high]) - (0.0 if origin is None else origin)).max())
     wide = not exact and SINGLE * largest > FINE * _spread(array, high - low)
-    if wide and scaled:
+    if wide:
         origin, largest = None, float(np.abs([low, high]).max())
-    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1) if scaled and largest and not SMALL <= largest <= LARGE else 1.0
-    X = np.empty(array.shape, np.float64 if wide else np.float32)
-    for start, block in _numbered(array):
-        wider = block.astype(np.float64)
-        X[start : start + len(block)] = (wider if origin is None else wider - origin) / unit
-    said = ["columns far from 0 are centered"] * (origin is not None)
-    said += ["float32 would round them too much, so they are kept as float64"] * wide
-    rounding = 0.0 if exact else (DOUBLE if wide else SINGLE) * largest / unit
-    return Levels(X, unit, None if origin is None else origin / unit, rounding, said=tuple(said))
+    unit = math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest and not SMALL <= largest <= LARGE else 1.0
+    said = "columns far from 0 are centered" if origin is not None else ""
+    said = "float32 would round the floats too much, so they are kept as float64" if wide else said
+    return Frame(unit, None if origin is None else origin / unit, limit=0.0 if wide else ROOM * largest / unit), said
 
 
 def _spread(array: NDArray[Any], widths: NDArray[np.float64]) -> float:
@@ -165,3 +134,54 @@ def _exact(array: NDArray[Any]) -> bool:
     power = math.ldexp(1.0, math.frexp(float(np.abs([array.min(), array.max()]).max()))[1])
     scaled = (block.astype(np.float64) / power for block in blocks(array))
     return all(bool((block.astype(np.float32) == block).all()) for block in scaled)
+
+
+def put(array: NDArray[Any], frame: Frame, low: NDArray[np.float64], high: NDArray[np.float64]) -> Levels:
+    """Return floats, shape (n, d), whose columns have these ends, in the levels of a frame."""
+    tolerance, per_unit = 2 * max(float(np.finfo(array.dtype).eps), frame.precision), per_one(frame.unit)
+    origin = 0.0 if frame.origin is None else frame.origin
+    largest = float(np.abs(np.array([low, high]) * per_unit - origin).max())
+    X = np.empty(array.shape, np.float64 if largest > frame.limit else np.float32)
+    whole, exact, start = frame.whole, True, 0
+    for block in blocks(array):
+        levels = block.astype(np.float64) * per_unit
+        if frame.whole:
+            nearest = np.rint(levels)
+            near = np.abs(levels - nearest) <= np.minimum(tolerance * np.abs(levels), 0.25)
+            levels, whole = np.where(near, nearest, levels), whole and bool(near.all())
+        levels = levels - origin
+        rounded = np.where(np.abs(levels) <= frame.limit, levels.astype(np.float32), levels)
+        exact = exact and bool((rounded == levels).all())
+        X[start : start + len(block)] = rounded
+        start += len(block)
+    if whole and frame.image and low.min() >= 0 and largest <= GRAY_LEVELS:
+        return Levels(X.astype(np.uint8), 0.0, whole=True)
+    rounding = 0.0 if exact else SINGLE * min(largest, frame.limit)
+    if whole:
+        rounding += frame.error * largest
+    elif frame.whole:  # numbers near a whole level are that, others are not
+        rounding += tolerance * largest
+    elif largest > frame.limit:
+        rounding += DOUBLE * largest
+    return Levels(X, rounding, whole)
+
+
+def image_of(array: NDArray[Any]) -> tuple[Frame | None, str]:
+    """Return the frame of floats in [0, 1] that are an image; None, and what is wrong, if they only nearly are."""
+    precision = max(precision_of(array), 2 * SINGLE)  # images in float64 often were float32 once
+    n_off, farthest, brightest = 0, 0.0, 0.0
+    for block in blocks(array):
+        levels = block.astype(np.float64) * GRAY_LEVELS
+        nearest = np.rint(levels)
+        off = np.abs(levels - nearest)
+        farthest, brightest = max(farthest, float(off.max())), max(brightest, float(levels.max()))
+        n_off += int(np.count_nonzero(off > 2 * precision * nearest))
+        if n_off > RARE * array.size and farthest > NEAR:
+            return None, ""
+    if not n_off:
+        return Frame(1 / GRAY_LEVELS, whole=True, precision=precision), ""
+    if brightest < GRAY_LEVELS / 16 or array.size < GRAY_LEVELS:  # numbers near 0 are near a level, whatever they are
+        return None, ""
+    if farthest <= NEAR:
+        return None, f"its numbers are up to {farthest:.2g} of a gray level off the multiples of 1/{GRAY_LEVELS}"
+    return None, f"{n_off} of its {array.size} numbers are no multiples of 1/{GRAY_LEVELS}"

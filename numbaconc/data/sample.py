@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 SNAP = 1e-9  # where numbers are whole levels, an epsilon this near to a whole number of levels is that number
 KINDS = (np.uint8, np.float32, np.float64)
-LEAST_UNIT, LARGEST_UNIT = 1e-290, 1e290
+LEAST_UNIT, LARGEST_UNIT = 1e-300, 1e300
 
 
 @dataclass(frozen=True, eq=False)

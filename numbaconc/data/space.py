@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Self
 
+from numbaconc.data.floats import Frame
 from numbaconc.errors import InputError
 
 FROM = "space_"  # how attributes of a file that hold a space begin
@@ -27,6 +28,8 @@ class Space:
         What one level is worth on epsilon's scale: 1/255 for uint8 images. None for floats in units of their own.
     domain : tuple of float or None
         Least and largest possible coordinate on epsilon's scale; None where it is not known.
+    frame : Frame or None
+        How floats become levels; no two samples need to have the same.
     guessed : bool
         Whether unit and domain were not given, but recognized: floats that all are multiples of 1/255 could be others.
     """
@@ -37,10 +40,14 @@ class Space:
     unit: float | None = None
     domain: tuple[float, float] | None = None
     guessed: bool = False
+    frame: Frame | None = None
 
     def attributes(self) -> dict[str, Any]:
         """Return what a file says of the space."""
-        plain = {"shape": self.shape, "columns": self.columns, "unit": self.unit, "domain": self.domain}
+        plain: dict[str, Any] = {"shape": self.shape, "columns": self.columns, "unit": self.unit, "domain": self.domain}
+        if self.frame is not None:
+            origin = None if self.frame.origin is None else self.frame.origin.tolist()
+            plain["frame"] = self.frame._replace(origin=origin)._asdict()
         told: dict[str, Any] = {FROM + name: json.dumps(value) for name, value in plain.items() if value is not None}
         return told | {FROM + "guessed": int(self.guessed)}
 

@@ -276,7 +276,7 @@ class Region(abc.ABC):
         return lambda strength: compare(signed, strength - shift)
 
     def _sample(self, X: ArrayLike | Sample) -> Sample:
-        sample = as_sample(X, min_rows=1)
+        sample = as_sample(X, min_rows=1, like=self.space)
         own = self.space or replace(sample.space, n_features=self.n_features)  # made by hand, it fits any of its width
         check_same(sample.space, own, "X", "the region", sample.extent)
         return sample

@@ -9,8 +9,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import GRAY_LEVELS, parse_epsilon
+from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.conversion import as_floats
+from numbaconc.data.floats import GRAY_LEVELS
 from numbaconc.data.sample import Sample, check_domain
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, shown

@@ -59,7 +59,7 @@ def _open(path: str | os.PathLike[str]) -> xr.Dataset:
     if not isinstance(schema := ds.attrs.get("schema"), str) or schema != SCHEMA:
         msg = f"result file {str(path)!r} cannot be read: it does not say {SCHEMA!r}; allowed: {allowed}"
         raise InputError(msg)
-    if wrong := _wrong_in(ds):
+    if wrong := _wrong_in(ds) or _wrong_bounds(ds):
         msg = f"result file {str(path)!r} cannot be read: {wrong}; allowed: {allowed}"
         raise InputError(msg)
     return ds.set_coords([name for name in BESIDE if name in ds])
@@ -74,13 +74,18 @@ def _wrong_in(ds: xr.Dataset) -> str:
             return f"{name} is twice on one dimension"
         if name in LONG_NAMES and variable.dtype.kind == "f" and np.isinf(variable.values).any():
             return f"{name} is infinite"
-    for name in KEPT:
-        if name in ds and "risk" in ds and not set(ds[name].dims) <= set(ds["risk"].dims) - {"seed", "split"}:
-            return f"{name} is on {', '.join(map(str, ds[name].dims))}"
     for dim, index in ds.indexes.items():
         if not index.is_unique or index.hasnans:
             return f"{dim} has a value twice, or none"
     for name in TEXT_ATTRIBUTES:
         if not isinstance(ds.attrs.get(name, ""), str):
             return f"its attribute {name} is no text"
+    return ""
+
+
+def _wrong_bounds(ds: xr.Dataset) -> str:
+    """Return which of the bounds, and of the restarts kept, are not on the dimensions of cases."""
+    for name in KEPT:
+        if name in ds and "risk" in ds and not set(ds[name].dims) <= set(ds["risk"].dims) - {"seed", "split"}:
+            return f"{name} is on {', '.join(map(str, ds[name].dims))}"
     return ""

@@ -325,7 +325,8 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
                 validate_data(self, named, reset=reset, skip_check_array=True)
         except (TypeError, ValueError) as error:  # names of columns that are not all texts are a TypeError
             raise InputError(str(error)) from error
-        return as_sample(X if named is X or isinstance(X, Sample) else array, min_rows=fewest)
+        like = None if reset else self._region().space
+        return as_sample(X if named is X or isinstance(X, Sample) else array, min_rows=fewest, like=like)
 
 
 def known_searches() -> dict[str, type[Search]]:

@@ -226,7 +226,8 @@ def _load(
         if not isinstance(given, tuple | list) or len(given) != len(SPLITS):
             msg = f"data has {type(given).__name__} for {key!r}; allowed: a Dataset, or train and test"
             raise InputError(msg)
-        train, test = (as_sample(X, name=f"{key} ({split})") for X, split in zip(given, SPLITS, strict=True))
+        train = as_sample(given[0], name=f"{key} (train)")
+        test = as_sample(given[1], name=f"{key} (test)", like=train)
         check_pair(train, test)
         found = Dataset(key, train, test, verified=None)
     if plan.settings["max_train"] is None:
