@@ -69,7 +69,7 @@ def knn_radii(
     if levels is None:
         levels = _radii(sample, k, metric, include_self, progress)
         try:
-            with replacing(path) as part:
+            with replacing(path, keep=False) as part:
                 np.savez(part, levels=levels)
         except InputError as error:  # the radii are there, only not for the next time
             warn(f"radii are not kept: {error}")

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, shown
 
 AUTO = "auto"  # the margin that lets the test points certify α
+EXTREMES = 2.0**-120, 2.0**120  # levels, whose squares float32 does not hold, but float64 does, with room for sums
 ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200
 
 
@@ -81,6 +83,15 @@ class Goal:
             msg = f"{asked}, to hold {inside} points; allowed: fewer than the {n} there are"
             raise InputError(msg)
         return inside
+
+
+def check_goal(goal: Goal, sample: Sample) -> None:
+    """Refuse a threshold of less than one of the points, and a strength that kernels cannot count with: InputError."""
+    goal.check(len(sample))
+    least, most = EXTREMES[0] * sample.unit, EXTREMES[1] * sample.unit
+    if not least <= goal.epsilon <= most:
+        msg = f"epsilon is {goal.epsilon:g}; allowed: from {least:.2g} to {most:.2g}, beside points of this size"
+        raise InputError(msg)
 
 
 def check_margin(name: str, value: object, below: float = 1.0) -> float | str:

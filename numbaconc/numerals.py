@@ -7,6 +7,7 @@ from fractions import Fraction
 
 READABLE = 6  # characters of a decimal; of a longer one a fraction is looked for
 DENOMINATOR = 255  # the largest one that is looked for
+HUNDREDTH = Decimal("0.01")
 DIGITS = 4  # decimals of a bound; more where two significant digits need them
 
 
@@ -43,4 +44,15 @@ def _bound(value: float, rounding: str) -> str:
 
 def rounded_up(value: float, digits: int = 3) -> str:
     """Write a number with so many significant digits, rounded up."""
-    return f"{Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(float(value)).normalize():f}"
+    number = Context(prec=digits, rounding=ROUND_CEILING).create_decimal_from_float(float(value)).normalize()
+    return f"{number:f}" if -DIGITS <= number.adjusted() <= DIGITS else f"{number:e}"
+
+
+def percent_at_most(value: float) -> str:
+    """Write a fraction in per cent with two decimals, rounded up."""
+    return f"{Decimal(repr(float(value))).scaleb(2).quantize(HUNDREDTH, ROUND_CEILING)}%"
+
+
+def percent_at_least(value: float) -> str:
+    """Write a fraction in per cent with two decimals, rounded down."""
+    return f"{Decimal(repr(float(value))).scaleb(2).quantize(HUNDREDTH, ROUND_FLOOR)}%"

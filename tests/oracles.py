@@ -125,7 +125,7 @@ def median_clusters_uint8(X, order, starts):
 
 
 def median_clusters_floats(X, order, starts):
-    return _per_cluster(X, order, starts, np.float32, _lower_median)
+    return _per_cluster(X, order, starts, X.dtype, _lower_median)
 
 
 def _lower_median(values):
@@ -228,6 +228,49 @@ def _missed(row, lower, upper, enlarged):
         if all(a - enlarged <= x <= b + enlarged for x, a, b in zip(row, low, high, strict=True)):
             return False
     return True
+
+
+def region_gap(row, held):
+    """How far a point lies outside a region, given the numbers that the region holds, in exact arithmetic but for roots."""
+    x = [Fraction(value) for value in row]
+    if "lower" in held:
+        low, high = held["lower"].tolist(), held["upper"].tolist()
+        return held["epsilon"] - min(max(map(_beyond, x, *sides)) for sides in zip(low, high, strict=True))
+    if "centers" in held:
+        balls = zip(held["centers"].tolist(), held["radii"].tolist(), strict=True)
+        return min(_length(map(_minus, x, center), 2) - radius for center, radius in balls)
+    w = held["w"].tolist()
+    above = sum(Fraction(factor) * value for factor, value in zip(w, x, strict=True)) - Fraction(held["b"])
+    return float(-above) / _length(w, {1: math.inf, 2: 2, math.inf: 1}[held["p"]])
+
+
+def _beyond(x, low, high):
+    beyond = [float(_minus(low, x))] if math.isfinite(low) else []
+    beyond += [float(_minus(x, high))] if math.isfinite(high) else []
+    return max(beyond, default=-math.inf)
+
+
+def within_steps(points, others, steps, p):
+    """How many rows of whole numbers are within so many steps, in ℓp, of some other row."""
+    near = {
+        1: sum,
+        2: lambda ways: math.isqrt(sum(way * way for way in ways) - 1) + 1 if any(ways) else 0,
+        math.inf: max,
+    }
+    others = others.tolist()
+    return sum(
+        any(near[p]([abs(a - b) for a, b in zip(row, other, strict=True)]) <= steps for other in others)
+        for row in points.tolist()
+    )
+
+
+def _minus(one, other):
+    return Fraction(one) - Fraction(other)
+
+
+def _length(values, p):
+    sizes = [abs(float(value)) for value in values]
+    return max(sizes) if p == math.inf else math.fsum(size**p for size in sizes) ** (1 / p)
 
 
 def search_rectangles(

@@ -103,7 +103,7 @@ class Found(NamedTuple):
 def search_faces(X, strength, target, n_sets):
     every = list(every_face(X, strength))
     ends, starts = [], []
-    for number in range(1, n_sets + 1):
+    for number in range(1, min(n_sets, target) + 1):  # each face covers a point of its own
         start = _fill(every, [], target, number, len(X))
         ends.append(_refine(every, start, target, n_sets, len(X)))
         starts.append((*counts(start), *counts(ends[-1])))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import warnings
 from fractions import Fraction
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import grey, refused
 from hypothesis import given, strategies as st
 
+import numbaconc as nc
 from numbaconc.data.arrays import UnitWarning, as_sample, parse_epsilon, parse_epsilons
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
@@ -201,6 +204,77 @@ def test_widths_must_agree():
     train, test = as_sample(np.zeros((2, 3), np.uint8)), as_sample(np.zeros((2, 4), np.uint8))
     check_pair(train, train)
     refused(lambda: check_pair(train, test), "X_test", "4", "3")
+
+
+def test_masked_values_are_no_data():
+    X = np.random.default_rng(0).random((30, 4))
+    masked = np.ma.masked_array(X, mask=X < 0.1)
+    n_masked = int((X < 0.1).sum())
+    refused(lambda: as_sample(masked, name="X_train"), "X_train", f"{n_masked} masked values of 120")
+    refused(lambda: as_sample(list(masked)), "masked")
+    refused(lambda: nc.knn_radii(masked, 3), "masked")
+    refused(lambda: nc.HalfSpace(np.ones(4), 1.0).contains(masked), "masked")
+    for whole in (np.ma.masked_array(X, mask=False), np.ma.masked_array(X), list(np.ma.masked_array(X))):
+        np.testing.assert_array_equal(as_sample(whole).X, X.astype(np.float32))
+
+
+def test_missing_values_of_a_table_are_no_data():
+    table = pd.DataFrame({"a": pd.array([1, None, 3], "Int64"), "b": [0.5, 0.2, 0.1]})
+    refused(lambda: as_sample(table), "1 missing values of 6")
+    refused(lambda: as_sample(table.astype({"a": float})), "nan", "row 1", "column 0")
+    with pytest.warns(UnitWarning):
+        sample = as_sample(table.dropna())
+    np.testing.assert_allclose(sample.coordinates(sample.X), [[1, 0.5], [3, 0.1]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_sample_made_by_hand_is_finite(bad, dtype):
+    X = np.full((7, 3), 0.5, dtype)
+    X[5, 1] = bad
+    refused(lambda: Sample(X), "X holds NaN or infinity")
+
+
+@pytest.mark.parametrize(
+    "X",
+    [
+        np.zeros((2, 3), np.float16),
+        np.zeros((2, 3), np.int64),
+        np.zeros(3, np.uint8),
+        np.zeros((0, 3), np.uint8),
+        [[1.0]],
+        None,
+    ],
+)
+def test_a_sample_made_by_hand_is_of_a_type_that_kernels_take(X):
+    refused(lambda: Sample(X), "X is", "float32")
+
+
+def test_images_of_16_bits_are_images():
+    X = np.random.default_rng(0).integers(0, 256, (60, 30)).astype(np.uint8)
+    for floats in ((X / 255).astype(np.float16), (X / 255).astype(np.float16).astype(np.float64)):
+        sample = as_sample(floats)
+        assert sample.X.dtype == np.uint8
+        np.testing.assert_array_equal(sample.X, X)
+        assert "kept as uint8" in sample.note
+
+
+def test_floats_that_are_nearly_images_are_warned_of():
+    X = np.random.default_rng(0).integers(0, 256, (60, 30)) / 255
+    for change in (0.2 / 255, -1e-5, 0.4 / 255):
+        off = X.copy()
+        off[7, 8] = 0.5 + change
+        with pytest.warns(
+            UnitWarning, match=r"X_test is nearly an image, but .*multiples of 1/255: it is kept as floats"
+        ):
+            sample = as_sample(off, name="X_test")
+        assert sample.X.dtype != np.uint8
+        np.testing.assert_allclose(sample.coordinates(sample.X), off, atol=1e-7)
+    with pytest.warns(UnitWarning, match="up to 0.12 of a gray level off"):  # as bfloat16 or JPEG would leave them
+        as_sample(np.clip(X + 0.12 / 255 * np.sin(np.arange(30)), 0, 1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        as_sample(np.random.default_rng(0).random((60, 30)))
 
 
 # Epsilon

@@ -334,7 +334,7 @@ def measured(how=None, samples=(X, Y), **settings):
 
 
 def swept(**keys):
-    table = keys | {"search": ["faces", "rectangles"] if keys["search"] == "hyperplane" else keys["search"]}
+    table = keys | {"search": ["faces", "rectangles"] if keys["search"] is GOOD["search"] else keys["search"]}
     return nc.run_sweep(table, "of-keys.nc", progress=False, data={"mine": (X, Y), "x": (X, Y)})
 
 
@@ -344,7 +344,8 @@ BESIDE = [  # what stands inside an argument
     ("no setting", lambda **given: measured(**given), {"n_set": 1}),
     ("Search.set_params", lambda **given: nc.FaceSearch().set_params(**given), {"n_set": 1, "a__b": 1}),
     ("BestSearch.set_params", lambda **given: nc.BestSearch(searches=[nc.FaceSearch()]).set_params(**given), {"n_set": 1, "faces__n_set": 1}),
-    ("grid", swept, mine(T=1, q=0.7, seed=0, norm="linf", max_train=20, test_fraction=0.2, grid=[{}])),
+    ("grid", swept, mine(T=1, q=0.7, seed=0, norm="linf", max_train=20, grid=[{}])),
+    ("grid of a file", lambda **keys: nc.run_sweep(keys, "of-file.nc", progress=False), mine(dataset="mine.npz", test_fraction=0.2)),
     ("data", lambda **given: nc.run_sweep(mine(), "of-data.nc", progress=False, data=given), {"mine": (X, Y)}),
     ("data of a pair", lambda **given: nc.run_sweep(mine(), "of-pair.nc", progress=False, data={"mine": (given["train"], Y)}), {"train": X}),
 ]  # fmt: skip

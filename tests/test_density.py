@@ -219,13 +219,14 @@ def test_the_entry_of_another_question_is_not_trusted(tmp_path):
     np.testing.assert_array_equal(knn_radii(X, n_neighbors=5, cache_dir=tmp_path / "a"), truth)
 
 
-def test_the_cache_is_written_as_a_whole(tmp_path, monkeypatch):
+@pytest.mark.parametrize("broken", ["os.fsync", "pathlib.Path.replace"])
+def test_the_cache_is_written_as_a_whole(tmp_path, monkeypatch, broken):
     """A write that breaks off leaves no entry and no temporary file; the answer is given all the same."""
 
-    def full(descriptor):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("os.fsync", full)
+    monkeypatch.setattr(broken, full)
     with pytest.warns(UserWarning, match="No space left"):
         radii = knn_radii(X, n_neighbors=5, cache_dir=tmp_path)
     np.testing.assert_array_equal(radii, expected_radii(X, 5))

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 
 import numba
@@ -351,3 +352,26 @@ def test_names_that_no_file_can_hold(tmp_path):
         (kept,) = ds["dataset"].values.tolist()
         assert kept.isprintable()
         assert kept.isascii()
+
+
+@pytest.mark.parametrize("module", ["table1", "convergence", "all"])
+def test_an_experiment_says_in_one_line_what_numba_cannot_use(module):
+    command = [sys.executable, "-m", f"numbaconc.experiments.{module}"]
+    ran = subprocess.run(
+        command, env=os.environ | {"NUMBA_NUM_THREADS": "x"}, capture_output=True, text=True, check=False
+    )
+    (line,) = ran.stderr.splitlines()
+    assert ran.returncode == 2
+    assert line.startswith("numbaconc.experiments: error: NUMBA_NUM_THREADS is 'x'")
+
+
+@pytest.mark.parametrize(
+    "error", [SystemError("returned NULL without setting an exception"), nc.UnitWarning("x")], ids=repr
+)
+def test_what_compiled_code_or_an_error_of_a_warning_says_is_one_line(error, capsys):
+    with reporting("program") as outcome:
+        raise error
+    assert outcome.status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("program: error: ")
+    assert str(error) in line

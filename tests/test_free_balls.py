@@ -132,7 +132,7 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, margin,
 @pytest.mark.parametrize("seed", range(3))
 def test_moving_and_more_balls_never_make_it_worse(seed):
     X = blobs(250, 6, seed)
-    left = fit(X, "12/255", 0.1, **(FEWER | {"max_iter": 0}))
+    left = fit(X, "12/255", 0.1, n_points=8, max_iter=0)
     risks = [fit(X, "12/255", 0.1, n_sets, **FEWER).adversarial_risk_ for n_sets in (1, 2, 4)]
     assert left.adversarial_risk_ == left.trace_[0].candidate
     assert left.trace_[0].candidate >= risks[0] >= risks[1]

@@ -139,7 +139,7 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, norm, share, margin, l
 @pytest.mark.parametrize("seed", range(3))
 def test_moving_never_makes_it_worse(norm, seed):
     X = blobs(250, 6, seed)
-    left = search(X, "12/255", 0.1, norm, **(FEWER | {"max_iter": 0}))
+    left = search(X, "12/255", 0.1, norm, n_components=3, max_iter=0)
     moved = search(X, "12/255", 0.1, norm, **FEWER)
     assert left.trace_ == (descent.Moved(left.adversarial_risk_, left.adversarial_risk_),)
     assert moved.trace_ == (descent.Moved(left.adversarial_risk_, moved.adversarial_risk_),)

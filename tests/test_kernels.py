@@ -13,6 +13,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 import oracles
+import oracles_faces
 import oracles_l2
 import pytest
 from conftest import blobs, grey, images, needs_jit
@@ -444,7 +445,7 @@ def test_a_cluster_of_more_points_than_sixteen_bits_count():
 
 
 def outside(X, lower, upper):
-    if X.dtype == np.float32:
+    if X.dtype != np.uint8:
         return rectangles.outside_floats(X, lower, upper)
     least, largest = (face.clip(0, 255).astype(np.uint8) for face in (np.ceil(lower), np.floor(upper)))
     return rectangles.outside_uint8(X, lower, upper, least, largest)
@@ -573,6 +574,76 @@ def test_products_are_made_in_vectors(dtype):
         assert len(re.findall(r"vfmadd\w+ps\s.*[yz]mm", code)) >= 4
 
 
+# Floats that are kept as float64
+
+
+def wide(X):
+    """float64 points whose differences are those of `X`, and that float32 does not hold; no sum of them is rounded."""
+    return X.astype(np.float64) + 2.0**40 + 0.5
+
+
+@given(X=grey(n=(2, 12)), T=st.integers(1, 5), data=st.data())
+def test_numbers_that_only_float64_holds(X, T, data):
+    points, n = wide(X), len(X)
+    k, include_self, squared = data.draw(st.integers(1, n - 1)), data.draw(st.booleans()), data.draw(st.booleans())
+    found = neighbors.kth_distance(points, k, include_self, squared)
+    same(found, oracles.kth_distance(points, k, include_self, squared))
+    centers = wide(data.draw(hnp.arrays(np.uint8, (T, X.shape[1]))))
+    for one, expected in zip(
+        assignment.assign_floats(points, centers), oracles.assign_floats(points, centers), strict=True
+    ):
+        same(one, expected)
+    order, starts = grouped(data.draw(st.lists(st.integers(0, T - 1), min_size=n, max_size=n)), T)
+    for one, expected in zip(
+        (*clusters.bound_clusters(points, order, starts), clusters.median_clusters_floats(points, order, starts)),
+        (*oracles.bound_clusters(points, order, starts), oracles.median_clusters_floats(points, order, starts)),
+        strict=True,
+    ):
+        same(one, expected)
+    same(clusters.sum_clusters(points, order, starts), oracles.sum_clusters(points, order, starts))
+    lower, upper = centers - 3.25, centers + data.draw(st.sampled_from([-3.25, 0.5, 40, np.inf]))
+    same(rectangles.outside_floats(points, lower, upper), oracles.outside(points, lower, upper))
+    levels = np.sort(np.vstack([points.T, -points.T]) - 3, axis=1)
+    codes = faces.code_points(points, levels, 3.0, 2.0), oracles_faces.code_points(points, levels, 3.0, 2.0)
+    for one, expected in zip(*codes, strict=True):
+        same(one, expected)
+
+
+@pytest.mark.parametrize("shape", [(9, 33), (270, 5)])
+def test_distances_of_numbers_that_only_float64_holds(shape):
+    X = images(*shape, seed=2)
+    points = wide(X)
+    assert not (points.astype(np.float32) == points).any()
+    found = np.empty((shape[0], 7))
+    distances.fill_distances(points, None, points[:7].copy(), None, found)
+    same(found, oracles_l2.distances(points, points[:7]))
+    counts, expected = np.zeros((2, shape[0], 40), np.int32)
+    scale = 0.1234567
+    tiles = np.array([(i, j) for j in range(-(-shape[0] // distances.TILE)) for i in range(j + 1)])
+    assert oracles_l2.count_pairs(points, tiles, distances.TILE, scale, expected) > CLOSE
+    for pair in tiles:  # one after the other: pairs that have a tile in common are never counted at once
+        distances.count_pairs(points, None, None, pair[np.newaxis], scale, counts)
+    same(counts, expected)
+
+
+@needs_jit
+@pytest.mark.parametrize("m", [1, 6])
+@pytest.mark.parametrize("d", [1, 7, 33])
+def test_products_of_whole_float64_are_exact(d, m):
+    X = images(130, d, seed=d)
+    middle, columns, weights = operands(X, m, seed=d)
+    check_products(X.astype(np.float64), middle, columns, weights)
+
+
+@pytest.mark.xfail(
+    reason="float64 points become float32 before the middle is subtracted", condition=not numba.config.DISABLE_JIT
+)
+def test_products_of_numbers_that_only_float64_holds():
+    X = images(130, 7, seed=3)
+    _, columns, weights = operands(X, 6, 1)
+    check_products(wide(X), np.full(7, 2.0**40, np.float32), columns, weights)
+
+
 # Threads
 
 
@@ -603,7 +674,18 @@ def launches():
         "count_codes": lambda: counted(rows.repeat(4, axis=1)),
         "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 1, 1),
         "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 1),
-        "code_points": lambda: faces.code_points(points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5, 0.25),
+        "code_points": lambda: faces.code_points(
+            points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5, 0.25
+        ),
+        "float64, assign_floats": lambda: assignment.assign_floats(wide(X), wide(X[:7])),
+        "float64, sum_clusters": lambda: clusters.sum_clusters(wide(X) / 7, order, starts),
+        "float64, bound_clusters": lambda: clusters.bound_clusters(wide(X), order, starts),
+        "float64, median_clusters_floats": lambda: clusters.median_clusters_floats(wide(X), order, starts),
+        "float64, outside_floats": lambda: outside(wide(X), wide(lower), wide(upper)),
+        "float64, kth_distance": lambda: neighbors.kth_distance(wide(rows) / 7, 9, True, True),
+        "float64, products": lambda: products.products(wide(X), points[0], points[:5]),
+        "float64, sums": lambda: products.sums(wide(rows), points[0], floats(images(6, 700, seed=8, high=3))),
+        "float64, squares": lambda: products.squares(wide(X), points[0]),
         "products": lambda: products.products(X, points[0], points[:5]),
         "products of one column": lambda: products.products(points, points[0], points[:1]),
         "sums": lambda: products.sums(rows, points[0], floats(images(6, 700, seed=8, high=3))),
@@ -696,15 +778,15 @@ def imports(path):
             yield "." * node.level + (node.module or "")
 
 
-SHARED = ("threads", "processor", "compiling")  # files of the kernels that the others may import
+SHARED = ("threads", "processor", "compiling", "environment")  # files without kernels, which the others may import
 
 
 @pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
 def test_a_kernel_file_stands_alone(path):
     """Numba's cache does not notice a change in a jitted function of another file, so none may be imported."""
-    for name in imports(path):
-        if name.startswith((".", "numbaconc")):
-            assert name in {f"numbaconc.kernels.{shared}" for shared in SHARED}
+    allowed = {f"numbaconc.kernels.{shared}" for shared in SHARED}
+    allowed |= {"numbaconc.errors"} if path.stem in SHARED else set()
+    assert {name for name in imports(path) if name.startswith((".", "numbaconc"))} <= allowed
 
 
 def decorators(path):

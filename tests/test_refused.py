@@ -62,7 +62,6 @@ def test_a_fit_forgets_what_another_search_told():
         ),
         (lambda: nc.HalfSpaceSearch(max_iter=0, n_starts=3, **GOAL).fit(X), ["n_starts is 3", "max_iter 0"]),
         (lambda: nc.FreeBallSearch(max_iter=0, n_starts=3, **GOAL).fit(X), ["n_starts is 3", "max_iter 0"]),
-        (lambda: nc.FaceSearch(n_sets=2**53, **GOAL).fit(X), ["n_sets is", "from 1 to 40"]),
         (lambda: nc.Restarts(nc.RectangleSearch(seed=2**53 - 1), 3).checked(), ["last seed is"]),
         (lambda: nc.FaceSearch().set_params(n_set=1), ["n_set"]),
         (lambda: nc.setting(default=1, check=Count(), help=""), ["help of a setting is ''"]),
@@ -73,6 +72,19 @@ def test_a_fit_forgets_what_another_search_told():
 )
 def test_what_has_no_effect_or_no_end(call, words):
     refused(call, *words)
+
+
+@pytest.mark.parametrize("search", [nc.FaceSearch, nc.BallSearch, nc.FreeBallSearch])
+def test_more_sets_than_points_are_a_limit_like_any_other(search):
+    few, many = (search(n_sets=n, **GOAL).fit(X) for n in (len(X) - 1, 10**6))
+    np.testing.assert_array_equal(few.predict(X), many.predict(X))
+    assert few.adversarial_risk_ == many.adversarial_risk_
+
+
+@pytest.mark.parametrize("epsilon", [5e-324, 1e-300, 1e100, 1.7e308])
+@pytest.mark.parametrize("search", ["faces", "rectangles", "halfspaces", "free_balls", "balls", "hyperplane"])
+def test_a_strength_that_no_kernel_can_count_with(search, epsilon):
+    refused(lambda: nc.measure(search, X, Y, epsilon=epsilon, alpha=0.2), f"epsilon is {epsilon:g}; allowed: from")
 
 
 def test_data_that_a_grid_does_not_name(tmp_path):

@@ -388,7 +388,7 @@ def test_what_is_asked_may_stand_in_the_search_that_is_repeated():
         (None, 2, "search is None; allowed: a search with a seed"),
         ("rectangles", 2, "search is 'rectangles'; allowed: a search with a seed"),
         (nc.FaceSearch(), 2, "search is FaceSearch(); allowed: a search with a seed"),
-        (nc.RectangleSearch(), 0, "n is 0; allowed: a whole number of at least 1"),
+        (nc.RectangleSearch(), 0, "n is 0; allowed: a whole number from 1 to 10000"),
         (nc.RectangleSearch(n_sets=0), 2, "n_sets is 0; allowed: a whole number of at least 1"),
         (nc.RectangleSearch(alpha=0.2), 2, "alpha is 0.1 with a search whose alpha is 0.2; allowed: given once"),
         (nc.RectangleSearch(seed=-2), 2, "seed is -2; allowed: a whole number of at least 0"),

@@ -513,7 +513,6 @@ def test_a_sweep_that_could_not_save_keeps_its_cases(out, monkeypatch, counted):
         ({"include_self": False}, ["include_self", "made with 1"]),
         ({"centers": "median"}, ["centers is 'median'", "'mean'"]),
         ({"max_train": 30}, ["max_train is 30", "None"]),
-        ({"test_fraction": 0.3}, ["test_fraction is 0.3", "0.2"]),
     ],
     ids=str,
 )
@@ -605,7 +604,7 @@ def test_a_failed_case_is_tried_again(out, monkeypatch, counted, error):
         patch.setattr("numbaconc.search.rectangles.cluster", failing)
         ds = sweep(SMALL, out)
         (text,) = set(ds["error"].sel(seed=1).values.ravel())
-        assert text.startswith(type(error).__name__)
+        assert type(error).__name__ in text  # of memory that is not there the search is said, too
         assert "\n" not in text
         sweep(SMALL, out)
     assert ds["risk"].sel(seed=[0, 2]).equals(whole["risk"].sel(seed=[0, 2]))
@@ -656,7 +655,9 @@ IN_BALLS = {"search": "balls", "q": None, "seed": None, "n_neighbors": None}
         ({"n_neighbors": 0}, ["n_neighbors is 0", "at least 1"]),
         ({"include_self": "yes"}, ["include_self is 'yes'", "true or false"]),
         ({"max_train": 1}, ["max_train is 1", "at least 2"]),
+        ({"max_train": 51}, ["max_train is 51", "from 2 to 50", "training points of 'one'"]),
         ({"test_fraction": 1}, ["test_fraction is 1", "(0, 1)"]),
+        ({"test_fraction": 0.3}, ["test_fraction is 0.3 beside data for 'one'"]),
         ({"n_sets": 3}, ["both 'T' and 'n_sets'", "allowed: one of them"]),
         ({"grid": [{"n_sets": 3, "T": 2}]}, ["both 'n_sets' and 'T'", "allowed: one of them"]),
         ({"sed": 3}, ["'sed'", "did you mean 'seed'"]),
@@ -777,8 +778,8 @@ def test_a_grid_that_begins_with_a_mark_of_its_encoding(tmp_path, end):
 
 DEEP = {
     "lists": "a = " + "[" * 3000 + "]" * 3000,
-    "open lists": "a = " + "[" * 60000,
-    "tables": "a = " + "{b = " * 3000 + "1" + "}" * 3000,
+    "open lists": "a = " + "[" * 15000,
+    "tables": "a = " + "{b = " * 2000 + "1" + "}" * 2000,
 }
 
 
@@ -797,8 +798,8 @@ def test_a_grid_of_nested_names(tmp_path):
 
 
 def test_a_grid_that_is_too_long(tmp_path):
-    (tmp_path / "g.toml").write_text("T = 2\n" + "#" * (1 << 16))
-    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "longer than 65536 bytes")
+    (tmp_path / "g.toml").write_text("T = 2\n" + "#" * (1 << 14))
+    conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "longer than 16384 bytes")
 
 
 def test_a_grid_of_too_many_cases():

@@ -62,7 +62,7 @@ def out(tmp_path):
 
 
 def sweep(out, executor, grid=GRID, data=DATA):
-    return nc.run_sweep(grid, out, executor, data=data)
+    return nc.run_sweep(grid, out, executor, data={name: data[name] for name in np.atleast_1d(grid["dataset"])})
 
 
 class Inline(concurrent.futures.Executor):
@@ -130,9 +130,9 @@ def test_a_data_set_s_name_is_not_a_way_out_of_the_temporary_folder(out, serial,
 
 
 def watched(function, written):
-    def call(path):
+    def call(path, **options):
         written.add(path)
-        return function(path)
+        return function(path, **options)
 
     return call
 

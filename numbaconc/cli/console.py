@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
-from numbaconc.errors import LONGEST, InputError, printable, shortened
+from numbaconc.errors import LONGEST, InputError, printable, said, shortened
 
 EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2
@@ -107,12 +107,14 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
                     sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has had enough
         sys.stdout = None  # nothing is left to flush to
-    except (InputError, OSError, MemoryError) as error:
+    except (InputError, OSError, MemoryError, Warning) as error:  # python -W error makes errors of warnings
         tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
         outcome.status = EXIT_BAD_INPUT
     except (KeyboardInterrupt, SystemError) as error:
-        if not _is_interrupt(error):
-            raise
+        if not _is_interrupt(error):  # compiled code of others that ran out of memory may say no more than this
+            tell(f"{program}: error: {said(error)}")
+            outcome.status = EXIT_BAD_INPUT
+            return
         words, outcome.status = outcome.ending or ("interrupted", EXIT_INTERRUPTED)
         tell(f"{program}: {words}; nothing half-written is left")
 

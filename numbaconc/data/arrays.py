@@ -18,6 +18,7 @@ from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
 IMAGE = (0.0, 1.0)  # the domain of an image
+SURE = 20  # numbers between 0 and 1 that are not multiples of 1/255 by chance
 
 
 class UnitWarning(UserWarning):
@@ -72,17 +73,27 @@ def as_sample(
     """
     min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
     unit, domain = None if unit is None else check_unit(unit), as_domain(domain)
+    frame = _frame_like(like)
     if isinstance(X, Sample):
         sample = _as_it_is(X, name, unit=unit, domain=domain)
     else:
         array, shape = _as_matrix(X, name, integers=integers)
-        space = Space(array.shape[1], shape, _columns_of(X, array.shape[1]), unit, domain)
-        frame = None if like is None or unit is not None else (like.space if isinstance(like, Sample) else like).frame
-        sample = _sample_of(array, name, space, frame)
+        columns = _columns_of(X, (len(array), *(shape or array.shape[1:])))
+        space = Space(array.shape[1], shape, columns, unit, domain)
+        sample = _sample_of(array, name, space, None if unit is not None else frame)
     if len(sample) < min_rows:
         msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
         raise InputError(msg)
     return sample
+
+
+def _frame_like(like: Any) -> Frame | None:  # noqa: ANN401
+    """Return how the floats of a sample, or in a space, became levels; InputError for anything else but None."""
+    space = like.space if isinstance(like, Sample) else like
+    if not isinstance(space, Space | None):
+        msg = f"like is {shown(like)}; allowed: a Sample, or the space of one"
+        raise InputError(msg)
+    return None if space is None else space.frame
 
 
 def _as_it_is(sample: Sample, name: str, **given: object) -> Sample:
@@ -106,9 +117,12 @@ def _sample_of(array: NDArray[Any], name: str, space: Space, frame: Frame | None
     least, most = float(low.min()), float(high.max())
     said, nearly = "", ""
     inside = least >= 0 and most <= 1
-    if inside and unit is None and domain in (None, IMAGE) and (frame is None or frame.image):
+    if inside and unit is None and domain in (None, IMAGE):
         image, nearly = image_of(array)
-        frame = image or frame
+        if frame is None or frame.image:
+            frame = image or frame
+        elif image and np.count_nonzero((array > 0) & (array < 1)) > SURE:  # whatever it is to go together with
+            space = replace(space, unit=image.unit, domain=IMAGE, guessed=True)
     if frame is None:
         frame, said = frame_of(array, low, high) if unit is None else (Frame(unit, whole=are_whole(array)), "")
     if nearly:
@@ -122,7 +136,7 @@ def _sample_of(array: NDArray[Any], name: str, space: Space, frame: Frame | None
         space = replace(space, unit=frame.unit, guessed=domain is None)
         domain = IMAGE
     note = f"{name}: {said}" if said else ""
-    space = replace(space, domain=domain, frame=frame)
+    space = replace(space, domain=space.domain or domain, frame=frame, stray=found.stray)
     return Sample(found.X, frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
 
 
@@ -143,21 +157,23 @@ def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> tuple[NDArray[Any]
 
 
 def _exactly_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
-    floats = array.astype(np.float64)
-    if array.dtype.itemsize == 8 and max(-floats.min(), floats.max()) > 2.0**53:
-        msg = f"{name} holds whole numbers up to {max(-floats.min(), floats.max()):g}; allowed: up to 2^53, which float64 holds"
+    largest = max(abs(int(array.min())), abs(int(array.max())))
+    if largest > 2**53:
+        msg = f"{name} holds whole numbers up to {largest}; allowed: up to 2^53, which float64 holds"
         raise InputError(msg)
-    return floats
+    return array.astype(np.float64)
 
 
-def _columns_of(X: object, d: int) -> tuple[str, ...] | None:
-    """Return the names of the columns of a data frame; None if there are no names."""
-    named = getattr(X, "columns", None)
+def _columns_of(X: Any, shape: tuple[int, ...]) -> tuple[str, ...] | None:  # noqa: ANN401
+    """Return the names of the columns of a data frame, or of the dimensions of images that have some; None for none."""
     try:
-        names = list(named) if named is not None else []
-    except TypeError:
+        if len(shape) > 2:
+            names = list(X.dims)[1:]
+        else:
+            names = list(X.columns) if hasattr(X, "columns") else list(X.coords[X.dims[1]].values)
+    except Exception:  # most arrays know no names, and some raise what they like when they are asked
         return None
-    return tuple(names) if len(names) == d and all(isinstance(one, str) for one in names) else None
+    return tuple(map(str, names)) if len(names) == len(shape[1:]) or len(names) == shape[-1] else None
 
 
 def parse_epsilon(value: object, name: str = "epsilon") -> float:

@@ -40,12 +40,13 @@ def as_path(value: object, name: str) -> Path:
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, keep: bool = True) -> Iterator[Path]:
     """Write a file as a whole or not at all; its folder is made if it is missing.
 
     Yields a temporary name in the same folder, with the same suffix, to write to. When the block ends well it replaces
-    `path` at once, or what a link points to; when it raises, it is removed and `path` stays as it was. InputError if
-    the folder cannot be made or written to.
+    `path` at once, or what a link points to; when it raises, it is removed and `path` stays as it was. What is finished
+    but may not take that place stays beside it, and the error names it, unless `keep` is False: a cache is worth less
+    than an empty folder. InputError if the folder cannot be made or written to.
     """
     target = check_writable(path)
     new_folders = [folder for folder in target.parents if not folder.exists()]
@@ -56,8 +57,9 @@ def replacing(path: str | Path) -> Iterator[Path]:
         _make(part)
         yield part
         _flush(part)
-        finished, part = part, None
-        _move(finished, target)
+        finished, part = part, None if keep else part
+        _move(finished, target, kept=keep)
+        part = None
         new_folders.clear()  # they hold the file now
     except (OSError, RuntimeError) as error:  # netCDF4 calls a full disk a RuntimeError
         raise _cannot_be_written(path, error if part is None else _no_room(part) or error) from error
@@ -107,12 +109,13 @@ def _make(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
 
 
-def _move(part: Path, path: Path) -> None:
-    """Put a finished file into its place; where that is refused it stays beside it, and the message names it."""
+def _move(part: Path, path: Path, *, kept: bool) -> None:
+    """Put a finished file into its place; where that is refused and it is kept, the message names it."""
     try:
         part.replace(path)
     except OSError as error:  # the old file may be a mount point, or in use
-        msg = f"output {str(path)!r} cannot be replaced ({error.strerror}); what was to be written is in {str(part)!r}"
+        where = f"; what was to be written is in {str(part)!r}" if kept else ""
+        msg = f"output {str(path)!r} cannot be replaced ({error.strerror}){where}"
         raise InputError(msg) from error
 
 

@@ -60,6 +60,7 @@ class Levels(NamedTuple):
     X: NDArray[Any]  # uint8 for an image, float32, or float64 where some are not rounded to float32
     rounding: float  # how far a coordinate may be from the user's, in levels
     whole: bool  # whether all are whole levels
+    stray: float = 0.0  # the share of those that are not, in a frame of whole levels
 
 
 def ends_of(array: NDArray[Any], name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -85,7 +86,7 @@ def frame_of(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.flo
         step, error = on_grid
         told = f"the floats are multiples of {step:.15g}, which is the unit of the levels that they are kept in"
         return _whole_frame(low, high, step)._replace(precision=precision, error=error), told
-    if are_whole(array) and (largest <= WHOLE or not _exact(array)):
+    if are_whole(array) and (largest <= WHOLE or (largest * precision < 1 and not _exact(array))):
         return _whole_frame(low, high, 1.0)._replace(precision=precision), ""
     return _rounded_frame(array, low, high)
 
@@ -131,6 +132,8 @@ def _spread(array: NDArray[Any], widths: NDArray[np.float64]) -> float:
 
 def _exact(array: NDArray[Any]) -> bool:
     """Whether float32 holds all numbers exactly, once a power of two has taken them to a usual size."""
+    if array.dtype.itemsize <= np.dtype(np.float32).itemsize:
+        return True
     power = math.ldexp(1.0, math.frexp(float(np.abs([array.min(), array.max()]).max()))[1])
     scaled = (block.astype(np.float64) / power for block in blocks(array))
     return all(bool((block.astype(np.float32) == block).all()) for block in scaled)
@@ -138,32 +141,55 @@ def _exact(array: NDArray[Any]) -> bool:
 
 def put(array: NDArray[Any], frame: Frame, low: NDArray[np.float64], high: NDArray[np.float64]) -> Levels:
     """Return floats, shape (n, d), whose columns have these ends, in the levels of a frame."""
-    tolerance, per_unit = 2 * max(float(np.finfo(array.dtype).eps), frame.precision), per_one(frame.unit)
-    origin = 0.0 if frame.origin is None else frame.origin
-    largest = float(np.abs(np.array([low, high]) * per_unit - origin).max())
-    X = np.empty(array.shape, np.float64 if largest > frame.limit else np.float32)
-    whole, exact, start = frame.whole, True, 0
-    for block in blocks(array):
-        levels = block.astype(np.float64) * per_unit
-        if frame.whole:
-            nearest = np.rint(levels)
-            near = np.abs(levels - nearest) <= np.minimum(tolerance * np.abs(levels), 0.25)
-            levels, whole = np.where(near, nearest, levels), whole and bool(near.all())
-        levels = levels - origin
-        rounded = np.where(np.abs(levels) <= frame.limit, levels.astype(np.float32), levels)
-        exact = exact and bool((rounded == levels).all())
-        X[start : start + len(block)] = rounded
-        start += len(block)
-    if whole and frame.image and low.min() >= 0 and largest <= GRAY_LEVELS:
-        return Levels(X.astype(np.uint8), 0.0, whole=True)
+    tolerance = 2 * max(float(np.finfo(array.dtype).eps), frame.precision)
+    ends = np.array([low, high]) * per_one(frame.unit) - (0.0 if frame.origin is None else frame.origin)
+    largest = float(np.abs(ends).max())
+    kind = np.float64 if largest > frame.limit else np.float32
+    if array.dtype == kind == np.float32 and not frame.whole and frame.origin is None and frame.unit == 1:
+        return Levels(array, 0.0, whole=False)
+    image = frame.image and ends.min() >= 0 and largest <= GRAY_LEVELS
+    X, stray, exact, off = _filled(array, frame, np.uint8 if image else kind, tolerance)
+    if image and stray:
+        X, stray, exact, off = _filled(array, frame, kind, tolerance)
+    whole = frame.whole and not stray
     rounding = 0.0 if exact else SINGLE * min(largest, frame.limit)
     if whole:
-        rounding += frame.error * largest
+        rounding += 0.0 if image else max(frame.error * largest, off)
     elif frame.whole:  # numbers near a whole level are that, others are not
         rounding += tolerance * largest
     elif largest > frame.limit:
         rounding += DOUBLE * largest
-    return Levels(X, rounding, whole)
+    return Levels(X, rounding, whole, stray)
+
+
+def _filled(
+    array: NDArray[Any], frame: Frame, kind: type[np.generic], tolerance: float
+) -> tuple[NDArray[Any], float, bool, float]:
+    """Return floats in levels, the share of those that are not whole, whether all are exact, and how far they were moved.
+
+    If not all are whole, bytes are none of them.
+    """
+    X, exact, start, n_stray, farthest = np.empty(array.shape, kind), True, 0, 0, 0.0
+    for block in blocks(array):
+        levels = block.astype(np.float64) * per_one(frame.unit)
+        if frame.whole:
+            nearest = np.rint(levels)
+            off = np.abs(levels - nearest)
+            near = off <= np.minimum(tolerance * np.abs(levels), 0.25)
+            n_stray += int(near.size - np.count_nonzero(near))
+            if kind == np.uint8 and n_stray:
+                break
+            farthest = max(farthest, float(off.max())) if not n_stray else farthest
+            levels = np.where(near, nearest, levels) if n_stray else nearest
+        if frame.origin is not None:
+            levels -= frame.origin
+        place = X[start : start + len(block)]
+        place[...] = levels if kind == np.uint8 else levels.astype(np.float32)
+        if kind == np.float64:
+            np.copyto(place, levels, where=np.abs(levels) > frame.limit)
+        exact = exact and bool((place == levels).all())
+        start += len(block)
+    return X, n_stray / array.size, exact, farthest
 
 
 def image_of(array: NDArray[Any]) -> tuple[Frame | None, str]:
@@ -171,7 +197,7 @@ def image_of(array: NDArray[Any]) -> tuple[Frame | None, str]:
     precision = max(precision_of(array), 2 * SINGLE)  # images in float64 often were float32 once
     n_off, farthest, brightest = 0, 0.0, 0.0
     for block in blocks(array):
-        levels = block.astype(np.float64) * GRAY_LEVELS
+        levels: NDArray[Any] = block.astype(np.float64 if array.dtype.itemsize > 4 else np.float32) * GRAY_LEVELS
         nearest = np.rint(levels)
         off = np.abs(levels - nearest)
         farthest, brightest = max(farthest, float(off.max())), max(brightest, float(levels.max()))

@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 4096  # rows looked at together, so that checks need little memory
+BLOCK = 1 << 17  # numbers looked at together, so that checks need little memory
 FEW = 2048  # values in which a step is looked for, before all others are compared with it
 SHORT = 20  # bits of numbers whose differences no float rounds
 DENOMINATORS = (1, 10, 100, 1000, 10_000, 100_000)  # of a step, as short as they can be
@@ -34,9 +34,9 @@ def _hold(kind: type[np.floating], X: NDArray[np.floating]) -> bool:
 
 def blocks(X: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
     """Yield the rows, some at a time: first a few, as most arrays differ from what they are compared with at once."""
-    start = 0
+    start, rows = 0, max(1, BLOCK // X.shape[1])
     while start < len(X):
-        stop = start + (BLOCK if start else 16)
+        stop = start + (rows if start else min(rows, 16))
         yield X[start:stop]
         start = stop
 
@@ -69,9 +69,19 @@ def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[
         (common, precision),
     ]
     for step, error in candidates:
-        if step and all(_fits(block.astype(np.float64), step, precision) for block in blocks(X)):
+        if (
+            step
+            and _tells_apart(X, step)
+            and all(_fits(block.astype(np.float64), step, precision) for block in blocks(X))
+        ):
             return step, error
     return None
+
+
+def _tells_apart(X: NDArray[np.floating], step: float) -> bool:
+    """Whether no column of numbers that differ becomes a single level: their differences would be taken for rounding."""
+    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    return bool(((low == high) | (np.rint(low * per_one(step)) < np.rint(high * per_one(step)))).all())
 
 
 def _some(X: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -83,11 +93,11 @@ def _some(X: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def _fits(values: NDArray[np.float64], step: float, precision: float) -> bool:
     """Whether all values are multiples of the step, and few enough that this is no chance."""
-    levels = values * per_one(step)
-    sizes = np.abs(levels)
-    rounding = 2 * precision * sizes
-    largest = float(rounding.max(initial=0.0))
-    return largest <= 1 / 8 and bool((np.abs(levels - np.rint(levels)) <= rounding).all()) and sizes.max() < MOST_LEVELS
+    levels = np.abs(values * per_one(step))
+    largest = float(levels.max(initial=0.0))
+    if largest >= MOST_LEVELS or 2 * precision * largest > 1 / 8:
+        return False
+    return bool((np.abs(levels - np.rint(levels)) <= 2 * precision * levels).all())
 
 
 def _common(some: NDArray[np.float64], precision: float) -> float | None:

@@ -6,13 +6,13 @@ import functools
 import hashlib
 import math
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import values_of
+from numbaconc.data.conversion import as_array, values_of
 from numbaconc.data.files import sha256_of_array
 from numbaconc.data.grids import per_one
 from numbaconc.data.space import Space
@@ -69,7 +69,7 @@ class Sample:
 
     def __post_init__(self) -> None:
         """Check the fields."""
-        X = self.X
+        X = as_array(self.X, "X") if isinstance(self.X, np.ndarray) else self.X
         if not isinstance(X, np.ndarray) or X.ndim != 2 or X.dtype not in KINDS or 0 in X.shape:
             found = f"{X.dtype} of shape {X.shape}" if isinstance(X, np.ndarray) else shown(X)
             msg = f"X is {found}; allowed: an array of uint8 or float32, shape (n, d), such as as_sample makes"
@@ -96,7 +96,8 @@ class Sample:
     def space(self) -> Space:
         """What other samples, and regions, must have in common with this one."""
         declared = self.unit if self.X.dtype == np.uint8 or self.unit != 1 else None
-        return self._space or Space(self.n_features, unit=declared, domain=self.domain)
+        known = self._space or Space(self.n_features, unit=declared, domain=self.domain)
+        return replace(known, extent=self.extent)
 
     @property
     def n_features(self) -> int:
@@ -126,7 +127,8 @@ class Sample:
 
     def to_levels(self, lengths: ArrayLike) -> NDArray[np.float64]:
         """Turn lengths on epsilon's scale into levels; where all of X are whole, a near-whole length becomes whole."""
-        levels = np.asarray(lengths, dtype=np.float64) * per_one(self.unit)
+        with np.errstate(over="ignore"):  # of lengths that are farther than anything
+            levels = np.asarray(lengths, dtype=np.float64) * per_one(self.unit)
         return self._snapped(levels)
 
     def to_units(self, levels: ArrayLike) -> NDArray[np.float64]:

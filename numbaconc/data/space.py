@@ -9,6 +9,7 @@ from typing import Any, Self
 from numbaconc.data.floats import Frame
 from numbaconc.errors import InputError
 
+FEW = 0.05  # share of numbers that may be no multiples of a step: others are of another kind
 FROM = "space_"  # how attributes of a file that hold a space begin
 
 
@@ -30,6 +31,10 @@ class Space:
         Least and largest possible coordinate on epsilon's scale; None where it is not known.
     frame : Frame or None
         How floats become levels; no two samples need to have the same.
+    extent : tuple of float or None
+        The least and the largest coordinate of the points that were looked at, on epsilon's scale.
+    stray : float
+        Share of the numbers that are no whole levels of a frame that others made, and all of theirs are.
     guessed : bool
         Whether unit and domain were not given, but recognized: floats that all are multiples of 1/255 could be others.
     """
@@ -41,10 +46,12 @@ class Space:
     domain: tuple[float, float] | None = None
     guessed: bool = False
     frame: Frame | None = None
+    extent: tuple[float, float] | None = None
+    stray: float = 0.0
 
     def attributes(self) -> dict[str, Any]:
         """Return what a file says of the space."""
-        plain: dict[str, Any] = {"shape": self.shape, "columns": self.columns, "unit": self.unit, "domain": self.domain}
+        plain = {name: getattr(self, name) for name in ("shape", "columns", "unit", "domain", "extent")}
         if self.frame is not None:
             origin = None if self.frame.origin is None else self.frame.origin.tolist()
             plain["frame"] = self.frame._replace(origin=origin)._asdict()
@@ -56,17 +63,17 @@ class Space:
         """Return the space that a file tells; None if it tells none. ValueError or TypeError if that is damaged."""
         if FROM + "guessed" not in attributes:
             return None
-        told = {
-            name: json.loads(attributes.get(FROM + name, "null")) for name in ("shape", "columns", "unit", "domain")
-        }
-        shape, columns, domain = (
-            None if told[key] is None else tuple(told[key]) for key in ("shape", "columns", "domain")
+        names = ("shape", "columns", "unit", "domain", "extent", "frame")
+        told = {name: json.loads(attributes.get(FROM + name, "null")) for name in names}
+        shape, columns, domain, extent = (
+            None if told[key] is None else tuple(told[key]) for key in ("shape", "columns", "domain", "extent")
         )
         unit = None if told["unit"] is None else float(told["unit"])
-        return cls(n_features, shape, columns, unit, domain, bool(attributes[FROM + "guessed"]))
+        frame = None if told["frame"] is None else Frame(**told["frame"]).checked(n_features)
+        return cls(n_features, shape, columns, unit, domain, bool(attributes[FROM + "guessed"]), frame, extent)
 
 
-def check_same(one: Space, other: Space, name: str, whose: str, extent: tuple[float, float] | None = None) -> None:
+def check_same(one: Space, other: Space, name: str, whose: str) -> None:
     """Refuse points of another space.
 
     Parameters
@@ -75,8 +82,6 @@ def check_same(one: Space, other: Space, name: str, whose: str, extent: tuple[fl
         Of the points in question, which messages call `name`.
     other : Space
         Of what they are to go together with, which messages call `whose`.
-    extent : tuple of float, optional
-        The least and the largest coordinate of the points, on epsilon's scale.
 
     Raises
     ------
@@ -89,35 +94,62 @@ def check_same(one: Space, other: Space, name: str, whose: str, extent: tuple[fl
     if one.shape and other.shape and one.shape != other.shape:
         msg = f"{name} has points of shape {one.shape}; allowed: {other.shape}, as {whose} has"
         raise InputError(msg)
-    if one.columns and other.columns and one.columns != other.columns:
-        differ = next((a, b) for a, b in zip(one.columns, other.columns, strict=True) if a != b)
+    if differ := _other_name(one.columns, other.columns):
         msg = (
             f"{name} has a column {differ[0]!r} where {whose} has {differ[1]!r}; allowed: the same columns in one order"
         )
         raise InputError(msg)
-    if one.unit and other.unit and one.unit != other.unit:
-        msg = f"{name} has levels worth {_worth(one.unit)}; allowed: {_worth(other.unit)}, as {whose} has"
-        raise InputError(msg)
     if one.domain and other.domain and one.domain != other.domain:
         msg = f"{name} has the domain {one.domain}; allowed: {other.domain}, as {whose} has"
         raise InputError(msg)
-    if one.unit and not one.guessed and not other.unit:
-        msg = (
-            f"{name} has levels worth {_worth(one.unit)} and {whose} is floats in units of their own; allowed: one unit"
-        )
-        raise InputError(msg)
-    if extent and other.domain and not one.unit and not _within(extent, other.domain):
-        msg = f"{name} lies in [{extent[0]:g}, {extent[1]:g}]; allowed: within {other.domain}, as {whose} does"
-        raise InputError(msg)
+    _check_units(one, other, name, whose)
+
+
+def _check_units(one: Space, other: Space, name: str, whose: str) -> None:
+    if one.unit and other.unit:
+        if one.unit != other.unit:
+            msg = f"{name} has levels worth {_worth(one.unit)}; allowed: {_worth(other.unit)}, as {whose} has"
+            raise InputError(msg)
+    elif one.unit:
+        if not one.guessed or not _within(other.extent, one.domain):
+            lies = f", in [{other.extent[0]:g}, {other.extent[1]:g}]" if other.extent else ""
+            msg = f"{name} has levels worth {_worth(one.unit)}, and {whose} is floats in units of their own{lies}"
+            msg += "; allowed: points of one kind"
+            raise InputError(msg)
+    elif other.unit:
+        if not _within(one.extent, other.domain):
+            low, high = one.extent or (0.0, 0.0)
+            msg = f"{name} lies in [{low:g}, {high:g}]; allowed: within {other.domain}, as {whose} does"
+            raise InputError(msg)
+        if not other.guessed and one.stray > FEW:
+            strays = f"floats of which {100 * one.stray:.0f}% are no multiples of {_worth(other.unit)}"
+            msg = f"{name} has {strays}, as {whose} has; allowed: points of one kind (as levels: unit={_worth(other.unit)})"
+            raise InputError(msg)
 
 
 def check_pair(train: Any, test: Any) -> None:  # noqa: ANN401
     """Refuse two samples that do not belong together: InputError."""
-    check_same(test.space, train.space, "X_test", "X_train", test.extent)
-    check_same(train.space, test.space, "X_train", "X_test", train.extent)
+    check_same(test.space, train.space, "X_test", "X_train")
+    check_same(train.space, test.space, "X_train", "X_test")
+    if test.space.stray > FEW:
+        strays = f"{100 * test.space.stray:.0f}% of its numbers are no multiples of {_worth(train.unit)}"
+        msg = f"X_test is not of the kind of X_train: {strays}, as all of X_train are; allowed: points of one kind"
+        raise InputError(msg)
 
 
-def _within(extent: tuple[float, float], domain: tuple[float, float]) -> bool:
+def _other_name(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, str] | None:
+    """Return the first names that differ; None where one side has none, or just numbers for want of names."""
+    if not one or not other or len(one) != len(other):
+        return None
+    numbers = tuple(map(str, range(len(one))))
+    if sorted(one) != sorted(other) and numbers in (one, other):
+        return None
+    return next(((a, b) for a, b in zip(one, other, strict=True) if a != b), None)
+
+
+def _within(extent: tuple[float, float] | None, domain: tuple[float, float] | None) -> bool:
+    if extent is None or domain is None:
+        return True
     rounding = 1e-6 * (domain[1] - domain[0])  # that of float32, and a little more
     return domain[0] - rounding <= extent[0] and extent[1] <= domain[1] + rounding
 

@@ -3,8 +3,8 @@
 Docstrings give an array by its shape and type, as in `X : (n, d) uint8`.
 
 Numba's cache on disk does not notice a change in a jitted function of another file, so each kernel file stands alone:
-it imports nothing of ours but `compiling` (how functions are compiled), `processor` (what instructions there are) and
-`threads`, none of which has a jitted function. A test holds the files to it.
+it imports nothing of ours but `compiling` (how functions are compiled), `processor` (what instructions there are),
+`threads` and `environment`, none of which has a jitted function. A test holds the files to it.
 """
 
 import os

@@ -17,12 +17,13 @@ from numbaconc.data.conversion import values_of
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import Space, check_same
 from numbaconc.errors import InputError, check_count, said, shown
+from numbaconc.numerals import exact, rounded_up
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
-SINGLE = 1e-6  # what float32 tells apart, relatively
+SINGLE, FINE = 1e-6, 1e-12  # what float32 and float64 tell apart, relatively, after some sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,7 +242,8 @@ class Region(abc.ABC):
             msg = f"n_inside is {n_inside}; allowed: at most {np.count_nonzero(gaps < np.inf)}, others are never inside"
             raise InputError(msg)
         lengths = [*sample.to_units([sample.X.min(), sample.X.max()]), *gaps[np.isfinite(gaps)][[0, -1]]]
-        tie = (SINGLE if sample.X.dtype == np.float32 else self.resolution) * float(np.abs(lengths).max())
+        resolution = {"f": SINGLE, "d": FINE}.get(sample.X.dtype.char, self.resolution)
+        tie = (self.resolution if sample.whole else resolution) * float(np.abs(lengths).max())
         farther = gaps[gaps > last + tie]
         by = (last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie
         return self._moved(by).in_space(self.space)
@@ -278,14 +280,14 @@ class Region(abc.ABC):
     def _sample(self, X: ArrayLike | Sample) -> Sample:
         sample = as_sample(X, min_rows=1, like=self.space)
         own = self.space or replace(sample.space, n_features=self.n_features)  # made by hand, it fits any of its width
-        check_same(sample.space, own, "X", "the region", sample.extent)
+        check_same(sample.space, own, "X", "the region")
         return sample
 
     def _strength(self, epsilon: float, sample: Sample) -> float:
         """Return ε in levels, and what rounding may have added to the distance of two points; InputError if that is more."""
         if epsilon < (finest := self.finest(sample)):
             rounded = f"the points were rounded to {sample.X.dtype} by up to {sample.to_units(sample.rounding):.2g}"
-            msg = f"epsilon is {epsilon:g}; allowed: at least {finest:.2g}, since {rounded}"
+            msg = f"epsilon is {exact(epsilon)}; allowed: at least {rounded_up(finest)}, since {rounded}"
             raise InputError(msg)
         return float(sample.to_levels(epsilon)) + sample.slack(self.p) + self._rounding(sample)
 

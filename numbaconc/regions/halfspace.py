@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BLOCK = 2048  # points projected at a time
 EXACT = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
+SHORT = 20  # bits of the coefficients of a normal whose products with whole levels are exact
 ROUNDING = 1e-15  # how far, relatively, rounding takes a whole threshold on its way to epsilon's scale and back
 
 
@@ -81,9 +82,21 @@ class HalfSpace(Region):
         return 0.0 if sample.origin is None else float((sample.origin * self.w).sum())
 
     def _rounding(self, sample: Sample) -> float:
-        if sample.origin is None:
+        return self.uncertainty(sample) / self.dual_norm
+
+    def uncertainty(self, sample: Sample) -> float:
+        """Return how far w·x and the threshold may be rounded, in levels; 0 where whole numbers make all of it exact."""
+        sizes = sample.once(
+            "sizes of columns",
+            lambda: np.abs([sample.X.min(axis=0), sample.X.max(axis=0)], dtype=np.float64).max(axis=0),
+        )
+        origin = 0.0 if sample.origin is None else np.abs(sample.origin)
+        total = float((np.abs(self.w) * (sizes + origin)).sum()) + abs(self.threshold(sample))
+        short = self.w / 2.0 ** (math.frexp(float(np.abs(self.w).max()))[1] - SHORT)
+        exact = sample.whole and (short == np.rint(short)).all() and (2**SHORT * (sizes + origin)).sum() < 1 / EXACT
+        if exact and math.frexp(self.dual_norm)[0] == 0.5:
             return 0.0
-        return 4 * self.n_features * EXACT * float(np.abs(sample.origin * self.w).sum()) / self.dual_norm
+        return (4 if exact else self.n_features + 4) * EXACT * total
 
     def vc_dimension(self, n_sets: int | None = None) -> int:  # noqa: ARG002
         """Return that of half spaces, d + 1; they are not united, however many sets a search was allowed."""

@@ -150,6 +150,9 @@ def extend_to_domain(
         if not least < largest:
             msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
             raise InputError(msg)
+        if region.space is not None and region.space.domain not in (None, (least, largest)):
+            msg = f"domain is {shown(domain)}; allowed: {region.space.domain}, that of the points that the region was found on"
+            raise InputError(msg)
         reach = region.epsilon * (1 + NEAR)
         lower = np.where(region.lower - least <= reach, -np.inf, region.lower)
         upper = np.where(largest - region.upper <= reach, np.inf, region.upper)

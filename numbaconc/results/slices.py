@@ -30,6 +30,7 @@ def whole(ds: xr.Dataset) -> xr.Dataset:
         _refuse(f"only one of risk and adversarial_risk is on {dim}")
     ds = ds.transpose(*dimensions_with(str(dim) for dim in ds["risk"].dims), ..., missing_dims="ignore")
     _check_risks(ds)
+    _check_dimensions(ds)
     return with_kept(ds)
 
 
@@ -63,7 +64,8 @@ def with_kept(ds: xr.Dataset) -> xr.Dataset:
         return ds
     if "seed" not in ds.dims:
         _refuse("results lack the coordinate seed, which tells which restart was kept")
-    lost = ds["kept_seed"].notnull() & ~ds["kept_seed"].isin(ds["seed"].values)
+    measured = ds["risk"].notnull().any(["seed", "split"])
+    lost = measured & ~ds["kept_seed"].isin(ds["seed"].values)
     if not lost.any():
         return ds
     ds = ds.assign(kept_seed=ds["kept_seed"].where(~lost, kept_seeds(ds)))
@@ -85,7 +87,7 @@ def _check_coordinates(ds: xr.Dataset) -> None:
         if name not in ds["risk"].dims:
             _refuse(f"results lack the coordinate {name}")
     for dim in ds["risk"].dims:
-        if dim not in ds.coords:
+        if dim not in ds.indexes:
             _refuse(f"results lack the coordinate {dim}")
         index = ds.indexes[dim]
         if not index.is_unique or index.hasnans:
@@ -109,6 +111,17 @@ def _check_coordinates(ds: xr.Dataset) -> None:
             ((points < 1) | (points % 1 != 0)).where(points.notnull()).any()
         ):
             _refuse("n_points is not a whole number for each dataset and split")
+
+
+def _check_dimensions(ds: xr.Dataset) -> None:
+    """Refuse variables that stand on dimensions where no result has them."""
+    of_cases = set(ds["risk"].dims)
+    for name, variable in ds.variables.items():
+        allowed = of_cases - {"seed", "split"} if name in (*KEPT, "alpha") else of_cases
+        if name in ("strength", CURVES):
+            allowed = allowed | {"strength"}
+        if extra := set(variable.dims) - allowed:
+            _refuse(f"{name} is on {', '.join(sorted(map(str, extra)))}")
 
 
 def _check_risks(ds: xr.Dataset) -> None:

@@ -19,7 +19,7 @@ from numbaconc.data.arrays import as_sample
 from numbaconc.data.conversion import as_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, did_you_mean, said, shown, warn
-from numbaconc.goal import AUTO, Goal
+from numbaconc.goal import AUTO, Goal, check_goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.regions import Region
@@ -285,7 +285,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         search, goal = self.checked(), self.goal()
         if goal.margin == AUTO:
             raise InputError(AUTO_ALONE)
-        goal.check(len(sample))
+        check_goal(goal, sample)
         return search.answer(search.ready(sample, How()), goal, How())
 
     def decision_function(self, X: ArrayLike | Sample) -> NDArray[np.float64]:

@@ -223,7 +223,7 @@ class Greedy:
         """Write the checkpoint, if there is one and the last was written so many seconds ago."""
         if self.path is not None and time.monotonic() - self.saved >= every:
             state = packed(self.settings, {name: getattr(self, name) for name in STATE})
-            with replacing(self.path) as part, part.open("wb") as file:
+            with replacing(self.path, keep=False) as part, part.open("wb") as file:
                 np.savez(file, **state)
             self.saved = time.monotonic()
 

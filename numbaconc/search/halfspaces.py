@@ -168,5 +168,5 @@ def _region(sample: Sample, w: NDArray[np.float64], p: float, n_inside: int, str
     level = float(np.partition(projections, -n_inside)[-n_inside])
     reach = strength * HalfSpace(w, 0.0, p).dual_norm
     region = HalfSpace(w, 0.0, p)
-    level -= SLACK * max(abs(level), reach, abs(region.threshold(sample)))
+    level -= SLACK * max(abs(level), reach, abs(region.threshold(sample))) + 2 * region.uncertainty(sample)
     return HalfSpace(w, region.above(level, sample), p)

@@ -11,7 +11,7 @@ import numpy as np
 from numbaconc.certify import margin_for
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
-from numbaconc.goal import AUTO, Goal, count_of, kept_index
+from numbaconc.goal import AUTO, Goal, check_goal, count_of, kept_index
 from numbaconc.how import How, bar
 from numbaconc.search.base import AUTO_ALONE, Found, Search
 
@@ -134,7 +134,7 @@ class HeldBack:
         search, sample = self.searches[label], self.sample if everything else self.rest
         if (label, everything) not in self._prepared:
             self._prepared[label, everything] = search.ready(sample, self.how)
-        goal.check(len(sample))
+        check_goal(goal, sample)
         return search.answer(self._prepared[label, everything], goal, self.how)
 
 

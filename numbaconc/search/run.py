@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from numbaconc.data.sample import Sample
-from numbaconc.goal import AUTO, Goal, kept_index
+from numbaconc.goal import AUTO, Goal, check_goal, kept_index
 from numbaconc.how import How
 from numbaconc.search.base import Found, Search
 from numbaconc.search.held_back import HeldBack
@@ -24,7 +24,7 @@ class Run:
 
     def find(self, goal: Goal, checkpoint: str | Path | None = None) -> Found:
         """Find a region for a goal; an interrupted search goes on from a checkpoint. InputError if there is none."""
-        goal.check(len(self.sample))
+        check_goal(goal, self.sample)
         if self._held_back is not None:
             return self._held_back.choose(goal)[1]
         return self.search.answer(self._prepared, goal, replace(self.how, checkpoint=checkpoint))

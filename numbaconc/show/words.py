@@ -9,7 +9,7 @@ import xarray as xr
 
 from numbaconc.errors import printable
 from numbaconc.norms import NORMS, sign_of
-from numbaconc.numerals import exact, exact_percent
+from numbaconc.numerals import exact, exact_percent, percent_at_least, percent_at_most
 from numbaconc.results.queries import (
     below_alpha,
     cases,
@@ -165,11 +165,11 @@ def bound_sentence(here: xr.Dataset, case: dict[str, Any]) -> str:
     if risk == 0:
         text = "No test point lies in the region: its measure may be 0, which says nothing."
     else:
+        at, most, robust = percent_at_least(risk), percent_at_most(adversarial), percent_at_least(1 - adversarial)
         text = (
-            f"Estimated, by fractions of the test points: a set of measure {percent(risk)} grows to at most "
-            f"{percent(adversarial)} within {norm}distance {epsilon}: h({percent(risk)}, {epsilon}) <= "
-            f"{percent(adversarial)}. By this estimate concentration does not rule out an imperfect classifier that errs "
-            f"on {percent(risk)} and is robust on {percent(1 - adversarial)}."
+            f"Estimated, by fractions of the test points: a set of measure {at} grows to at most {most} within "
+            f"{norm}distance {epsilon}: h({at}, {epsilon}) <= {most}. By this estimate concentration does not rule out an "
+            f"imperfect classifier that errs on {at} and is robust on {robust}."
         )
     if adversarial == 1:
         text += " The expansion holds every test point: a bound of 1 says nothing."

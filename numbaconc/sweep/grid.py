@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
+from numbaconc.data.conversion import values_of
 from numbaconc.data.datasets import TEST_FRACTION
 from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean, shown
 from numbaconc.norms import NORMS, check_norm
@@ -23,7 +22,7 @@ from numbaconc.search.base import Search, no_such_setting, search_named
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given
 BLOCKS = "grid"
-MOST_BYTES = 1 << 16  # of a file: the time that TOML takes may grow with the square of its length
+MOST_BYTES = 1 << 14  # of a file: dotted names take TOML a time that grows with the square of its length
 MOST_CASES = 100_000  # that a grid may name, those that it repeats counted too
 
 
@@ -211,8 +210,7 @@ def _values(axes: Mapping[str, Any], name: str, *default: object) -> list[Any]:
             raise InputError(msg)
         return list(default)
     given = axes[name]
-    several = list(np.ravel(given)) if isinstance(given, np.ndarray) else given
-    values = list(several) if isinstance(several, list | tuple | range) else [several]
+    values = list(given) if isinstance(given, list | tuple | range) else values_of(given, name)
     if not values:
         msg = f"{name} is {shown(given)}; allowed: one or more"
         raise InputError(msg)

@@ -220,6 +220,9 @@ def _load(
     given = data.get(key)
     if given is None:
         found = _from(load, key, plan, progress)
+    elif plan.test_fraction is not None:
+        msg = f"test_fraction is {plan.test_fraction} beside data for {key!r}; allowed: with data sets that are split here"
+        raise InputError(msg)
     elif isinstance(given, Dataset):
         found = dataclasses.replace(given, name=key)
     else:
@@ -232,7 +235,8 @@ def _load(
         found = Dataset(key, train, test, verified=None)
     if plan.settings["max_train"] is None:
         return found
-    return dataclasses.replace(found, train=found.train.subsample(plan.settings["max_train"], SUBSAMPLE_SEED))
+    n = check_count("max_train", plan.settings["max_train"], 2, len(found.train), f"the training points of {key!r}")
+    return dataclasses.replace(found, train=found.train.subsample(n, SUBSAMPLE_SEED))
 
 
 def _from(load: Callable[..., Dataset], key: str, plan: Grid, progress: bool) -> Dataset:  # noqa: FBT001

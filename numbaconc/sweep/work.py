@@ -45,7 +45,7 @@ class Parcel:
 
     def __reduce__(self) -> tuple[type[Parcel], tuple[None, Path]]:
         if self.loaded is not None and not self.path.exists() and self.path.parent.exists():  # the sweep may be over
-            with replacing(self.path) as part:
+            with replacing(self.path, keep=False) as part:
                 part.write_bytes(pickle.dumps(self.loaded))
         return Parcel, (None, self.path)
 
