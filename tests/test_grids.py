@@ -177,18 +177,13 @@ IN_D = [(1, name) for name in SEARCHES if name != "hyperplane"] + [(2, name) for
     "step", ["tenths", "pi", *(pytest.param(s, marks=pytest.mark.slow) for s in STEPS if s not in ("tenths", "pi"))]
 )
 @pytest.mark.parametrize(("d", "name"), IN_D)
-def test_never_less_than_in_whole_numbers(d, name, step, request):
-    if (d, name, step) == (1, "faces", "small"):
-        request.applymarker(
-            pytest.mark.xfail(reason="the rounding of whole steps, though none, counts points on a face")
-        )
+def test_never_less_than_in_whole_numbers(d, name, step):
     for dtype in FAR:
         check_ties(name, STEPS[step], dtype, d, 0)
         if step in DECIMAL or dtype == np.float64:
             check_ties(name, STEPS[step], dtype, d, FAR[dtype])
 
 
-@pytest.mark.xfail(reason="float32 that no step is found for is taken as exact, whatever rounded it before")
 @pytest.mark.parametrize(
     ("step", "offset"), [("sevenths", 10**4), ("pi", 10**4), ("counts per 37.3", 10**4), ("cents", 10**6)]
 )

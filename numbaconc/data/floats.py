@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.grids import blocks, per_one, precision_of, step_of
+from numbaconc.data.grids import are_short, blocks, hold, per_one, precision_of, step_of
 from numbaconc.errors import InputError
 
 SINGLE, DOUBLE = 2.0**-24, 2.0**-52  # how far numbers are rounded, relatively, on their way to float32, and to float64
@@ -35,6 +35,7 @@ class Frame(NamedTuple):
     origin: NDArray[np.float64] | None = None  # shape (d,), in levels
     whole: bool = False
     limit: float = WHOLE
+    exact: bool = False  # whether no rounding has made the numbers what they are
     precision: float = 2 * SINGLE  # relative spacing of the floats that it was made for
     error: float = 0.0  # how far the unit may be from the step that was meant, relatively
 
@@ -46,7 +47,7 @@ class Frame(NamedTuple):
         if not sound or (origin is not None and (origin.shape != (n_features,) or not np.isfinite(origin).all())):
             msg = "its frame is none of these points"
             raise ValueError(msg)
-        return Frame(numbers[0], origin, bool(self.whole), *numbers[1:])
+        return Frame(numbers[0], origin, bool(self.whole), numbers[1], bool(self.exact), *numbers[2:])
 
     @property
     def image(self) -> bool:
@@ -86,7 +87,7 @@ def frame_of(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[np.flo
         step, error = on_grid
         told = f"the floats are multiples of {step:.15g}, which is the unit of the levels that they are kept in"
         return _whole_frame(low, high, step)._replace(precision=precision, error=error), told
-    if are_whole(array) and (largest <= WHOLE or (largest * precision < 1 and not _exact(array))):
+    if are_whole(array) and (largest <= WHOLE or (largest * precision < 1 and not hold(np.float32, array))):
         return _whole_frame(low, high, 1.0)._replace(precision=precision), ""
     return _rounded_frame(array, low, high)
 
@@ -109,7 +110,7 @@ def _rounded_frame(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[
     A column that is far from 0 for its spread is centered; its numbers are within a factor of two of the middle, so that
     the differences are exact (Sterbenz). A power of two takes numbers of unusual size to a usual one; that is exact, too.
     """
-    exact = _exact(array)
+    exact = hold(np.float32, array)
     far = np.maximum(np.abs(low), np.abs(high)) > FAR * (high - low)
     origin = np.where(far, low / 2 + high / 2, 0.0) if not exact and far.any() else None
     largest = float(np.abs(np.array([low, high]) - (0.0 if origin is None else origin)).max())
@@ -119,7 +120,9 @@ def _rounded_frame(array: NDArray[Any], low: NDArray[np.float64], high: NDArray[
     unit = math.ldexp(1.0, math.frexp(largest)[1] - 1) if largest and not SMALL <= largest <= LARGE else 1.0
     said = "columns far from 0 are centered" if origin is not None else ""
     said = "float32 would round the floats too much, so they are kept as float64" if wide else said
-    return Frame(unit, None if origin is None else origin / unit, limit=0.0 if wide else ROOM * largest / unit), said
+    centered = None if origin is None else origin / unit
+    limit = 0.0 if wide else ROOM * largest / unit
+    return Frame(unit, centered, limit=limit, exact=are_short(array, float(np.abs([low, high]).max()))), said
 
 
 def _spread(array: NDArray[Any], widths: NDArray[np.float64]) -> float:
@@ -130,15 +133,6 @@ def _spread(array: NDArray[Any], widths: NDArray[np.float64]) -> float:
     return float(spread[widths > 0].min(initial=np.inf))
 
 
-def _exact(array: NDArray[Any]) -> bool:
-    """Whether float32 holds all numbers exactly, once a power of two has taken them to a usual size."""
-    if array.dtype.itemsize <= np.dtype(np.float32).itemsize:
-        return True
-    power = math.ldexp(1.0, math.frexp(float(np.abs([array.min(), array.max()]).max()))[1])
-    scaled = (block.astype(np.float64) / power for block in blocks(array))
-    return all(bool((block.astype(np.float32) == block).all()) for block in scaled)
-
-
 def put(array: NDArray[Any], frame: Frame, low: NDArray[np.float64], high: NDArray[np.float64]) -> Levels:
     """Return floats, shape (n, d), whose columns have these ends, in the levels of a frame."""
     tolerance = 2 * max(float(np.finfo(array.dtype).eps), frame.precision)
@@ -146,13 +140,13 @@ def put(array: NDArray[Any], frame: Frame, low: NDArray[np.float64], high: NDArr
     largest = float(np.abs(ends).max())
     kind = np.float64 if largest > frame.limit else np.float32
     if array.dtype == kind == np.float32 and not frame.whole and frame.origin is None and frame.unit == 1:
-        return Levels(array, 0.0, whole=False)
+        return Levels(array, 0.0 if frame.exact else SINGLE * largest, whole=False)
     image = frame.image and ends.min() >= 0 and largest <= GRAY_LEVELS
     X, stray, exact, off = _filled(array, frame, np.uint8 if image else kind, tolerance)
     if image and stray:
         X, stray, exact, off = _filled(array, frame, kind, tolerance)
     whole = frame.whole and not stray
-    rounding = 0.0 if exact else SINGLE * min(largest, frame.limit)
+    rounding = 0.0 if exact and (frame.exact or frame.whole) else SINGLE * min(largest, frame.limit)
     if whole:
         rounding += 0.0 if image else max(frame.error * largest, off)
     elif frame.whole:  # numbers near a whole level are that, others are not

@@ -22,14 +22,16 @@ MOST_LEVELS = 2.0**50  # of a number in steps, so that differences are exact in 
 def precision_of(X: NDArray[np.floating]) -> float:
     """Return the relative spacing of the shortest kind of float that holds all of some numbers exactly."""
     for kind in (np.float16, np.float32):
-        if X.dtype.itemsize <= np.dtype(kind).itemsize or _hold(kind, X):
+        if X.dtype.itemsize <= np.dtype(kind).itemsize or hold(kind, X):
             return float(np.finfo(kind).eps)
     return float(np.finfo(np.float64).eps)
 
 
-def _hold(kind: type[np.floating], X: NDArray[np.floating]) -> bool:
-    with np.errstate(over="ignore"):
-        return all(bool((block.astype(kind) == block).all()) for block in blocks(X))
+def hold(kind: type[np.floating], X: NDArray[np.floating]) -> bool:
+    """Whether a kind of float holds all numbers exactly, once a power of two has taken them to a usual size."""
+    power = math.ldexp(1.0, math.frexp(float(np.abs([X.min(), X.max()]).max()))[1])
+    scaled = (block.astype(np.float64) / power for block in blocks(X))
+    return all(bool((block.astype(kind) == block).all()) for block in scaled)
 
 
 def blocks(X: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
@@ -58,8 +60,7 @@ def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[
         The step, and how far it may be from the one that was meant, relatively: 0 for short fractions and decimals.
         None if no step is found, or none is needed: whole numbers of few bits, times a power of two, are not rounded.
     """
-    unit = 2.0 ** (math.frexp(largest)[1] - SHORT)
-    if all(bool((levels == np.rint(levels)).all()) for levels in (block / np.float64(unit) for block in blocks(X))):
+    if are_short(X, largest):
         return None
     some = _some(X)
     common = _common(some, precision)
@@ -76,6 +77,12 @@ def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[
         ):
             return step, error
     return None
+
+
+def are_short(X: NDArray[np.floating], largest: float) -> bool:
+    """Whether all numbers are whole, and of few bits, in units of one power of two: nothing has rounded them."""
+    unit = np.float64(2.0 ** (math.frexp(largest)[1] - SHORT))
+    return all(bool((levels == np.rint(levels)).all()) for levels in (block / unit for block in blocks(X)))
 
 
 def _tells_apart(X: NDArray[np.floating], step: float) -> bool:

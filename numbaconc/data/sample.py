@@ -153,8 +153,13 @@ class Sample:
         """Return how much farther apart two points may be in ℓp than their rows of `X`, in levels, by rounding."""
         return float(2 * self.rounding * self.n_features ** (1 / p) * (1 + 1e-9))
 
+    @property
+    def snaps(self) -> bool:
+        """Whether lengths near a whole number of levels are taken for that: where points of the same kind are whole."""
+        return self.space.frame.whole if self.space.frame is not None else self.whole
+
     def _snapped(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
-        if not self.whole:
+        if not self.snaps:
             return levels
         nearest = np.rint(levels)
         with np.errstate(invalid="ignore"):  # infinite faces of boxes stay infinite

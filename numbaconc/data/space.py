@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from numbaconc.data.floats import Frame
@@ -45,7 +45,7 @@ class Space:
     unit: float | None = None
     domain: tuple[float, float] | None = None
     guessed: bool = False
-    frame: Frame | None = None
+    frame: Frame | None = field(default=None, compare=False)
     extent: tuple[float, float] | None = None
     stray: float = 0.0
 

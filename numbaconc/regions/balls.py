@@ -102,7 +102,7 @@ class BallUnion(Region):
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
         radii = self.radii * per_one(sample.unit)
-        if sample.whole:  # radii that are roots of whole numbers are made exact again
+        if sample.snaps:  # radii that are roots of whole numbers are made exact again
             squares = np.rint(radii**2)
             radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
         centers = sample.place(self.centers)

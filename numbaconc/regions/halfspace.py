@@ -72,7 +72,7 @@ class HalfSpace(Region):
         """Return b in levels of the sample; one that was whole before it came to epsilon's scale is so again."""
         levels = self.b * per_one(sample.unit) - self._at_origin(sample)
         whole = float(np.rint(levels))
-        return whole if sample.whole and abs(levels - whole) <= ROUNDING * abs(whole) else levels
+        return whole if sample.snaps and abs(levels - whole) <= ROUNDING * abs(whole) else levels
 
     def above(self, level: float, sample: Sample) -> float:
         """Return the b of this threshold in levels of the sample."""
@@ -92,9 +92,8 @@ class HalfSpace(Region):
         )
         origin = 0.0 if sample.origin is None else np.abs(sample.origin)
         total = float((np.abs(self.w) * (sizes + origin)).sum()) + abs(self.threshold(sample))
-        short = self.w / 2.0 ** (math.frexp(float(np.abs(self.w).max()))[1] - SHORT)
-        exact = sample.whole and (short == np.rint(short)).all() and (2**SHORT * (sizes + origin)).sum() < 1 / EXACT
-        if exact and math.frexp(self.dual_norm)[0] == 0.5:
+        exact = sample.whole and _are_short(self.w) and (2**SHORT * (sizes + origin)).sum() < 1 / EXACT
+        if exact and _are_short(np.array([self.dual_norm])):
             return 0.0
         return (4 if exact else self.n_features + 4) * EXACT * total
 
@@ -114,6 +113,12 @@ class HalfSpace(Region):
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         return cls(ds["w"].values, float(ds["b"]), float(ds["p"]))
+
+
+def _are_short(numbers: NDArray[np.float64]) -> bool:
+    """Whether numbers are whole, and of few bits, in units of one power of two."""
+    short = numbers / 2.0 ** (math.frexp(float(np.abs(numbers).max()))[1] - SHORT)
+    return bool((short == np.rint(short)).all())
 
 
 def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:

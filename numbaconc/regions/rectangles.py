@@ -175,10 +175,9 @@ def extend_to_domain(
 
 
 def _as_data(faces: ArrayLike, sample: Sample) -> NDArray[np.floating[Any]]:
-    """Return coordinates on epsilon's scale, shape (..., d), in levels, rounded to float32 where the data are."""
-    with np.errstate(over="ignore"):  # a face that is farther away than any point may as well be infinitely far
-        levels: NDArray[np.floating[Any]] = sample.place(faces).astype(np.result_type(sample.X.dtype, np.float32))
-    return levels
+    """Return coordinates on epsilon's scale, shape (..., d), in levels; as float32, in which faces are found, for bytes."""
+    levels = sample.place(faces)
+    return levels.astype(np.float32) if sample.X.dtype == np.uint8 else levels
 
 
 def _made(lower: ArrayLike, upper: ArrayLike, epsilon: float, space: Space | None) -> RectangleComplement:

@@ -193,10 +193,7 @@ def _faces_below(
     """
     wide, sign = values.astype(np.float64), -1.0 if lower else 1.0
     faces = _stored(sign * (wide - strength), sample, column) * sign
-    step = np.maximum(
-        np.spacing(np.maximum(np.abs(wide), strength)),
-        np.spacing(np.abs(faces).astype(sample.X.dtype)).astype(np.float64),
-    )
+    step = np.spacing(np.maximum(np.maximum(np.abs(wide), np.abs(faces)), strength))
     for _ in range(CLOSER):
         near = wide - faces <= strength
         if not near.any():
@@ -209,9 +206,7 @@ def _faces_below(
 
 def _stored(faces: NDArray[np.float64], sample: Sample, column: int) -> NDArray[np.float64]:
     """Return faces of a column, in levels, rounded as they are in a region, which keeps them on epsilon's scale."""
-    there_and_back = sample.place(sample.coordinates(faces, column), column)
-    stored: NDArray[np.float64] = there_and_back.astype(sample.X.dtype).astype(np.float64)
-    return stored
+    return sample.place(sample.coordinates(faces, column), column)
 
 
 class _Faces:

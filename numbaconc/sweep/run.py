@@ -231,7 +231,11 @@ def _load(
             raise InputError(msg)
         train = as_sample(given[0], name=f"{key} (train)")
         test = as_sample(given[1], name=f"{key} (test)", like=train)
-        check_pair(train, test)
+        try:
+            check_pair(train, test)
+        except InputError as error:
+            msg = f"data {key!r}: {error}"
+            raise InputError(msg) from error
         found = Dataset(key, train, test, verified=None)
     if plan.settings["max_train"] is None:
         return found
