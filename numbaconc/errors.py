@@ -73,15 +73,16 @@ def check_count(name: str, value: object, low: int = 1, high: int | None = None,
 
     `name` is what the message calls it, and `why` says where `high` comes from.
     """
-    allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
-    high = sys.maxsize if high is None else high  # more than that is no number of anything
     try:
         anything: Any = value  # what cannot be an int raises, and its class may raise anything
         number = int(anything)
         whole = bool(number == anything) and not is_truth(value)
     except Exception:
         whole = False
-    if not whole or not low <= number <= high:
+    if high is None and whole and number > sys.maxsize:
+        high = sys.maxsize  # more than that is no number of anything
+    allowed = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    if not whole or number < low or (high is not None and number > high):
         msg = f"{name} is {shown(value)}; allowed: {allowed}" + (f" ({why})" if why else "")
         raise InputError(msg)
     return int(number)

@@ -710,6 +710,12 @@ def test_a_data_set_file_that_is_not_what_it_claims():
     refused(*asked, "--unverified-data", says=["train-images-idx3-ubyte", "not an IDX file of images"])
 
 
+@pytest.mark.parametrize("data", ["digits", "own"])
+@pytest.mark.parametrize("option", [["--unverified-data"], ["--data-dir", "sets"]], ids=str)
+def test_options_about_published_files_beside_other_data(own, data, option):
+    refused("measure", own if data == "own" else data, *option, says=[option[0], "only with mnist"])
+
+
 @pytest.mark.parametrize("name", ["missing.nc", "text.nc", "own.npz", "folder", "other.nc"])
 def test_showing_what_is_no_result(name):
     Path("text.nc").write_text("hello")

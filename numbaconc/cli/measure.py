@@ -86,6 +86,7 @@ def _measure(options: argparse.Namespace) -> int:
             raise InputError(msg)
         search = Restarts(search, n_restarts)
     search.checked()
+    _check_source(options)
     outputs = _outputs(options, search.norm_name, epsilons, alphas)
     data = load_dataset(
         options.data,
@@ -121,6 +122,17 @@ def _measure(options: argparse.Namespace) -> int:
         return 0
     tell("no answer at alpha: the training risk of a region found is below it, or no test point lies in it")
     return EXIT_DEGENERATE
+
+
+def _check_source(options: argparse.Namespace) -> None:
+    """Refuse options about published files beside data that are none of them."""
+    from numbaconc.data.registry import REGISTRY
+
+    published = tuple(name for name, entry in REGISTRY.items() if entry.files)
+    for name, given in (("--data-dir", options.data_dir), ("--unverified-data", options.unverified_data)):
+        if given and options.data not in published:
+            msg = f"{name} is given with {shown(options.data)}; allowed: only with {', '.join(published)}"
+            raise InputError(msg)
 
 
 def _draw(ds: xr.Dataset, path: Path) -> bool:

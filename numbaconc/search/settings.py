@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import numbers
 import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -123,8 +124,9 @@ def Count(low: int = 1, high: int | None = None) -> Check:
             return number_or_text(text)
 
     def convert(name: str, value: object) -> int:
-        number = check_count(name, value, low, high)
-        return number if number <= MOST else check_count(name, value, low, MOST, "files hold no larger one exactly")
+        if isinstance(value, numbers.Real) and value > MOST:
+            return check_count(name, value, low, MOST, "files hold no larger one exactly")
+        return check_count(name, value, low, high)
 
     return Check(f"a whole number from {low}" + (f" to {high}" if high else ""), convert, read)
 
