@@ -124,7 +124,8 @@ def Count(low: int = 1, high: int | None = None) -> Check:
             return number_or_text(text)
 
     def convert(name: str, value: object) -> int:
-        if isinstance(value, numbers.Real) and value > MOST:
+        anything: Any = value
+        if high is None and isinstance(value, numbers.Real) and anything > MOST:
             return check_count(name, value, low, MOST, "files hold no larger one exactly")
         return check_count(name, value, low, high)
 
