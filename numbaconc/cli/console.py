@@ -97,10 +97,12 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
         tell(f"{program}: warning: {' '.join(str(message).split())}")
 
     _open_standard_streams()
+    entered = False
     try:
         with warnings.catch_warnings(), _logging_in_one_line(show_warning), _ending_on_signals(outcome):
             warnings.showwarning = show_warning
             with _announcing_compilation(quiet=quiet), _hearing_interrupts(outcome):
+                entered = True
                 yield outcome
             if sys.stdout is not None:
                 with _standard_output():
@@ -111,12 +113,14 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
         tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
         outcome.status = EXIT_BAD_INPUT
     except (KeyboardInterrupt, SystemError) as error:
-        if not _is_interrupt(error):  # compiled code of others that ran out of memory may say no more than this
-            tell(f"{program}: error: {said(error)}")
+        if _is_interrupt(error):
+            words, outcome.status = outcome.ending or ("interrupted", EXIT_INTERRUPTED)
+            tell(f"{program}: {words}; nothing half-written is left")
+        else:  # compiled code of others that ran out of memory may say no more than this
             outcome.status = EXIT_BAD_INPUT
-            return
-        words, outcome.status = outcome.ending or ("interrupted", EXIT_INTERRUPTED)
-        tell(f"{program}: {words}; nothing half-written is left")
+            tell(f"{program}: error: {said(error)}")
+    if not entered:  # it ended before there was a block to leave
+        raise SystemExit(outcome.status)
 
 
 def _is_interrupt(error: BaseException | None) -> bool:

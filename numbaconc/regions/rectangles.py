@@ -159,7 +159,7 @@ def extend_to_domain(
         return RectangleComplement(lower, upper, region.epsilon).in_space(region.space)
     sample = region._sample(domain)
     domain = np.repeat(np.array(check_domain(sample))[:, np.newaxis], sample.n_features, axis=1)
-    least, largest = _as_data(domain, sample).astype(np.float64)
+    least, largest = sample.place(domain).astype(np.result_type(sample.X.dtype, np.float32)).astype(np.float64)
     measured_in = np.float32 if sample.X.dtype == np.uint8 else np.float64
     shift = region._shift(sample)
 

@@ -9,6 +9,7 @@ import multiprocessing.connection
 import multiprocessing.resource_tracker
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -44,6 +45,7 @@ def opened(executor: Executor | int | None) -> Iterator[Executor | None]:
         yield executor
     else:
         workers = check_count("executor", executor, 1, MOST_WORKERS)
+        _start_tracker()
         spawning = multiprocessing.get_context("spawn")
         pool = _Spawned(workers, mp_context=spawning, initializer=_end_with_parent)
         try:
@@ -62,12 +64,24 @@ def _starting_workers() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    multiprocessing.resource_tracker.ensure_running()  # its start would let ctrl-C through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Start the process that tidies up after others now, as its start lets ctrl-C through again, and let it do so silently.
+
+    Workers that are ended while they start leave semaphores, which it would tell of in two lines as it removes them.
+    """
+    silently = "ignore:resource_tracker"
+    sys.warnoptions.append(silently)  # the process is given these options
+    try:
+        multiprocessing.resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.remove(silently)
 
 
 def _end_with_parent() -> None:
