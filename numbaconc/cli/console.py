@@ -24,6 +24,8 @@ EXIT_BAD_INPUT = 2
 EXIT_DEGENERATE = 3  # what was found is no answer
 EXIT_INTERRUPTED = 130
 
+SOON = 0.05  # seconds
+
 # Signals that end a command as ctrl-C does, so that nothing is left behind: what is said, and the exit status.
 ENDINGS = {
     "SIGTERM": ("terminated", 143),
@@ -138,7 +140,8 @@ def _hearing_interrupts(outcome: Outcome) -> Iterator[None]:
     def again(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
             outcome.lost = outcome.ending is not None
-            _thread.interrupt_main(signal.SIGTERM if outcome.lost else signal.SIGINT)
+            number = signal.SIGTERM if outcome.lost else signal.SIGINT
+            threading.Timer(SOON, _thread.interrupt_main, [number]).start()  # at once, it would be lost in this hook
         else:
             before(unraisable)
 
