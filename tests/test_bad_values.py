@@ -276,7 +276,20 @@ RECORDS = {  # what only holds what it is given, and has methods
     "Certificate": nc.certify(GOOD["region"], Y, 0.1),
 }
 # What searches and regions call of each other, users do not.
-INTERNAL = {"find", "prepare", "ready", "answer", "share", "found", "asked", "in_space", "above", "threshold", "uncertainty", "finest"}
+INTERNAL = {
+    "find",
+    "prepare",
+    "ready",
+    "answer",
+    "share",
+    "found",
+    "asked",
+    "in_space",
+    "above",
+    "threshold",
+    "uncertainty",
+    "finest",
+}
 INTERNAL |= {"with_margin", "get_params"}
 
 

@@ -60,7 +60,16 @@ LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
 }
 
 TEXT = ("search", "dataset", "split", "data_sha256", "compared", "error")  # all else that is named here is numbers
-TEXT_ATTRIBUTES = ("search", "search_coordinates", "norm", "settings", "command", "created", "data_verified", "differing")
+TEXT_ATTRIBUTES = (
+    "search",
+    "search_coordinates",
+    "norm",
+    "settings",
+    "command",
+    "created",
+    "data_verified",
+    "differing",
+)
 TAKEN = {*DIMENSIONS, *LONG_NAMES} - {"T", "q", "seed"}  # names that no coordinate of a search has
 
 
