@@ -210,6 +210,7 @@ def test_no_data_no_bounds(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("folder", ["done", "committed"])
+@needs_jit
 def test_no_certificate_where_the_test_points_had_a_part(folder, request):
     """They chose the buffer; the regions of the other file were fixed before."""
     out = ROOT / "experiments" if folder == "committed" else request.getfixturevalue("done")[2]
