@@ -635,9 +635,7 @@ def test_products_of_whole_float64_are_exact(d, m):
     check_products(X.astype(np.float64), middle, columns, weights)
 
 
-@pytest.mark.xfail(
-    reason="float64 points become float32 before the middle is subtracted", condition=not numba.config.DISABLE_JIT
-)
+@pytest.mark.xfail(reason="float64 points become float32 before the middle is subtracted")
 def test_products_of_numbers_that_only_float64_holds():
     X = images(130, 7, seed=3)
     _, columns, weights = operands(X, 6, 1)
