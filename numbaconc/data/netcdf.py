@@ -106,7 +106,7 @@ def _in_memory(plain: xr.Dataset) -> bytes:
     with _turns:
         file = netCDF4.Dataset("memory", mode="w", memory=1)  # it grows
         try:
-            store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]
+            store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]  # xarray gives it no types
             plain.dump_to_store(store, encoding=_packing(plain))
         finally:
             contents = bytes(file.close())

@@ -40,7 +40,7 @@ class _Place(CompileResultCacheImpl):  # type: ignore[misc]  # numba ships no ty
     ]
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):  # type: ignore[misc]  # the same
     """Numba's cache on disk, which saves time and is nothing more: what it cannot read or keep is compiled again."""
 
     _impl_class = _Place
