@@ -1,26 +1,27 @@
 """What test points prove about a region that was fixed before they were seen.
 
 Counts of test points, independent draws from μ, are then binomial, so that the bounds of Clopper and Pearson
-(Biometrika 26, 1934) hold exactly, at any sample size. The paper's own guarantee, uniform over a collection, stands beside
-them.
+(Biometrika 26, 1934) hold exactly, at any sample size. Or the test points put the border where the measure is proved to
+be α: docs/certificates.md. The paper's own guarantee, uniform over a collection, stands beside them.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
+import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import bdtrik, betainccinv, betaincinv
 
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count, check_fraction, shown
-from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up
+from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up, strength_at_most
 from numbaconc.regions import Region
+from numbaconc.tolerance import tolerance
 
 CONFIDENCE = 0.95  # that both bounds hold
-PROMISED = 0.99  # how likely a region of margin "auto" is certified
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,22 @@ class Certificate:
     confidence : float
         Of both bounds together, and of those of all regions that were compared.
     n_points, n_in, n_expanded : int
-        Test points; how many of them lie in the region, and in its expansion.
+        Test points; how many of them lie in the region, and in its expansion. Of a border that the test points placed:
+        `m` for the first of these, and m + K for the second.
     n_compared : int
-        Regions compared on the same test points (Bonferroni's correction).
+        Regions, strengths and thresholds compared on the same test points (Bonferroni's correction).
     vc_dimension : int or None
         Of the collection, for the paper's bound; None if it is not known.
     n_uniform : int
         Points that the paper's bound is taken at.
+    alpha : float or None
+        α, if the test points placed the border so that L is exactly this; None for a border that they left alone.
+    tau : float or None
+        Of a border that they placed: the tail that U is taken at.
+    region : Region or None
+        The region that the certificate is of, its border where the test points placed it; None if made from counts.
+    reason : str
+        Why U is 1, so that nothing is certified at α; empty if it is less.
     """
 
     L: float
@@ -55,16 +65,31 @@ class Certificate:
     n_compared: int = 1
     vc_dimension: int | None = None
     n_uniform: int = 0
+    alpha: float | None = None
+    tau: float | None = None
+    region: Region | None = field(default=None, compare=False)
+    reason: str = field(default="", compare=False)
+
+    @property
+    def m(self) -> int | None:
+        """Rank of the test point at the border; None if the test points did not place it."""
+        return None if self.alpha is None else self.n_in
+
+    @property
+    def K(self) -> int | None:
+        """How many more test points the expansion holds; None if they did not place the border."""
+        return None if self.alpha is None else self.n_expanded - self.n_in
 
     @property
     def sentence(self) -> str:
-        """The certificate in words, L rounded down and U up, so that what is said is true."""
-        return self._sentence(at_least(self.L))
+        """The certificate in words: L and ε are rounded down and U up, so that what is said is true."""
+        return self._sentence(at_least(self.L) if self.alpha is None else exact(self.L))
 
     def _sentence(self, alpha: str) -> str:
-        bound = f"h(μ, {alpha}, {exact(self.epsilon)}) ≤ {at_most(self.U)}"
-        empty = " (which says nothing)" if self.L == 0 or self.U == 1 else ""
-        return f"with {exact_percent(self.confidence)} confidence {bound}{empty}"
+        strength = exact(self.epsilon) if self.alpha is None else strength_at_most(self.epsilon)
+        why = f": {self.reason}" if self.reason else ""
+        empty = f" (which says nothing{why})" if self.L == 0 or self.U == 1 else ""
+        return f"with {exact_percent(self.confidence)} confidence h(μ, {alpha}, {strength}) ≤ {at_most(self.U)}{empty}"
 
     def __str__(self) -> str:
         return self.sentence
@@ -103,6 +128,7 @@ def certify(
     region: Region,
     X_test: ArrayLike | Sample,
     epsilon: float | str,
+    alpha: float | None = None,
     confidence: float = CONFIDENCE,
     n_compared: int = 1,
     *,
@@ -119,10 +145,14 @@ def certify(
         Independent draws from μ.
     epsilon : float or str
         Strength on the unit scale.
+    alpha : float, optional
+        α, in (0, 1). The test points then move the border of the region, by the same distance everywhere, to the place
+        where its measure is proved to be at least this: L is α, and `region` is what is certified. If not given,
+        the border stays where it is, and L is what that proves.
     confidence : float
-        1 - η, in (0, 1). η is shared equally by the two bounds, and by the regions compared.
+        1 - η, in (0, 1). η is shared equally by the two bounds, and by all that is compared.
     n_compared : int
-        How many regions were measured on these test points before one was chosen.
+        Certificates of any regions, strengths and thresholds that one is chosen of, or that are to hold together.
     n_train : int, optional
         Training points, for the paper's uniform bound; as many as there are test points if not given.
     n_sets : int, optional
@@ -135,18 +165,88 @@ def certify(
     Raises
     ------
     InputError
-        If an argument is not allowed.
+        If an argument is not allowed, or there are too few test points to prove anything at α.
     """
     given: object = region
     if not isinstance(given, Region):
         msg = f"region is {shown(region)}; allowed: a numbaconc.Region"
         raise InputError(msg)
     epsilon = parse_epsilon(epsilon)
-    on_test = region.measure(X_test, epsilon)
-    n = on_test.n_points
-    counts = round(float(on_test.risk) * n), round(float(on_test.adversarial_risk) * n)
-    dimension = region.vc_dimension(n_sets)
-    return certify_counts(*counts, n, epsilon, confidence, n_compared, vc_dimension=dimension, n_train=n_train)
+    sample = region._sample(X_test)
+    n = len(sample)
+    if alpha is None:
+        counts = _counts(region, sample, epsilon)
+        found = replace(certify_counts(*counts, n, epsilon, confidence, n_compared), region=region)
+    else:
+        moved = region.at_rank(sample, _rank(alpha, n, confidence, n_compared))
+        n_in, n_expanded = _counts(moved, sample, epsilon)
+        found = certify_at_counts(n_expanded, n, epsilon, alpha, confidence, n_compared)
+        found = replace(found, region=moved, reason=_atom(region, moved, sample) if n_in == n else found.reason)
+    n_uniform = n if n_train is None else check_count("n_train", n_train)
+    return replace(found, vc_dimension=region.vc_dimension(n_sets), n_uniform=n_uniform)
+
+
+def certify_at_counts(
+    m_plus_K: int,
+    n_points: int,
+    epsilon: float | str,
+    alpha: float,
+    confidence: float = CONFIDENCE,
+    n_compared: int = 1,
+) -> Certificate:
+    """Certify at α from the count of test points in the expansion, such as a result file has.
+
+    The region's border was placed at the m-th test point, m the least number that proves α. Arguments as in `certify`.
+    InputError if one is not allowed.
+    """
+    n, alpha = check_count("n_points", n_points), check_fraction("alpha", alpha, one_allowed=False)
+    tail, m = _tail(confidence, n_compared), _rank(alpha, n, confidence, n_compared)
+    count = check_count("m_plus_K", m_plus_K, m, n, f"the border is at point {m} of {n}")
+    tau = tolerance(n, m, tail)
+    return Certificate(
+        alpha,
+        upper_bound(count, n, tau),
+        parse_epsilon(epsilon),
+        float(confidence),
+        n,
+        m,
+        count,
+        int(n_compared),
+        n_uniform=n,
+        alpha=alpha,
+        tau=tau,
+        reason=f"all {n:,} test points lie in the expansion" if count == n else "",
+    )
+
+
+def _rank(alpha: float, n_points: int, confidence: float, n_compared: int) -> int:
+    """Return m, the least number of test points that proves α; InputError if not even all of them do."""
+    rank = least_count(alpha, n_points, confidence, n_compared)
+    if rank is None:
+        least = math.ceil(math.log(_tail(confidence, n_compared)) / math.log(alpha))
+        why = f"or nothing certifies alpha {exact(alpha)} with {exact_percent(confidence)} confidence"
+        msg = f"n_points is {n_points}; allowed: at least {least}, {why}"
+        raise InputError(msg)
+    return rank
+
+
+def _counts(region: Region, sample: Sample, epsilon: float) -> tuple[int, int]:
+    measured = region.measure(sample, epsilon)
+    n = measured.n_points
+    return round(float(measured.risk) * n), round(float(measured.adversarial_risk) * n)
+
+
+def _atom(region: Region, moved: Region, sample: Sample) -> str:
+    """Say why all points lie in a region whose border was moved to one of them."""
+    n, tied = len(sample), int(np.count_nonzero(moved.gap(sample) == 0))
+    if tied == 1:
+        return f"the border is at the last of {n:,} test points"
+    if np.count_nonzero(region.gap(sample) == np.inf) == tied:
+        return f"{tied:,} of {n:,} test points are infinitely far out, and the border falls among them"
+    return (
+        f"the border falls among {tied:,} of {n:,} test points that are equally far out, so that all are in the region; "
+        "a search that is asked for more, by a larger margin, leaves them outside"
+    )
 
 
 def certify_counts(
@@ -206,41 +306,6 @@ def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_c
     while count <= n and lower_bound(count, n, tail) < alpha:
         count += 1
     return count if count <= n else None
-
-
-def margin_for(n: int, n_test: int, alpha: float, n_chains: int = 1) -> float:
-    """Return how much more than α to ask of n points, so that `certify` on n_test others will say L >= α.
-
-    The least b, fixed before any point is counted, such that the following holds. Let a chain be a family of nested
-    sets that does not depend on the n points (the half spaces across one direction; the level sets of one function),
-    and let the region be a member, of one of `n_chains` such chains, that holds at least m = n (α + b) of the points.
-    Whatever μ is, its measure is then stochastically at least Beta(m, n - m + 1), its test count at least
-    BetaBinomial(n_test, m, n - m + 1), and P[L >= α] >= 99%: the errors of both samples are in it, and Bonferroni's
-    correction for the choice of the chain. All of it needs both samples to be independent draws from one μ.
-
-    Greedy unions fit the points that they are found on, and lose more of their risk elsewhere than chance takes. So
-    points that were held back are counted, and borders moved (`Region.holding`), which makes chains of whatever was
-    found. InputError if the samples are too small for any b.
-    """
-    from scipy.stats import betabinom  # slow to import
-
-    needed = least_count(alpha, n_test)
-    if needed is None:
-        least = math.ceil(math.log(_tail(CONFIDENCE, 1)) / math.log(alpha))
-        msg = f"n_test is {n_test}; allowed: at least {least}, or nothing certifies alpha {exact(alpha)} with {exact_percent(CONFIDENCE)} confidence"
-        raise InputError(msg)
-    low, high = 0, n  # the least count that is enough lies in between
-    while high - low > 1:
-        count = (low + high) // 2
-        enough = betabinom.cdf(needed - 1, n_test, count, n - count + 1) <= (1 - PROMISED) / n_chains
-        low, high = (low, count) if enough else (count, high)
-    if high == n:
-        msg = f"n is {n} and n_test {n_test}, too few to promise L >= alpha {exact(alpha)}; allowed: more points"
-        raise InputError(msg)
-    margin = high / n - alpha
-    while alpha + margin > high / n:  # rounded up: a region of just that risk must do
-        margin = math.nextafter(margin, 0.0)
-    return margin
 
 
 def uniform_deviation(n: int, vc_dimension: int, confidence: float = CONFIDENCE) -> float:

@@ -26,6 +26,16 @@ def exact_percent(value: float) -> str:
     return f"{Decimal(repr(float(value))).scaleb(2).normalize():f}%"
 
 
+def strength_at_most(value: float) -> str:
+    """Write an ε of a bound: rounded down where two significant digits are left, otherwise exactly.
+
+    h grows with ε, so that a bound on h at ε holds at the number that is read as well.
+    """
+    number = Decimal(repr(float(value)))
+    rounded = number.quantize(Decimal(1).scaleb(-DIGITS), ROUND_FLOOR, Context(prec=1000)).normalize()
+    return f"{rounded:f}" if rounded and rounded.adjusted() >= 1 - DIGITS else exact(value)
+
+
 def at_least(value: float) -> str:
     """Write a lower bound, rounded down."""
     return _bound(value, ROUND_FLOOR)

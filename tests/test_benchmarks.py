@@ -44,6 +44,15 @@ def test_digits(tmp_path):
 
 
 @pytest.mark.slow
+def test_coverage_of_few_draws():
+    done = run("coverage.py", "--draws", "20", "--sizes", "100,400")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line for line in done.stdout.splitlines() if "±" in line]
+    assert len(rows) == 8
+    assert all("2.50" in row for row in rows)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["run.py", "sweeps.py", "tables.py"])
 def test_help(script):
     done = run(script, "--help")

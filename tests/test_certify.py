@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from conftest import refused
 from hypothesis import given, settings, strategies as st
-from scipy.stats import betabinom, binom
+from scipy.stats import binom
 
 import numbaconc as nc
 from numbaconc.certify import (
@@ -19,7 +19,6 @@ from numbaconc.certify import (
     certify_counts,
     least_count,
     lower_bound,
-    margin_for,
     uniform_deviation,
     upper_bound,
 )
@@ -128,7 +127,7 @@ def test_the_least_count_is_the_least(n, alpha, confidence, n_compared):
 def test_a_region_is_certified_by_its_counts():
     X = np.arange(200, dtype=np.uint8)[:, np.newaxis]
     region = nc.HalfSpace([1.0], 180 / 255)
-    found = certify(region, X, "8/255", 0.9, 2)
+    found = certify(region, X, "8/255", confidence=0.9, n_compared=2)
     assert (found.n_in, found.n_expanded, found.n_points) == (19, 27, 200)
     by_counts = certify_counts(19, 27, 200, "8/255", 0.9, 2, vc_dimension=2)
     assert found == by_counts
@@ -158,49 +157,6 @@ def test_what_is_said_is_rounded_to_the_safe_side(count_n):
     assert found.L - 1e-4 <= low <= found.L + 1e-12
     assert found.U - 1e-12 <= high <= found.U + 1e-4
     assert low > 0.9 * found.L or found.L == 0
-
-
-# A margin
-
-
-def promised(n, n_test, alpha, m, needed):
-    return betabinom.sf(needed - 1, n_test, m, n - m + 1)
-
-
-@pytest.mark.parametrize(("n", "n_test", "alpha"), [(60_000, 10_000, 0.01), (50_000, 10_000, 0.05), (300, 500, 0.04)])
-def test_the_margin_is_the_least_that_keeps_its_promise(n, n_test, alpha):
-    b, needed = margin_for(n, n_test, alpha), least_count(alpha, n_test)
-    m = round((alpha + b) * n)
-    assert alpha + b == pytest.approx(m / n, rel=1e-14)
-    assert alpha + b <= m / n
-    assert math.ceil(n * (alpha + b) * (1 - 1e-12)) == m
-    assert promised(n, n_test, alpha, m, needed) >= 0.99 > promised(n, n_test, alpha, m - 1, needed)
-
-
-@pytest.mark.parametrize("seed", range(2))
-def test_the_promise_in_a_simulation(seed):
-    """Thresholds of one coordinate: cut off the share α + b on train, certify on test."""
-    rng = np.random.default_rng(seed)
-    n, n_test, alpha, trials = 500, 300, 0.1, 2000
-    b, needed = margin_for(n, n_test, alpha), least_count(alpha, n_test)
-    m = round((alpha + b) * n)
-    cut = np.partition(rng.random((trials, n)), m - 1, axis=1)[:, m - 1]  # the m least lie in
-    held = rng.binomial(n_test, cut) >= needed
-    assert held.mean() == pytest.approx(0.99, abs=3.5 * math.sqrt(0.0099 / trials) + 0.01)
-
-
-def test_the_margin_shrinks_with_points_and_grows_with_the_chains():
-    base = margin_for(50_000, 10_000, 0.05)
-    assert margin_for(500_000, 10_000, 0.05) < base
-    assert margin_for(50_000, 100_000, 0.05) < base
-    assert margin_for(50_000, 10_000, 0.05, n_chains=1568) > base
-    assert base > (least_count(0.05, 10_000) - 500) / 10_000
-
-
-def test_samples_too_small_for_a_margin():
-    refused(lambda: margin_for(1000, 71, 0.95), "n_test is 71", "72")
-    assert least_count(0.95, 72) == 72
-    refused(lambda: margin_for(10, 1000, 0.9), "n is 10")
 
 
 # The paper's uniform bound

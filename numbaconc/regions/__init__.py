@@ -1,8 +1,19 @@
 """Error regions, one family a file: sets that answer one question, how far a point is from them."""
 
 from numbaconc.regions.balls import BallUnion
-from numbaconc.regions.base import Measurement, Region, load_region
+from numbaconc.regions.base import Measurement, Region
 from numbaconc.regions.halfspace import HalfSpace
+from numbaconc.regions.loading import load_region
 from numbaconc.regions.rectangles import RectangleComplement, extend_to_domain
+from numbaconc.regions.sublevel import Sublevel
 
-__all__ = ["BallUnion", "HalfSpace", "Measurement", "RectangleComplement", "Region", "extend_to_domain", "load_region"]
+__all__ = [
+    "BallUnion",
+    "HalfSpace",
+    "Measurement",
+    "RectangleComplement",
+    "Region",
+    "Sublevel",
+    "extend_to_domain",
+    "load_region",
+]

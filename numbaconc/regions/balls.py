@@ -13,7 +13,9 @@ from numbaconc.data.grids import per_one
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
+from numbaconc.kernels.reaches import into_ball
 from numbaconc.regions.base import Region
+from numbaconc.regions.domain import SLACK, check_edges, edges_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -34,16 +36,25 @@ class BallUnion(Region):
         On epsilon's scale, at least 0.
     center_indices : array-like, shape (T,), optional
         Which training points the centers are; -1 for a center off the data, as all are if not given.
+    domain : (float, float), optional
+        Least and largest possible coordinate, on epsilon's scale. Points can then move to others of the domain alone, so
+        that the expansion is smaller than the enlarged balls, whose centers may lie outside the domain.
 
     Raises
     ------
     InputError
-        If the shapes do not fit, or a number is not finite, or a radius is negative.
+        If the shapes do not fit, a number is not finite, a radius is negative, or `domain` is not allowed.
     """
 
     p = 2.0
 
-    def __init__(self, centers: ArrayLike, radii: ArrayLike, center_indices: ArrayLike | None = None) -> None:
+    def __init__(
+        self,
+        centers: ArrayLike,
+        radii: ArrayLike,
+        center_indices: ArrayLike | None = None,
+        domain: tuple[float, float] | None = None,
+    ) -> None:
         self.centers = np.array(as_floats(centers, "centers"), order="C")
         self.radii = as_floats(radii, "radii")
         n_balls = len(self.centers) if self.centers.ndim else 0
@@ -61,9 +72,11 @@ class BallUnion(Region):
         if not np.isfinite(self.centers).all() or not np.isfinite(self.radii).all() or (self.radii < 0).any():
             msg = "centers or radii hold NaN, infinity or a negative radius; allowed: finite numbers, radii from 0"
             raise InputError(msg)
+        self.domain = None if domain is None else check_edges(domain)
 
     def __repr__(self) -> str:
-        return f"BallUnion({len(self.radii)} balls, d={self.n_features})"
+        within = "" if self.domain is None else f", domain={self.domain}"
+        return f"BallUnion({len(self.radii)} balls, d={self.n_features}{within})"
 
     @property
     def n_features(self) -> int:
@@ -79,10 +92,31 @@ class BallUnion(Region):
         return self.n_features + 1
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
+        beyond = self._beyond(0.0, sample)
+        return self._numbers(sample) if beyond is None else beyond, 0.0
+
+    def _chain(self, sample: Sample) -> NDArray[np.float64]:
         distances, radii = self._distances(sample)
-        return (distances - radii).min(axis=0), 0.0
+        gaps: NDArray[np.float64] = (distances - radii).min(axis=0)
+        return gaps
+
+    def _beyond(self, level: float, sample: Sample) -> NDArray[np.float64] | None:
+        if self.domain is None:
+            return None
+        gaps = self._numbers(sample) - level
+        rows = np.flatnonzero(gaps > 0)
+        way, edges = np.full(len(rows), np.inf), edges_in(sample, self.domain)
+        slack = 2 * self._uncertainty(sample, float(gaps.max(initial=0.0)))
+        for center, radius in zip(sample.place(self.centers), self.radii * per_one(sample.unit) + level, strict=True):
+            if radius >= 0:
+                square = (radius * (1 + SLACK) + slack) ** 2
+                way = np.minimum(way, into_ball(sample.X, rows, center.astype(np.float64), square, *edges))
+        gaps[rows] = np.maximum(gaps[rows], way * (1 - SLACK))
+        return gaps
 
     def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
+        if self.domain is not None:
+            return super()._within(sample)
         # distances are compared with r + ε, rounded once, as in the search: distance - r, compared with ε, would be rounded
         # for each point, and points at exactly r + ε could end up outside
         distances, radii = self._distances(sample)
@@ -99,6 +133,14 @@ class BallUnion(Region):
         farthest = float(np.abs(sample.to_levels(self.radii)).max()) + 2 * float(np.abs(sample.X).max())
         return (self.n_features + 4) * EXACT * farthest
 
+    def _uncertainty(self, sample: Sample, size: float) -> float:
+        centers = sample.place(self.centers)
+        whole = sample.whole and bool((centers == np.rint(centers)).all())
+        farthest = size + 2 * float((self.radii * per_one(sample.unit)).max(initial=0.0))
+        return (
+            (8 if whole else self.n_features + 8) * EXACT * farthest
+        )  # squares of whole numbers are exact, their roots not
+
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
         radii = self.radii * per_one(sample.unit)
@@ -112,15 +154,17 @@ class BallUnion(Region):
 
     def _moved(self, by: float) -> BallUnion:
         kept = self.radii + by >= 0  # other balls have vanished
-        return BallUnion(self.centers[kept], self.radii[kept] + by, self.center_indices[kept])
+        return BallUnion(self.centers[kept], self.radii[kept] + by, self.center_indices[kept], self.domain)
 
     def _variables(self) -> dict[str, Any]:
+        within = {} if self.domain is None else {"domain": ("edge", np.array(self.domain))}
         return {
             "centers": (("T", "coordinate"), self.centers),
             "radii": ("T", self.radii),
             "center_indices": ("T", self.center_indices),
-        }
+        } | within
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
-        return cls(ds["centers"].values, ds["radii"].values, ds["center_indices"].values)
+        domain = check_edges(ds["domain"].values) if "domain" in ds else None
+        return cls(ds["centers"].values, ds["radii"].values, ds["center_indices"].values, domain)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,13 +17,14 @@ from numbaconc.data.arrays import as_sample, parse_epsilon
 from numbaconc.data.conversion import values_of
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import Space, check_same
-from numbaconc.errors import InputError, check_count, said, shown
+from numbaconc.errors import InputError, check_count
 from numbaconc.numerals import exact, rounded_up
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+FINEST = 2.0**-53  # how far, relatively, float64 is rounded at each step
 SINGLE, FINE = 1e-6, 1e-12  # what float32 and float64 tell apart, relatively, after some sums
 
 
@@ -202,7 +204,7 @@ class Region(abc.ABC):
         def fraction(strength: float) -> float:
             return int(np.count_nonzero(within(strength))) / len(sample)
 
-        risk, adversarial = fraction(0.0), [fraction(self._strength(e, sample)) for e in values]
+        risk, adversarial = fraction(0.0), [fraction(strength) for strength in self._strengths(values, sample)]
         if several:
             return Measurement(np.array(values), np.full(len(values), risk), np.array(adversarial), len(sample))
         return Measurement(values[0], risk, adversarial[0], len(sample))
@@ -212,8 +214,7 @@ class Region(abc.ABC):
 
         The regions that differ only in where the border is are nested, one inside the other. If the points here had no
         part in finding the region, the one of these that holds a share of them therefore holds about as large a share
-        of any other points from the same source;
-        `margin_for` says how nearly.
+        of any other points from the same source.
 
         Parameters
         ----------
@@ -247,6 +248,71 @@ class Region(abc.ABC):
         farther = gaps[gaps > last + tie]
         by = (last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie
         return self._moved(by).in_space(self.space)
+
+    def at_rank(self, X: ArrayLike | Sample, n_inside: int) -> Region:
+        """Return the closed region of the points that are no farther out than the `n_inside`-th of the given ones.
+
+        Its border lies exactly at that point, by the numbers that the arithmetic has, so that it holds at least so many of
+        the points; with equal ones on the border more. That is what lets these very points prove something of it, if
+        they had no part in finding this region: docs/certificates.md.
+
+        Parameters
+        ----------
+        X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
+        n_inside : int
+            From 1 to n.
+
+        Returns
+        -------
+        Region
+
+        Raises
+        ------
+        InputError
+            If the array or the number is not allowed.
+        """
+        sample = self._sample(X)
+        n = len(sample)
+        rank = check_count("n_inside", n_inside, 1, n, f"there are {n} points") - 1
+        return self._at(float(np.partition(self._numbers(sample), rank)[rank]), sample)
+
+    def _numbers(self, sample: Sample) -> NDArray[np.float64]:
+        """Return the number s(x) of each point in the chain of the region, in levels, made once for a sample.
+
+        The chain is a family of nested closed sets E_s, and s(x) the least s such that x lies in E_s. It is fixed by the
+        region alone. Points within ε of E_s have numbers of at most s + ε, but for rounding.
+        """
+        known: WeakKeyDictionary[Sample, NDArray[np.float64]]
+        known = self.__dict__.setdefault("_known", WeakKeyDictionary())
+        if sample not in known:
+            known[sample] = self._chain(sample)
+        return known[sample]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave in the process what can be made again."""
+        return {name: value for name, value in self.__dict__.items() if name != "_known"}
+
+    def _chain(self, sample: Sample) -> NDArray[np.float64]:
+        """Return the numbers of points: how far outside they lie, less the shift. A family with a better chain has others."""
+        return self._signed(sample)[0].astype(np.float64)
+
+    def _at(self, level: float, sample: Sample) -> Region:
+        """Return the member of the chain at a level of the sample, which holds the points of at most that number."""
+        from numbaconc.regions.sublevel import Sublevel  # is a Region itself
+
+        return Sublevel(self, level, sample.unit)
+
+    def _beyond(self, level: float, sample: Sample) -> NDArray[np.float64] | None:  # noqa: ARG002
+        """Return how far points lie outside the member of the chain at a level, in levels, never more than it is.
+
+        At most 0 inside. None where it is the number less the level, as in every chain but those whose members grow in
+        another way.
+        """
+        return None
+
+    def _uncertainty(self, sample: Sample, size: float) -> float:
+        """Return how far numbers in the chain, of up to `size` levels, may be from the true ones; 0 where none is rounded."""
+        return self._rounding(sample) + (self.n_features + 8) * FINEST * size
 
     def in_space(self, space: Space | None) -> Self:
         """Return the region itself, told what points must have in common with those that it was found on."""
@@ -283,13 +349,14 @@ class Region(abc.ABC):
         check_same(sample.space, own, "X", "the region")
         return sample
 
-    def _strength(self, epsilon: float, sample: Sample) -> float:
-        """Return ε in levels, and what rounding may have added to the distance of two points; InputError if that is more."""
-        if epsilon < (finest := self.finest(sample)):
+    def _strengths(self, epsilons: list[float], sample: Sample) -> list[float]:
+        """Return each ε in levels, and what rounding may have added to the distance of two points; InputError if that is more."""
+        finest, slack, rounding = self.finest(sample), sample.slack(self.p), self._rounding(sample)
+        if epsilons and (least := min(epsilons)) < finest:
             rounded = f"the points were rounded to {sample.X.dtype} by up to {sample.to_units(sample.rounding):.2g}"
-            msg = f"epsilon is {exact(epsilon)}; allowed: at least {rounded_up(finest)}, since {rounded}"
+            msg = f"epsilon is {exact(least)}; allowed: at least {rounded_up(finest)}, since {rounded}"
             raise InputError(msg)
-        return float(sample.to_levels(epsilon)) + sample.slack(self.p) + self._rounding(sample)
+        return [float(sample.to_levels(epsilon)) + slack + rounding for epsilon in epsilons]
 
     def finest(self, sample: Sample) -> float:
         """Return the least ε that is large beside the rounding of a sample: twice what that may add to a distance."""
@@ -307,44 +374,3 @@ def union_vc_dimension(vc_dimension: int, n_sets: int) -> int:
     """
     dimension, n_sets = check_count("vc_dimension", vc_dimension), check_count("n_sets", n_sets)
     return dimension if n_sets == 1 else math.floor(2 * dimension * n_sets * math.log2(3 * n_sets))
-
-
-def load_region(path: str | Path) -> Region:
-    """Read a region that `save` wrote.
-
-    Parameters
-    ----------
-    path : path-like
-
-    Returns
-    -------
-    Region
-
-    Raises
-    ------
-    InputError
-        If the file is missing or is not a region.
-    """
-    import xarray as xr  # slow to import, as what is made of it
-
-    from numbaconc.data import netcdf
-
-    ds = netcdf.read(path, "region", allowed := "a netCDF file that a region's save wrote")
-    family = ds.attrs.get("region")
-    try:
-        if not isinstance(family, str) or family not in Region.families:
-            msg = f"its family is {shown(family)}"
-            raise InputError(msg)
-        region = Region.families[family]._from_variables(ds)
-        region.in_space(Space.from_attributes(ds.attrs, region.n_features))
-        saved = xr.Dataset(region._variables()).variables
-        for name, held in ds.variables.items():
-            known = name in saved and held.dims == saved[name].dims
-            if not known or not np.can_cast(held.dtype, saved[name].dtype, "same_kind"):
-                msg = f"its variable {name} has dimensions {held.dims} and dtype {held.dtype}"
-                raise InputError(msg)
-    except Exception as error:  # a variable is missing, or is not as the family has it
-        why = error if isinstance(error, InputError) else said(error)
-        msg = f"region {str(path)!r} cannot be read: {why}; allowed: {allowed}"
-        raise InputError(msg) from error
-    return region

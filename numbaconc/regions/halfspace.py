@@ -12,8 +12,10 @@ from numbaconc.data.conversion import as_floats
 from numbaconc.data.grids import per_one
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, shown
+from numbaconc.kernels.reaches import into_half_space
 from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
+from numbaconc.regions.domain import SLACK, check_edges, edges_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,16 +38,19 @@ class HalfSpace(Region):
         Threshold, for points on epsilon's scale.
     p : float
         Norm of the expansion: 1, 2, infinity, or any number from 1.
+    domain : (float, float), optional
+        Least and largest possible coordinate, on epsilon's scale. Points can then move to others of the domain alone, so that
+        the expansion is smaller than the half space at b - epsilon ‖w‖_q. Where it is given p is 1, 2 or infinity.
 
     Raises
     ------
     InputError
-        If `w` is not a vector of finite numbers other than 0, or `b` or `p` is not allowed.
+        If `w` is not a vector of finite numbers other than 0, or `b`, `p` or `domain` is not allowed.
     """
 
     closed = False
 
-    def __init__(self, w: ArrayLike, b: float, p: float = 2.0) -> None:
+    def __init__(self, w: ArrayLike, b: float, p: float = 2.0, domain: tuple[float, float] | None = None) -> None:
         self.w = np.array(as_floats(w, "w"))
         self.b, self.p = as_number(b), check_p(p)
         if self.w.ndim != 1 or not np.isfinite(self.w).all() or not self.w.any():
@@ -54,9 +59,14 @@ class HalfSpace(Region):
         if not math.isfinite(self.b):
             msg = f"b is {shown(b)}; allowed: a finite number"
             raise InputError(msg)
+        self.domain = None if domain is None else check_edges(domain)
+        if domain is not None and self.p not in (1, 2, math.inf):
+            msg = f"domain is {shown(domain)} with p {self.p:g}; allowed: with p 1, 2 or infinity"
+            raise InputError(msg)
 
     def __repr__(self) -> str:
-        return f"HalfSpace(d={self.n_features}, b={self.b:g}, p={self.p:g})"
+        within = "" if self.domain is None else f", domain={self.domain}"
+        return f"HalfSpace(d={self.n_features}, b={self.b:g}, p={self.p:g}{within})"
 
     @property
     def n_features(self) -> int:
@@ -102,17 +112,35 @@ class HalfSpace(Region):
         return self.n_features + 1
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
-        return (self.threshold(sample) - project(sample, self.w)) / self.dual_norm, 0.0
+        beyond = self._beyond(0.0, sample)
+        return self._numbers(sample) if beyond is None else beyond, 0.0
+
+    def _chain(self, sample: Sample) -> NDArray[np.float64]:
+        gaps: NDArray[np.float64] = (self.threshold(sample) - project(sample, self.w)) / self.dual_norm
+        return gaps
+
+    def _beyond(self, level: float, sample: Sample) -> NDArray[np.float64] | None:
+        if self.domain is None:
+            return None
+        gaps: NDArray[np.float64] = self._numbers(sample) - level
+        rows = np.flatnonzero(gaps > 0)
+        needed = gaps[rows] * self.dual_norm * (1 - SLACK) - 2 * self.uncertainty(sample)
+        order = np.argsort(-np.abs(self.w), kind="stable")
+        way = into_half_space(sample.X, rows, self.w, order, needed, self.p, *edges_in(sample, self.domain))
+        gaps[rows] = np.maximum(gaps[rows], way * (1 - SLACK))
+        return gaps
 
     def _moved(self, by: float) -> HalfSpace:
-        return HalfSpace(self.w, self.b - by * self.dual_norm, self.p)
+        return HalfSpace(self.w, self.b - by * self.dual_norm, self.p, self.domain)
 
     def _variables(self) -> dict[str, Any]:
-        return {"w": ("coordinate", self.w), "b": ((), self.b), "p": ((), self.p)}
+        within = {} if self.domain is None else {"domain": ("edge", np.array(self.domain))}
+        return {"w": ("coordinate", self.w), "b": ((), self.b), "p": ((), self.p)} | within
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
-        return cls(ds["w"].values, float(ds["b"]), float(ds["p"]))
+        domain = check_edges(ds["domain"].values) if "domain" in ds else None
+        return cls(ds["w"].values, float(ds["b"]), float(ds["p"]), domain)
 
 
 def _are_short(numbers: NDArray[np.float64]) -> bool:

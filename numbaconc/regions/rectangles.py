@@ -14,14 +14,17 @@ from numbaconc.data.conversion import as_floats
 from numbaconc.data.floats import GRAY_LEVELS
 from numbaconc.data.sample import Sample, check_domain
 from numbaconc.data.space import Space
-from numbaconc.errors import InputError, as_number, shown
+from numbaconc.errors import InputError, shown
 from numbaconc.kernels.rectangles import outside_floats, outside_uint8
-from numbaconc.regions.base import SINGLE, Region
+from numbaconc.regions.base import FINEST, SINGLE, Region
+from numbaconc.regions.domain import check_edges
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+FINER = 2.0**-24  # how far, relatively, a difference in float32 is rounded
+STEPS = 2.0**12  # a level: differences of bytes and faces that are multiples of such a step are exact in float32
 NEAR = 1e-9  # relatively, how far rounding takes a face whose distance to the edge of the domain is epsilon
 
 
@@ -101,6 +104,14 @@ class RectangleComplement(Region):
         gaps = outside_floats(X, lower.astype(np.float64), upper.astype(np.float64))  # where differences are exact
         return gaps.astype(np.float32) if gray else gaps
 
+    def _uncertainty(self, sample: Sample, size: float) -> float:
+        if sample.X.dtype != np.uint8:
+            return 4 * FINEST * size
+        faces = _as_data([self.lower, self.upper], sample)
+        steps = STEPS * faces[np.isfinite(faces)]
+        exact = (np.abs(steps) < 0.5 / FINER).all() and (steps == np.rint(steps)).all()
+        return 0.0 if exact else 4 * FINER * size
+
     def _shift(self, sample: Sample) -> float:
         return float(sample.to_levels(self.epsilon))
 
@@ -146,10 +157,7 @@ def extend_to_domain(
         msg = f"region is {shown(region)}; allowed: a RectangleComplement"
         raise InputError(msg)
     if isinstance(domain, tuple):
-        least, largest = (as_number(edge) for edge in domain) if len(domain) == 2 else (np.nan, np.nan)
-        if not least < largest:
-            msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
-            raise InputError(msg)
+        least, largest = check_edges(domain)
         if region.space is not None and region.space.domain not in (None, (least, largest)):
             msg = f"domain is {shown(domain)}; allowed: {region.space.domain}, that of the points that the region was found on"
             raise InputError(msg)
