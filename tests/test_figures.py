@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from conftest import needs_jit
 from test_experiments import write_cifar10, write_idx
+from test_leaderboard import with_few_models
 
 import numbaconc as nc
-from numbaconc.experiments import all as everything, figures, report, tables
+from numbaconc.experiments import all as everything, figures, leaderboard, report, tables
 from numbaconc.experiments.published import published
 from numbaconc.results.layout import assemble
 
@@ -36,6 +37,7 @@ def sets(tmp_path_factory):
 def _small(tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "Q", Q)
     monkeypatch.setattr(figures, "T", T)
+    with_few_models(monkeypatch)
     monkeypatch.delenv("NUMBACONC_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
 
@@ -115,13 +117,16 @@ def test_everything_and_its_report(sets, monkeypatch, capsys):
     names = {path.name for path in Path("out").iterdir()}
     assert {f"table{n}.{kind}" for n in (1, 2, 3, 5) for kind in ("nc", "md")} <= names
     assert {f"figure{n}.{kind}" for n in (1, 2, 3) for kind in ("png", "svg")} <= names
+    assert {f"leaderboard.{kind}" for kind in ("nc", "md", "png", "svg")} <= names
     assert not [name for name in names if "journal" in name]
     text, page = (Path(f"out/report.{kind}").read_text(encoding="utf-8") for kind in ("md", "html"))
     for n in (1, 2, 3, 5):
         table = Path(f"out/table{n}.md").read_text(encoding="utf-8")
         assert table.removeprefix(f"# Table {n}\n\n").strip() in text
         assert f"<h2>Table {n}</h2>" in page
-    assert re.findall(r'src="([^"]{20})', page) == ["data:image/png;base6"] * 3
+    assert re.findall(r'src="([^"]{20})', page) == ["data:image/png;base6"] * 4
+    leaderboards = Path("out/leaderboard.md").read_text(encoding="utf-8")
+    assert leaderboards.removeprefix("# Leaderboards\n\n").strip() in text
     assert "mnist: NOT the published contents" in text
     assert nc.open_results("out/table1.nc").attrs["machine"] in text
     capsys.readouterr()
@@ -129,6 +134,7 @@ def test_everything_and_its_report(sets, monkeypatch, capsys):
     before = {path.name: path.read_bytes() for path in Path("out").iterdir() if path.suffix == ".nc"}
     monkeypatch.setattr("numbaconc.sweep.executors.measure_cases", None)  # what is there is not measured again
     monkeypatch.setattr(tables, "measure", None)
+    monkeypatch.setattr(leaderboard, "Run", None)
     assert run(*options) == 0
     assert {path.name: path.read_bytes() for path in Path("out").iterdir() if path.suffix == ".nc"} == before
     assert Path("out/report.md").read_text(encoding="utf-8") == text

@@ -10,10 +10,11 @@ import xarray as xr
 from markdown_it import MarkdownIt
 
 from numbaconc.data.files import replacing
+from numbaconc.experiments import leaderboard_page
 from numbaconc.experiments.commands import code, escaped, markdown_table
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
-from numbaconc.experiments.tables import outside, side_by_side
+from numbaconc.experiments.tables import outside, searched_path, side_by_side
 from numbaconc.results.files import open_results
 from numbaconc.results.slices import whole
 
@@ -48,7 +49,10 @@ def _text(folder: Path) -> str:
         if path.exists():
             ds, printed = whole(open_results(path)), published(table)
             files.append((path.name, ds))
-            tables.append(f"## Table {table}\n\n{side_by_side(ds, as_typed(printed))}")
+            searches = searched_path(table, folder)
+            searched = whole(open_results(searches)) if searches.exists() else None
+            files += [] if searched is None else [(searches.name, searched)]
+            tables.append(f"## Table {table}\n\n{side_by_side(ds, as_typed(printed), searched)}")
             far += outside(ds, printed, LIMIT)
             n_cells += len(outside(ds, printed, -1))
     figures = []
@@ -60,6 +64,11 @@ def _text(folder: Path) -> str:
         files += results
         numbers = results[0][1]["seed"].values.tolist()
         figures.append(f"## Figure {figure}\n\n![Figure {figure}](figure{figure}.png)\n\n{caption(figure, numbers)}")
+    path = folder / "leaderboard.nc"
+    if path.exists() and path.with_suffix(".png").exists():  # the picture is the last that is written
+        ds = open_results(path)
+        files.append((path.name, ds))
+        figures.append(f"## Leaderboards\n\n![Leaderboards](leaderboard.png)\n\n{leaderboard_page.page(ds)}")
     parts = [
         "# Empirically Measuring Concentration, measured again",
         "The tables and figures of Mahloujifar, Zhang, Mahmoody and Evans (NeurIPS 2019), by numbaconc, beside the "
@@ -80,7 +89,7 @@ def _deviations(far: list[str], n_cells: int) -> str:
     why = (
         "Risks at exactly k/255 differ where the paper's program was given a strength typed with few digits, a little "
         "less than k/255: the rows with a decimal ε repeat them at that strength. Where the paper prints no q, one search "
-        "for it decides a row, and searches with other seeds end at other q."
+        "for it decides a row; how much so is said below the table."
     )
     return f"{head}{len(far)} of the {n_cells} cells that the paper prints with a deviation, for the data sets here:\n\n{items}\n\n{why}"
 
@@ -110,7 +119,7 @@ def _html(text: str, folder: Path) -> str:
         contents = base64.b64encode((folder / match[1]).read_bytes()).decode()
         return f'src="data:image/png;base64,{contents}"'
 
-    drawn = "|".join(f"figure{figure}" for figure in FIGURES)
+    drawn = "|".join([*(f"figure{figure}" for figure in FIGURES), "leaderboard"])
     body = re.sub(rf'src="((?:{drawn})\.png)"', embedded, body)
     head = f'<meta charset="utf-8">\n<title>numbaconc: the paper measured again</title>\n<style>{STYLE}</style>'
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}</body>\n</html>\n'

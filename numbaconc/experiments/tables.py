@@ -31,6 +31,7 @@ SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; t
 # δ of balls, which the paper does not print: what its training risks imply.
 DELTA = {"mnist": 0.25, "fashion_mnist": 0.05, "cifar10": 0.0, "svhn": 0.0}
 RESTARTS = 10
+SEARCHED_MARK = " †"  # of rows whose q is searched
 CELLS = [(quantity, split) for quantity in QUANTITIES for split in SPLITS]
 
 
@@ -59,20 +60,44 @@ def run(table: int, options: argparse.Namespace) -> None:
             for row in ours
         ]
         ds = commands.sweep(blocks, result, sets, options)
+        searched = None
     else:
-        ds = _measured(result, ours, sets, numbers, options)
-    text = side_by_side(ds, rows)
+        searched = _searched(searched_path(table, options.out), ours, sets, numbers, options)
+        ds = _measured(result, ours, sets, numbers, options, searched)
+    text = side_by_side(ds, rows, searched)
     commands.write_page(f"Table {table}", text, page)
     say(text)
     say(f"{result}\n{page}")
+
+
+def searched_path(table: int, folder: str | Path) -> Path:
+    """Where the searches for q lie, one a seed, of a table that does not print q."""
+    return Path(folder) / f"table{table}-q.nc"
 
 
 def _names(rows: Sequence[Published]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row.dataset for row in rows))
 
 
+def _searched(
+    path: Path, rows: Sequence[Published], sets: dict[str, Dataset], numbers: list[int], options: argparse.Namespace
+) -> xr.Dataset | None:
+    """Let every seed search for its own q; None where there are no rectangles."""
+    blocks = [
+        {"dataset": row.dataset, "epsilon": row.epsilon_text, "alpha": row.alpha, "T": row.n_sets, "seed": numbers}
+        for row in rows
+        if row.method == "rectangles"
+    ]
+    return commands.sweep(blocks, path, sets, options) if blocks else None
+
+
 def _measured(
-    result: Path, rows: Sequence[Published], sets: dict[str, Dataset], numbers: list[int], options: argparse.Namespace
+    result: Path,
+    rows: Sequence[Published],
+    sets: dict[str, Dataset],
+    numbers: list[int],
+    options: argparse.Namespace,
+    searched: xr.Dataset | None,
 ) -> xr.Dataset:
     """Measure rows of several searches, or return what the result file has if it was made of the same."""
     made_of = " ".join([*(f"{name} {data.sha256}" for name, data in sets.items()), f"seeds {numbers}"])
@@ -83,7 +108,7 @@ def _measured(
     for data in (commands.cut_if_quick(data, options) for data in sets.values()):
         here = [row for row in rows if row.dataset == data.name]
         for _, group in itertools.groupby(here, key=lambda row: (row.method, row.n_sets, row.alpha)):
-            parts += _measure(data, list(group), numbers, options)
+            parts += _measure(data, list(group), numbers, options, searched)
     ds = _join(parts, numbers[0])
     ds.attrs["made_of"] = made_of
     if options.quick:
@@ -93,7 +118,11 @@ def _measured(
 
 
 def _measure(
-    data: Dataset, rows: Sequence[Published], numbers: list[int], options: argparse.Namespace
+    data: Dataset,
+    rows: Sequence[Published],
+    numbers: list[int],
+    options: argparse.Namespace,
+    searched: xr.Dataset | None,
 ) -> Iterator[xr.Dataset]:
     """Measure rows of a table that differ in epsilon alone."""
     row, every = rows[0], [row.epsilon for row in rows]
@@ -113,11 +142,14 @@ def _measure(
         kept = cache_dir() / "balls" / ("-".join([*names, *(one.epsilon_text for one in rows)]) + ".npz")
         yield measured(BallSearch(n_sets=n_sets, delta=delta), every, replace(how, checkpoint=kept))
     else:
-        for epsilon in every:  # q is searched once, and the restarts are at that q
-            once = measured(RectangleSearch(n_sets=n_sets, seed=numbers[0]), epsilon)
-            q_found = once["q_found"].isel(seed=0, drop=True)
+        for one in rows:  # the restarts are at the q that the first seed finds
+            found = None if searched is None else _select(searched, one)
+            assert found is not None  # as there are rectangles  # noqa: S101
+            q_found = found["q_found"].sel(seed=numbers[0], drop=True)
             at_q = RectangleSearch(n_sets=n_sets, q=q_found.item(), seed=numbers[0])
-            yield measured(Restarts(at_q, len(numbers)), epsilon).isel(q=0, drop=True).assign(q_found=q_found)
+            restarts = measured(Restarts(at_q, len(numbers)), one.epsilon).isel(q=0, drop=True)
+            like = restarts["risk"].isel(seed=0, split=0, drop=True)
+            yield restarts.assign(q_found=xr.full_like(like, q_found.item()).assign_attrs(q_found.attrs))
 
 
 def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
@@ -138,18 +170,22 @@ def _join(parts: Sequence[xr.Dataset], seed: int) -> xr.Dataset:
     return join_results(alike)
 
 
-def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
+def side_by_side(ds: xr.Dataset, rows: Sequence[Published], searched: xr.Dataset | None = None) -> str:
     """Write the rows of a table as Markdown, in per cent, each number followed by the paper's.
 
     Rows of data sets that `ds` does not have are left out. Where there are restarts, a number is the mean ± the
-    population standard deviation.
+    population standard deviation. `searched` has searches for q, one a seed, of rows for which the paper prints none:
+    how far they spread is said below.
     """
     cells = [cell for cell in CELLS if any(cell in row.values for row in rows)]
     titles = [f"{'adv. risk' if quantity == 'adversarial_risk' else quantity} {split}" for quantity, split in cells]
     header = ["data set", "method", "α", "ε", "T", "q"]
     header += [*(word for title in titles for word in (title, "paper")), "off by"]
     rows = [row for row in rows if row.dataset in ds["dataset"].values]
-    lines = commands.markdown_table([header, *(_row(ds, row, cells) for row in rows)])
+    marks = [SEARCHED_MARK if searched is not None and _q_is_searched(row) else "" for row in rows]
+    each = (_row(ds, row, cells) for row in rows)
+    marked = ([*line, last + mark] for (*line, last), mark in zip(each, marks, strict=True))
+    lines = commands.markdown_table([header, *marked])
     note = "Per cent, beside the paper's."
     if "seed" in ds.dims:
         seeds = ds["seed"].values
@@ -167,7 +203,42 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published]) -> str:
         )
     if "max_train" in ds.attrs:
         note += f" A quick run on {as_number(ds.attrs['max_train']):,.0f} training points: not the paper's setting."
-    return "\n".join([*lines, "", note, "", f"Data: {commands.escaped(ds.attrs.get('data_verified', ''))}.", ""])
+    notes = [note, *([] if searched is None else _spread(searched, rows))]
+    return "\n".join(
+        [*lines, "", "\n\n".join(notes), "", f"Data: {commands.escaped(ds.attrs.get('data_verified', ''))}.", ""]
+    )
+
+
+def _q_is_searched(row: Published) -> bool:
+    return row.method == "rectangles" and row.q is None
+
+
+def _spread(searched: xr.Dataset, rows: Sequence[Published]) -> list[str]:
+    """Say for each row whose q is searched what other seeds find, beside the paper's numbers."""
+    seeds = searched["seed"].values
+    notes = [
+        f"{SEARCHED_MARK.strip()} The paper prints no q here. Our restarts are all at the q that one search finds, that of "
+        "the first seed, and the last column says nothing about how much hangs on that search. If each of the seeds "
+        f"{seeds[0]} to {seeds[-1]} searches for a q of its own, they find, from the least to the greatest (mean ± standard "
+        "deviation), on test:"
+    ]
+    for row in filter(_q_is_searched, rows):
+        here = _select(searched, row)
+        assert here is not None  # of rectangles  # noqa: S101
+        said = [f"q {_spread_of(here['q_found'], 3)}"]
+        for quantity, words in zip(QUANTITIES, ("risk", "adv. risk"), strict=True):
+            said.append(f"{words} {_spread_of(100 * here[quantity].sel(split='test'), 2)}")
+        off_by, unit = max(_distances(here, row).values())
+        where = f"{row.dataset}, α = {_text(row.alpha)}, ε = {row.epsilon_text}"
+        notes.append(f"- {where}: {'; '.join(said)}. These means are off the paper's by {off_by:.1f} {unit}.")
+    return [notes[0], "\n".join(notes[1:])]
+
+
+def _spread_of(values: xr.DataArray, digits: int) -> str:
+    least, most, mean, std = (
+        f"{float(value):.{digits}f}" for value in (values.min(), values.max(), values.mean(), values.std())
+    )
+    return f"{least} to {most} ({mean} ± {std})"
 
 
 def _row(ds: xr.Dataset, row: Published, cells: Sequence[tuple[str, str]]) -> list[str]:
