@@ -13,7 +13,6 @@ from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, shown
 
-AUTO = "auto"  # the margin that lets the test points certify α
 EXTREMES = 2.0**-120, 2.0**120  # levels, whose squares float32 does not hold, but float64 does, with room for sums
 ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200
 
@@ -33,30 +32,42 @@ class Goal:
         Strength of the expansion, on the unit scale.
     alpha : float
         Risk threshold, in (0, 1).
-    margin : float or "auto"
-        Asked for beyond α on the training points, so that the risk is at least α on others; at least 0.
+    margin : float or None
+        Asked for beyond α on the training points, so that the risk is at least α on others; at least 0. None leaves
+        it to the search.
     n_test : int, optional
-        Test points that the region will be measured on; "auto" needs to know.
+        Test points that the region will be measured on, if that is known.
+    n_compared : int
+        Regions that will be certified together on these test points.
     """
 
     epsilon: float
     alpha: float
-    margin: float | str = 0.0
+    margin: float | None = 0.0
     n_test: int | None = None
+    n_compared: int = 1
 
     @classmethod
-    def of(cls, epsilon: object, alpha: object, margin: object = 0.0, n_test: int | None = None) -> Goal:
+    def of(
+        cls,
+        epsilon: object,
+        alpha: object,
+        margin: object = 0.0,
+        n_test: int | None = None,
+        n_compared: int = 1,
+    ) -> Goal:
         """Return a goal of these numbers; InputError if one of them is not allowed."""
         checked = check_fraction("alpha", alpha, one_allowed=False)
         n_test = None if n_test is None else check_count("n_test", n_test)
-        return cls(parse_epsilon(epsilon), checked, check_margin("margin", margin, 1 - checked), n_test)
+        asked = None if margin is None else check_margin("margin", margin, 1 - checked)
+        return cls(parse_epsilon(epsilon), checked, asked, n_test, check_count("n_compared", n_compared))
 
     @property
     def share(self) -> float:
-        """α + margin."""
-        return self.alpha + float(self.margin)
+        """α + margin; α where the margin is left open."""
+        return self.alpha + (self.margin or 0.0)
 
-    def with_margin(self, margin: float | str) -> Goal:
+    def with_margin(self, margin: float | None) -> Goal:
         """Return the goal that asks for another margin."""
         return replace(self, margin=margin)
 
@@ -94,14 +105,12 @@ def check_goal(goal: Goal, sample: Sample) -> None:
         raise InputError(msg)
 
 
-def check_margin(name: str, value: object, below: float = 1.0) -> float | str:
-    """Return a margin, a number in [0, below) or "auto"; InputError for anything else."""
-    if isinstance(value, str) and value == AUTO:
-        return AUTO
+def check_margin(name: str, value: object, below: float = 1.0) -> float:
+    """Return a margin, a number in [0, below); InputError for anything else."""
     number = as_number(value)
     if not 0 <= number < below:
         limit = "less than 1" if below == 1 else f"less than 1 - alpha = {below:g}"
-        msg = f"{name} is {shown(value)}; allowed: a number of at least 0 and {limit}, or {AUTO!r}"
+        msg = f"{name} is {shown(value)}; allowed: a number of at least 0 and {limit}"
         raise InputError(msg)
     return number
 

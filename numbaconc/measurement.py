@@ -16,7 +16,7 @@ from numbaconc.data.files import as_path
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, check_count, check_flag, check_text, shown
-from numbaconc.goal import AUTO, Goal
+from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.regions import Region
@@ -43,7 +43,7 @@ class Findings:
     regions: dict[Any, Region]
 
 
-def measure(
+def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
     search: Search | str | None,
     X_train: ArrayLike | Sample,
     X_test: ArrayLike | Sample,
@@ -52,6 +52,7 @@ def measure(
     alpha: float | str | ArrayLike | None = None,
     norm: str | float | None = None,
     name: str = "data",
+    simultaneous: bool = False,
     how: How | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> xr.Dataset:
@@ -59,7 +60,7 @@ def measure(
 
     Parameters
     ----------
-    search, X_train, X_test, epsilon, alpha, norm, name, how, **settings
+    search, X_train, X_test, epsilon, alpha, norm, name, simultaneous, how, **settings
         As in `find_regions`.
 
     Returns
@@ -67,17 +68,19 @@ def measure(
     xarray.Dataset
         `risk` and `adversarial_risk`, fractions, on the dimensions dataset, epsilon and split, on alpha where there are
         several, and on the coordinates of the search: T, seed, q where it is fixed; `q_found` where it is searched.
+        `certified`: with 95% confidence h(μ, α, ε) is at most that.
 
     Raises
     ------
     InputError
         If an argument is not allowed, or no region of enough risk is found.
     """
-    goal = {"epsilon": epsilon, "alpha": alpha}
-    return find_regions(search, X_train, X_test, **goal, norm=norm, name=name, how=how, **settings).dataset
+    goal: dict[str, Any] = {"epsilon": epsilon, "alpha": alpha}
+    told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "how": how}
+    return find_regions(search, X_train, X_test, **goal, **told, **settings).dataset
 
 
-def find_regions(
+def find_regions(  # noqa: PLR0913  # as measure
     search: Search | str | None,
     X_train: ArrayLike | Sample,
     X_test: ArrayLike | Sample,
@@ -86,6 +89,7 @@ def find_regions(
     alpha: float | str | ArrayLike | None = None,
     norm: str | float | None = None,
     name: str = "data",
+    simultaneous: bool = False,
     how: How | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> Findings:
@@ -104,6 +108,8 @@ def find_regions(
         With a name, or None: "linf", "l2" or "l1", and settings of the search.
     name : str
         The data set's name in the result.
+    simultaneous : bool
+        Whether certificates hold for all ε and α together, by Bonferroni's correction; otherwise each by itself.
     how : How, optional
         Progress bars, threads, the cache folder, a checkpoint.
 
@@ -118,23 +124,31 @@ def find_regions(
     """
     started = time.perf_counter()
     how, name = _checked(how), check_text("name", name)
-    train = as_sample(X_train, name="X_train")
-    samples = dict(zip(SPLITS, (train, as_sample(X_test, name="X_test", like=train)), strict=True))
-    check_pair(*samples.values())
+    samples = _samples(X_train, X_test)
     chosen = _chosen(search, norm, settings)
     goals = _goals(chosen, epsilon, alpha, len(samples["test"]))
+    n_compared = len(goals) if check_flag("simultaneous", simultaneous) else 1
+    goals = [replace(goal, n_compared=n_compared) for goal in goals]
     chosen = chosen.checked()
     check_coordinates(type(next(chosen.alone())))
     paths = _checkpoints(how.checkpoint, goals, chosen)
     with using_threads(how.threads) as n_threads:
         found = _found(chosen, samples["train"], paths, how)
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
-        ds = _measured([one for goal in kept for one in found[goal]], list(kept.values()), name, samples, how)
-    seconds = round(time.perf_counter() - started, 3)
-    ds.attrs |= provenance(**_said(chosen, found[goals[0]][0], samples), threads=n_threads, seconds=seconds)
+        ds = _measured(found, kept, name, samples, how, n_compared)
+    told = _said(chosen, found[goals[0]][0], samples) | {"n_compared": n_compared, "threads": n_threads}
+    ds.attrs |= provenance(**told, seconds=round(time.perf_counter() - started, 3))
     several = len({goal.alpha for goal in goals}) > 1
     regions = {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
     return Findings(ds, regions)
+
+
+def _samples(X_train: ArrayLike | Sample, X_test: ArrayLike | Sample) -> dict[str, Sample]:
+    """Return both samples, by their names; InputError if they do not go together."""
+    train = as_sample(X_train, name="X_train")
+    samples = dict(zip(SPLITS, (train, as_sample(X_test, name="X_test", like=train)), strict=True))
+    check_pair(*samples.values())
+    return samples
 
 
 def _checked(how: object) -> How:
@@ -163,19 +177,30 @@ def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: H
     return found
 
 
-def _measured(found: list[Found], kept: list[Found], name: str, samples: dict[str, Sample], how: How) -> xr.Dataset:
+def _measured(
+    found: dict[Goal, list[Found]],
+    kept: dict[Goal, Found],
+    name: str,
+    samples: dict[str, Sample],
+    how: How,
+    n_compared: int,
+) -> xr.Dataset:
     """Measure what was found on the test sample too, and lay it out, with the curves of what is kept."""
-    measured = bar(found, what="measuring on test", shown=how.progress)
-    outcomes = {case_of(one, name): outcome_of(one, samples["test"]) for one in measured}
+    every = [one for goal in kept for one in found[goal]]
+    measured = bar(every, what="measuring on test", shown=how.progress)
+    outcomes = {case_of(one, name): outcome_of(one, samples["test"], n_compared) for one in measured}
     ds = lay_out(outcomes, {name: facts_of(samples)}).drop_vars("data_sha256")
-    ds = _with_curves(ds, name, kept, samples)
+    ds = _with_curves(ds, name, list(kept.values()), samples)
     return ds if "alpha" in ds.dims else _described(ds.assign_coords(alpha=ds["alpha"].item()), "alpha")
 
 
 def _said(search: Search, found: Found, samples: dict[str, Sample]) -> dict[str, Any]:
-    """Return what a result says of its data and settings; of settings that depend on the data, what was used."""
+    """Return what a result says of its data and settings; of settings that depend on the data, what was used.
+
+    What differs between cases stands with each of them.
+    """
     plain = search.described()
-    plain |= {name: found.attributes[name] for name in plain if name in found.attributes}
+    plain |= {name: found.attributes[name] for name in plain if name in found.attributes and name not in found.stored}
     shas = ", ".join(f"{split} {sample.sha256}" for split, sample in samples.items())
     return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas}
 
@@ -202,11 +227,8 @@ def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[
             msg = f"{name} is {shown(given)} beside a search that has {shown(own)}; allowed: one of them"
             raise InputError(msg)
         parsed.append(parse(own if given is None else given, name))
-    return [
-        Goal.of(one, threshold, search.asked("margin"), n_test)
-        for one in parsed[0]
-        for threshold in reversed(parsed[1])
-    ]
+    margin = search.asked("margin")
+    return [Goal.of(one, threshold, margin, n_test) for one in parsed[0] for threshold in reversed(parsed[1])]
 
 
 def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> dict[Goal, Path | None]:
@@ -216,9 +238,6 @@ def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> 
     if not search.resumable:
         resumable = ", ".join(name for name, cls in Search.known.items() if cls.resumable)
         msg = f"checkpoint is {shown(str(path))} with {type(search).__name__}; allowed: only with {resumable}"
-        raise InputError(msg)
-    if search.asked("margin") == AUTO:
-        msg = f"margin is 'auto' with checkpoint {shown(str(path))}; allowed: a number, since 'auto' searches several times"
         raise InputError(msg)
     path = Path(path)
     if len(goals) == 1:

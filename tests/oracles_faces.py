@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 TOP = 255
+STARTS = (1, 2, 3, 4, 5, 8, 13, 21, 34)  # faces that a start may use, beside the most
+WORTHS = (250, 180, 150, 135, 125, 118, 112, 108, 105, 103)  # of a covered point, in hundredths of an expanded one
 NEVER = np.iinfo(np.int64).max
 
 
@@ -28,7 +30,7 @@ def count_codes(codes, rows, step, counts):
     return np.array(result, np.int32)
 
 
-def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
+def best_faces(inner, outer, shift, mirrored, fewest, enough, most, cost, worth):
     inside, outside = inner.tolist(), outer.tolist()
     if mirrored:
         inside, outside = ([*rows, *(row[::-1] for row in rows)] for rows in (inside, outside))
@@ -37,8 +39,9 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
         best = NEVER, 0
         for i in range(TOP + 1):
             covered = sum(free[i + shift :]) if i else sum(free)
-            price = cost * sum(fresh[i:]) - worth * min(covered, enough)
-            if covered >= fewest and price <= best[0]:
+            held = sum(fresh[i:])
+            price = cost * held - worth * min(covered, enough)
+            if covered >= fewest and held <= most and price <= best[0]:
                 best = price, i
         prices.append(best[0])
         faces.append(best[1])
@@ -97,17 +100,33 @@ def _set(members):
 
 class Found(NamedTuple):
     faces: list[Face]
-    starts: list[tuple[int, int, int, int]]  # points covered and expanded, after the greedy and at the end
+    starts: list[tuple[int, int, int, int, int]]  # T, and points covered and expanded, after the greedy and at the end
+    improvements: list[tuple[float, int, int]]  # at what worth, and points covered and expanded
 
 
 def search_faces(X, strength, target, n_sets):
-    every = list(every_face(X, strength))
+    every, most = list(every_face(X, strength)), min(n_sets, target)  # each face covers a point of its own
     ends, starts = [], []
-    for number in range(1, min(n_sets, target) + 1):  # each face covers a point of its own
+    for number in sorted({number for number in STARTS if number < most} | {most}):
         start = _fill(every, [], target, number, len(X))
-        ends.append(_refine(every, start, target, n_sets, len(X)))
-        starts.append((*counts(start), *counts(ends[-1])))
-    return Found(min(ends, key=_rank), starts)
+        ends.append(_exchange(every, start, target, most))
+        starts.append((number, *counts(start), *counts(ends[-1])))
+    best, improvements = min(ends, key=_rank), []
+    seen, last = {frozenset(best)}, None
+    while best != last:
+        last = best
+        for worth in WORTHS:
+            relaxed = _relax(every, best, target, most, worth)
+            for number in (0, 1, 2):
+                filled = _fill(every, relaxed, target, min(number, most - len(relaxed)), len(X))
+                if filled is None or frozenset(filled) in seen:
+                    continue
+                seen.add(frozenset(filled))
+                end = _exchange(every, filled, target, most)
+                if _rank(end) < _rank(best):
+                    best = end
+                    improvements.append((worth / 100, *counts(best)))
+    return Found(best, starts, improvements)
 
 
 def counts(faces):
@@ -123,26 +142,31 @@ def _rank(faces):
     return expanded, -covered, len(faces)
 
 
-def _fill(every, faces, target, n_sets, n):
+def _fill(every, faces, target, n_sets, most):
+    """Greedily at most `n_sets` faces more, such that `target` points are covered and at most `most` expanded."""
     faces = list(faces)
     while counts(faces)[0] < target:
+        if not n_sets:
+            return None
         covered, expanded = counts(faces)
         missing = target - covered
         best, least = None, None
         for face in every:
             more, further = counts([*faces, face])
             more, further = more - covered, further - expanded
-            if more < math.ceil(Fraction(missing, n_sets)):
+            if more < math.ceil(Fraction(missing, n_sets)) or expanded + further > most:
                 continue
             price = further - min(more, missing) if n_sets > 1 else (further, -more)
             if best is None or price < least:
                 best, least = face, price
+        if best is None:
+            return None
         faces.append(best)
         n_sets -= 1
     return faces
 
 
-def _refine(every, faces, target, n_sets, n):
+def _exchange(every, faces, target, n_sets):
     improved = True
     while improved:
         improved = False
@@ -151,12 +175,36 @@ def _refine(every, faces, target, n_sets, n):
             for number in (1, 2):
                 if len(others) + number > n_sets:
                     continue
-                again = _fill(every, others, target, number, n)
-                if _rank(again) < _rank(faces):
+                again = _fill(every, others, target, number, counts(faces)[1])
+                if again is not None and _rank(again) < _rank(faces):
                     faces, improved = again, True
                     break
             if improved:
                 break
+    return faces
+
+
+def _relax(every, faces, target, n_sets, worth):
+    """Move, drop and add faces one at a time while that lowers the price of the points expanded less those covered."""
+
+    def price(faces):
+        covered, expanded = counts(faces)
+        return 100 * expanded - worth * min(covered, target)
+
+    def with_best(faces):
+        """With the face of least price, or the same faces if none lowers theirs."""
+        more = [[*faces, face] for face in every] if len(faces) < n_sets else []
+        return min([faces, *more], key=price)  # the first of several
+
+    improved = True
+    while improved:
+        improved = False
+        for other in (with_best([one for one in faces if one != face]) for face in faces):
+            if price(other) < price(faces):
+                faces, improved = other, True
+                break
+        if not improved and price(with_best(faces)) < price(faces):
+            faces, improved = with_best(faces), True
     return faces
 
 

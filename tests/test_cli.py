@@ -30,6 +30,7 @@ from numbaconc.data.datasets import load_dataset
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.norms import NORMS
+from numbaconc.numerals import percent_at_least
 from numbaconc.results.files import open_results
 from numbaconc.search.base import Search, known_searches
 from numbaconc.search.settings import Count
@@ -590,6 +591,9 @@ def refused(*arguments, says):
     return said
 
 
+CLASSIFIER = ["--clean-error", "0.1", "--robust-accuracy", "0.9"]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -628,8 +632,9 @@ def refused(*arguments, says):
             ["search", "'balls'", "'linf'", "best, faces, halfspaces, rectangles"],
         ),
         (["--max-iter", "0"], ["max_iter", "0", "at least 1"]),
-        *[(["--margin", value], [f"margin is {value}", "less than 1", "'auto'"]) for value in ("-0.1", "1.0")],
-        (["--margin", "much"], ["margin is 'much'", "less than 1", "'auto'"]),
+        *[(["--margin", value], [f"margin is {value}", "less than 1"]) for value in ("-0.1", "1.0")],
+        (["--margin", "much"], ["margin is 'much'", "less than 1"]),
+        (["--margin", "auto"], ["margin is 'auto'", "less than 1"]),
         (["--margin", "0.95"], ["margin", "0.95", "less than 1 - alpha = 0.95"]),
         (["--margin", "0.1", "--q", "0.5"], ["margin", "0.1", "q = 0.5", "only where q is searched"]),
         (["--checkpoint", "c.npz"], ["checkpoint", "'c.npz'", "only with balls"]),
@@ -637,6 +642,13 @@ def refused(*arguments, says):
         (["--out", "result.txt"], ["out", "'result.txt'", ".nc"]),
         (["--out", "result"], ["out", "'result'", ".nc"]),
         (["--colour", "blue"], ["colour"]),
+        (["--clean-error", "0.1"], ["--clean-error is '0.1'", "without --robust-accuracy", "both"]),
+        (["--robust-accuracy", "0.1"], ["--robust-accuracy is '0.1'", "without --clean-error", "both"]),
+        ([*CLASSIFIER, "--alpha", "0.1"], ["--clean-error is '0.1'", "beside --alpha"]),
+        ([*CLASSIFIER, "--epsilon", "0.1,0.2"], ["epsilon is 0.1,0.2", "beside --robust-accuracy", "the one"]),
+        ([*CLASSIFIER, "--robust-accuracy", "0.91"], ["--robust-accuracy is 0.91", "at most 1 - clean error = 0.9"]),
+        ([*CLASSIFIER, "--robust-accuracy", "high"], ["--robust-accuracy is 'high'", "(0, 1)"]),
+        ([*CLASSIFIER, "--clean-error", "1"], ["--clean-error is '1'", "(0, 1)"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) and value[0].startswith("--") else "",
 )
@@ -999,6 +1011,8 @@ GIVEN = {  # a value of each setting, none of them a default: the option, and wh
     "centers": ("--centers=median", "median"),
     "precision": ("--precision=0.1", 0.1),
     "extend": ("--extend", True),
+    "unbounded": ("--unbounded", True),
+    "beyond": ("--beyond=0.25", 0.25),
 }
 
 
@@ -1117,6 +1131,40 @@ def test_several_alpha(own, alphas):
     assert set(tree(Path())) == {"m.nc", "m.png", *files.values()}
 
 
+def test_certificates_that_hold_together(own):
+    """On request, and then each is no tighter."""
+    options = ["--search", "halfspaces", "--alpha", ".1,.2", "--epsilon", ".02,.05", "--quiet"]
+    apart, together = (
+        json.loads(fine("measure", own, *options, *more, "--json", "--out", "m.nc"))
+        for more in ([], ["--simultaneous"])
+    )
+    assert (apart["certified_together"], together["certified_together"]) == (False, True)
+    for one, other in zip(apart["cases"], together["cases"], strict=True):
+        assert (one["certified"]["n_compared"], other["certified"]["n_compared"]) == (1, 4)
+        assert one["certified"]["U"] < other["certified"]["U"]
+    assert "certified at alpha holds all together" in fine("show", "m.nc")
+
+
+def test_a_classifier_of_the_users(own):
+    """Its error is α and the best of several is the search; it is there when the file is shown again."""
+    options = ["--clean-error", 0.2, "--robust-accuracy", 0.3, "--epsilon", 0.02, "--quiet", "--out", "m.nc"]
+    text = fine("measure", own, *options)
+    ds = open_results("m.nc")
+    assert (ds["alpha"].item(), ds.attrs["search"]) == (0.2, "best")
+    U = ds["certified"].item()
+    assert 0.2 < U < 0.7
+    said = f"At a clean error of 20%, with 95% confidence concentration does not rule out a robust accuracy of {percent_at_least(1 - U)}; this classifier has 30%."
+    for one in (text, fine("show", "m.nc")):
+        assert said in one
+        assert "tighter" not in one
+    printed = json.loads(fine("measure", own, *options, "--search", "halfspaces", "--json"))
+    (case,) = printed["cases"]
+    assert case["classifier"]["robust_accuracy"] == 0.3
+    assert case["classifier"]["not_ruled_out"] == 1 - case["certified"]["U"]
+    assert printed["note"].startswith("Found by halfspaces alone; there are tighter searches")
+    assert json.loads(fine("show", "m.nc", "--json"))["cases"] == printed["cases"]
+
+
 def test_the_best_of_some_searches(own):
     """Its seed is that of the split, and it says so."""
     options = ["--search", "best", "--searches", "faces,halfspaces", "--n-sets", 2, "--quiet"]
@@ -1127,13 +1175,16 @@ def test_the_best_of_some_searches(own):
         search = nc.BestSearch(searches="faces,halfspaces", n_sets=2, seed=seed)
         assert same(open_results("own-linf.nc"), nc.measure(search, TRAIN, TEST, epsilon=0.1, alpha=0.05, name="own"))
         found = search.set_params(epsilon=0.1, alpha=0.05).fit(TRAIN)
-        assert [one.search for one in found.table_] == ["faces", "halfspaces"]
+        assert list(dict.fromkeys(one.search for one in found.table_)) == ["faces", "halfspaces"]
         compared[seed] = case["compared"]
-        assert compared[seed] == [f"{found.search_} of {', '.join(map(str, found.table_))}"]
+        assert re.fullmatch(rf"{found.search_} of faces .*, halfspaces .*", compared[seed][0])
         assert (case["kept_seed"], case["T"]) == (seed, 2)
         assert open_results("own-linf.nc")["seed"].values.tolist() == [seed]
         assert printed["attributes"]["searches"] == "faces, halfspaces"
-        assert f"(risk -> adversarial risk): {compared[seed][0]}." in fine("show", "own-linf.nc")
+        said = (
+            f"(risk -> adversarial risk): {compared[seed][0]}; asked for {100 * case['margin'][0]:.2f}% beyond alpha."
+        )
+        assert said in fine("show", "own-linf.nc")
     assert compared[1] != compared[2]
 
 

@@ -15,9 +15,10 @@ import xarray as xr
 from conftest import blobs, needs_jit, points, refused
 
 import numbaconc as nc
-from numbaconc.certify import certify_counts, margin_for
+from numbaconc.certify import certify_counts
 from numbaconc.kernels.threads import available_threads
 from numbaconc.regions.base import union_vc_dimension
+from numbaconc.show.words import describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -372,9 +373,9 @@ def test_measured_by_hand():
         ({"seed": "1"}, "seed is '1'; allowed: a whole number of at least 0"),
         (
             {"margin": "much"},
-            "margin is 'much'; allowed: a number of at least 0 and less than 1 - alpha = 0.95, or 'auto'",
+            "margin is 'much'; allowed: a number of at least 0 and less than 1 - alpha = 0.95",
         ),
-        ({"margin": 0.95}, "margin is 0.95; allowed: a number of at least 0 and less than 1 - alpha = 0.95, or 'auto'"),
+        ({"margin": 0.95}, "margin is 0.95; allowed: a number of at least 0 and less than 1 - alpha = 0.95"),
         ({"margin": 0.1, "q": 0.5}, "margin is 0.1 at a fixed q = 0.5; allowed: only where q is searched"),
         ({"include_self": "yes"}, "include_self is 'yes'; allowed: true or false"),
         (
@@ -518,14 +519,6 @@ def test_a_checkpoint_for_each_goal(tmp_path):
             assert {path.name for path in folder.iterdir()} == names
 
 
-def test_a_checkpoint_with_a_margin_that_is_found_on_points_held_back(tmp_path):
-    """The searches that find it are others than the one that would go on."""
-    says = ["margin is 'auto'", "checkpoint", "allowed: a number"]
-    how = nc.How(checkpoint=tmp_path / "c")
-    refused(lambda: nc.measure("balls", TRAIN, TEST, **GOALS, margin="auto", how=how), *says)
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.mark.parametrize(
     ("train", "test", "says"),
     [
@@ -597,12 +590,11 @@ def test_every_search_is_measured_as_it_fits(name, norm, margin, tmp_path):
 
 
 @needs_jit
-@pytest.mark.parametrize("margin", [0.0, "auto"])
 @pytest.mark.parametrize(("name", "norm"), IN_NORMS)
-def test_several_goals_in_one_call_are_single_calls(name, norm, margin):
+def test_several_goals_in_one_call_are_single_calls(name, norm):
     """Rows, curves and kept regions, in whatever order the goals are given."""
     train, test = np.split(blobs(360, 4, 1, spread=30), [160])
-    settings = {"norm": norm, "name": "mine", "margin": margin}
+    settings = {"norm": norm, "name": "mine"}
     epsilons, alphas = [0.05, 0.02], [0.3, 0.1]
     found = nc.find_regions(name, train, test, **settings, epsilon=epsilons, alpha=alphas)
     assert list(found.regions) == list(itertools.product(sorted(epsilons), sorted(alphas)))
@@ -705,55 +697,71 @@ def test_a_local_search_is_passed_on(tmp_path):
     assert swept.attrs["local_search"] == 1
 
 
-# The automatic margin
+# What is certified
 
 
 @needs_jit
-@pytest.mark.parametrize(
-    ("name", "norm", "n_chains"),
-    [
-        ("rectangles", "linf", 2),
-        ("faces", "linf", 2),
-        ("halfspaces", "linf", 1),
-        ("halfspaces", "l1", 1),
-        ("balls", "l2", 1),
-        ("free_balls", "l2", 1),
-        ("best", "linf", 5),
-        ("best", "l1", 1),
-    ],
-)
-def test_the_automatic_margin_is_fixed_before_a_test_point_counts(name, norm, n_chains):
-    train, test = np.split(blobs(900, 5, 1), [600])
-    members = [one for one, in_norm in IN_NORMS if in_norm == norm and one != "best"]
-    search = search_in(name, norm, margin="auto", searches=members)
-    found, again = (nc.find_regions(search, train, one, epsilon=0.1, alpha=0.1) for one in (test, 255 - test))
-    margin = found.dataset["margin"]
-    assert margin.item() == margin_for(180, 300, 0.1, n_chains=n_chains)
-    assert margin.dims == found.dataset["risk"].dims[:-1]
-    assert found.dataset.attrs["margin"] == "auto"
-    assert (found.regions[0.1].gap(train) == again.regions[0.1].gap(train)).all()
-    held = train[np.sort(np.random.default_rng(0).permutation(600)[:180])]
-    assert found.regions[0.1].measure(held, 0.1).risk >= 0.1 + margin.item() - 1e-12
+@pytest.mark.parametrize("simultaneous", [False, True])
+@pytest.mark.parametrize("name", ["halfspaces", "rectangles"])
+def test_every_kept_region_is_certified_at_alpha(name, simultaneous, tmp_path):
+    """As `certify` does it; all pairs of an ε and an α together on request; and sweeps as one call without that."""
+    train, test = np.split(blobs(900, 5, 1, spread=40), [500])
+    goals = {"epsilon": [0.02, 0.05, 0.1], "alpha": [0.1, 0.2]}
+    found = nc.find_regions(name, train, test, **goals, name="mine", simultaneous=simultaneous)
+    ds, n_compared = found.dataset, 6 if simultaneous else 1
+    assert (ds.attrs["n_compared"], ds.attrs["confidence"]) == (n_compared, 0.95)
+    assert (ds["n_compared"] == n_compared).all()
+    assert set(ds["certified"].dims) == set(ds["risk"].dims) - {"seed", "split"}
+    for (epsilon, alpha), region in found.regions.items():
+        proven = nc.certify(region, test, epsilon, alpha, n_compared=n_compared)
+        here = ds.sel(epsilon=epsilon, alpha=alpha).squeeze()
+        assert here["certified"].item() == proven.U
+        assert here["certified_count"].item() == proven.m + proven.K
+    assert (ds["certified"] < 1).any()
+    if not simultaneous:
+        grid = goals | {"dataset": "mine", "search": name}
+        swept = nc.run_sweep(grid, tmp_path / "s.nc", data={"mine": (train, test)})
+        for variable in ("certified", "certified_count", "n_compared"):
+            xr.testing.assert_equal(swept[variable].reset_coords(drop=True), ds[variable].reset_coords(drop=True))
+        assert swept.attrs["confidence"] == 0.95
+
+
+def test_only_the_restart_that_is_kept_is_certified():
+    """It is chosen by its training risks: test points have no part in it."""
+    search = nc.Restarts(rectangles(), 4)
+    found = nc.find_regions(search, TRAIN, TEST, epsilon=8 / 255, alpha=0.1)
+    other = nc.find_regions(search, TRAIN, 255 - TEST, epsilon=8 / 255, alpha=0.1)
+    assert found.dataset["kept_seed"].item() == other.dataset["kept_seed"].item()
+    for one, test in ((found, TEST), (other, 255 - TEST)):
+        (region,) = one.regions.values()
+        assert one.dataset["certified"].item() == nc.certify(region, test, 8 / 255, 0.1).U
+
+
+def test_too_few_test_points_certify_nothing():
+    """Which is no reason not to measure."""
+    ds = nc.measure("halfspaces", TRAIN, TEST[:3], epsilon=0.1, alpha=0.6)
+    assert ds["certified"].item() == 1
+    assert "for that, 3 test points are too few" in describe(ds)
+    refused(
+        lambda: nc.measure("halfspaces", TRAIN, TEST, **GOALS, simultaneous=1), "simultaneous is 1", "true or false"
+    )
 
 
 @needs_jit
 def test_what_is_told_of_a_case_is_kept_per_case(tmp_path):
-    """Its margin, where that is automatic, and what the best of several searches was chosen from: in sweeps too."""
+    """What the best of several searches was chosen from: in sweeps too."""
     train, test = np.split(blobs(900, 5, 1), [600])
     goals = {"epsilon": [0.05, 0.1], "alpha": [0.1, 0.2]}
-    ds = nc.measure("best", train, test, **goals, margin="auto", name="mine")
-    for alpha in goals["alpha"]:
-        assert (ds["margin"].sel(alpha=alpha) == margin_for(180, 300, alpha, n_chains=5)).all()
+    ds = nc.measure("best", train, test, **goals, name="mine")
     for epsilon, alpha in itertools.product(*goals.values()):
-        alone = nc.measure("best", train, test, epsilon=epsilon, alpha=alpha, margin="auto")
+        alone = nc.measure("best", train, test, epsilon=epsilon, alpha=alpha)
         assert ds["compared"].sel(epsilon=epsilon, alpha=alpha).item() == alone["compared"].item()
     assert len(np.unique(ds["compared"])) == 4
     assert "compared" not in ds.attrs
-    grid = goals | {"search": "best", "margin": "auto", "dataset": "mine"}
+    grid = goals | {"search": "best", "dataset": "mine"}
     swept = nc.run_sweep(grid, tmp_path / "s.nc", data={"mine": (train, test)})
-    for name in ("risk", "adversarial_risk", "margin", "compared"):
+    for name in {"risk", "adversarial_risk", "margin", "compared"} & {*ds, *swept}:
         xr.testing.assert_equal(swept[name].reset_coords(drop=True), ds[name].reset_coords(drop=True))
-    assert swept.attrs["margin"] == "auto"
     again = nc.run_sweep(grid, tmp_path / "s.nc", data={"mine": (train, test)})
     assert again.identical(swept)
 

@@ -14,7 +14,7 @@ from conftest import images, refused
 import numbaconc as nc
 from numbaconc.errors import printable
 from numbaconc.kernels.threads import using_threads
-from numbaconc.results.queries import certificate, select_case
+from numbaconc.results.queries import certificate_at_alpha, select_case, with_classifier
 from numbaconc.show.plots import plot_measurement, simultaneous_band
 
 X = images(140, 3, 0)
@@ -24,18 +24,27 @@ X = images(140, 3, 0)
 def ds():
     search = nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=5), 3)
     with using_threads(1):
-        return nc.measure(search, X[:80], X[80:], epsilon=[0.05, 0.1], alpha=0.1, name="my points")
+        return nc.measure(search, X[:80], X[80:], epsilon=0.1, alpha=0.1, name="my points")
+
+
+@pytest.fixture(scope="module")
+def several():
+    """Three ε and two α, for the larger of which there are too few test points to certify it."""
+    with using_threads(1):
+        return nc.measure("halfspaces", X[:80], X[80:], epsilon=[0.02, 0.05, 0.1], alpha=[0.2, 0.95], name="my points")
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Every line that is drawn, by its label."""
+    """Every line that is drawn, by its label, or by its color and style where it has none."""
     lines = {}
     plot = matplotlib.axes.Axes.plot
 
     def recording(axes, x, y, *args, **keywords):
-        lines[keywords.get("label")] = np.array(x, float), np.array(y, float)
-        return plot(axes, x, y, *args, **keywords)
+        (line,) = plot(axes, x, y, *args, **keywords)
+        name = keywords.get("label", (tuple(np.ravel(line.get_color())), line.get_linestyle()))
+        lines[name] = np.array(x, float), np.array(y, float)
+        return [line]
 
     monkeypatch.setattr(matplotlib.axes.Axes, "plot", recording)
     return lines
@@ -61,23 +70,16 @@ def test_svg(ds, tmp_path):
 def test_curves_are_the_datasets(ds, drawn, tmp_path):
     """Each starts at the kept region's risk and ends at its adversarial risk at epsilon."""
     plot_measurement(ds, tmp_path / "plot.png")
-    curves = {label: line for label, line in drawn.items() if label is not None}
-    assert len(curves) == 4
-    for epsilon in (0.05, 0.1):
-        for split in ("train", "test"):
-            (found,) = [
-                line for label, line in curves.items() if split in label and f"{epsilon:g}" in label.split(",")[0]
-            ]
-            here = ds.sel(dataset="my points", epsilon=epsilon, split=split).squeeze("T")
-            kept = here.sel(seed=int(here["kept_seed"]))
-            strengths, risks = found
-            assert (strengths[0], risks[0]) == (0, kept["risk"])
-            assert (strengths[-1], risks[-1]) == (epsilon, kept["adversarial_risk"])
-            np.testing.assert_array_equal(risks[1:], kept["adversarial_risk_at"].sel(strength=slice(None, epsilon)))
+    for split in ("train", "test"):
+        strengths, risks = drawn[f"the region found, {split}"]
+        kept = ds.sel(seed=int(ds["kept_seed"].item()), split=split).squeeze()
+        assert (strengths[0], risks[0]) == (0, kept["risk"])
+        assert (strengths[-1], risks[-1]) == (0.1, kept["adversarial_risk"])
+        np.testing.assert_array_equal(risks[1:], kept["adversarial_risk_at"])
 
 
 def test_the_certificate_is_drawn_and_said(ds, monkeypatch, tmp_path):
-    """L at no strength, U at epsilon, inside a band that is wider: it holds at all strengths at once."""
+    """α at no strength, U at epsilon; and a band for what the found set's expansions measure at all strengths at once."""
     points, bands = {}, []
     scatter, fill = matplotlib.axes.Axes.scatter, matplotlib.axes.Axes.fill_between
 
@@ -92,17 +94,68 @@ def test_the_certificate_is_drawn_and_said(ds, monkeypatch, tmp_path):
     monkeypatch.setattr(matplotlib.axes.Axes, "scatter", scattering)
     monkeypatch.setattr(matplotlib.axes.Axes, "fill_between", filling)
     plot_measurement(ds, tmp_path / "plot.png")
-    assert len(points) == len(bands) == 2
-    for (label, (x, y)), (strengths, low, high), epsilon in zip(points.items(), bands, (0.05, 0.1), strict=True):
-        here = ds.sel(epsilon=epsilon).squeeze()
-        assert (x, y) == ([0, epsilon], [here["measure_at_least"], here["expansion_at_most"]])
-        proven = certificate(select_case(ds, {"dataset": "my points", "epsilon": epsilon, "T": 2}), epsilon)
-        assert label == f"certified, by itself: {proven.sentence}"
-        assert (strengths[0], strengths[-1]) == (0, epsilon)
-        assert low[0] < y[0]
-        assert high[-1] > y[1]
+    proven = certificate_at_alpha(select_case(ds, {"dataset": "my points", "epsilon": 0.1, "T": 2}), 0.1)
+    assert points == {f"certified: {proven.sentence}": ([0, 0.1], [0.1, ds["certified"].item()])}
+    ((strengths, low, high),) = bands
+    assert (strengths[0], strengths[-1]) == (0, 0.1)
+    assert low[0] < ds["measure_at_least"] <= ds["expansion_at_most"] < high[-1]
     plot_measurement(ds.drop_vars("n_points"), tmp_path / "plot.png")  # no counts, nothing certified
-    assert len(points) == len(bands) == 2
+    assert len(points) == len(bands) == 1
+
+
+def test_a_certificate_that_says_nothing_is_not_drawn(ds, drawn, tmp_path):
+    """Its words would be too long for the legend, and its U would flatten the rest."""
+    plot_measurement(ds.assign(certified_count=60 + 0 * ds["certified_count"]), tmp_path / "a.png")
+    assert "nothing is certified at alpha = 10%" in drawn
+
+
+def test_several_cases_are_curves_of_what_is_certified(several, drawn, tmp_path):
+    """Against the one of ε and α that has more values; a bound that says nothing is left out, and counted."""
+    for ds, axis, other in ((several, "epsilon", "alpha"), (several.isel(epsilon=[0]), "alpha", "epsilon")):
+        drawn.clear()
+        plot_measurement(ds, tmp_path / "plot.png")
+        curves = {label: line for label, line in drawn.items() if str(label).startswith(f"{other} ")}
+        assert len(curves) == ds.sizes[other]
+        measured = [line for name, line in drawn.items() if isinstance(name, tuple) and name[1] == "--"]
+        for value in ds[other].values:
+            here = ds.sel({other: value}).squeeze()
+            places, U = curves[f"{other} {value:g}"]
+            np.testing.assert_array_equal(places, here[axis])
+            np.testing.assert_array_equal(U, here["certified"].where(here["certified"] < 1))
+            risks = here["adversarial_risk"].sel(split="test")
+            assert any(np.array_equal(line[1], risks) for line in measured)
+        left_out = int((~(ds["certified"] < 1)).sum())
+        assert 0 < left_out < ds["certified"].size
+        assert f"nothing certified at {left_out} of {ds['certified'].size}" in drawn
+
+
+@pytest.mark.parametrize("simultaneous", [True, False])
+def test_the_picture_says_whether_certificates_hold_together(simultaneous, drawn, tmp_path):
+    with using_threads(1):
+        told = {"epsilon": [0.02, 0.05], "alpha": 0.2, "simultaneous": simultaneous}
+        plot_measurement(nc.measure("halfspaces", X[:80], X[80:], **told), tmp_path / "plot.png")
+    (said,) = [str(label) for label in drawn if str(label).startswith("certified")]
+    assert ("all together" in said, "each by itself" in said) == (simultaneous, not simultaneous)
+
+
+def test_files_of_before_there_were_certificates_are_drawn(ds, several, drawn, tmp_path):
+    for old in (ds, several):
+        drawn.clear()
+        plot_measurement(old.drop_vars(["certified", "certified_count", "n_compared"]), tmp_path / "plot.png")
+        assert not any(str(label).startswith("certified") for label in drawn)
+    assert "nothing certified at 6 of 6" in drawn
+
+
+def test_a_classifier_is_a_point(several, drawn, tmp_path):
+    """At its risk and adversarial risk, above what is certified at its risk; and not where U says nothing."""
+    ds = with_classifier(several.sel(alpha=0.2).isel(epsilon=[0]), 0.5)
+    plot_measurement(ds, tmp_path / "plot.png")
+    assert [line.tolist() for line in drawn["the classifier"]] == [0.2, 0.5]
+    U = ds["certified"].item()
+    assert [line.tolist() for line in drawn["not explained by concentration"]] == [[0.2, 0.2], [U, 0.5]]
+    drawn.clear()
+    plot_measurement(with_classifier(several.sel(alpha=0.95).isel(epsilon=[0]), 0.01), tmp_path / "plot.png")
+    assert "the classifier" not in drawn  # there is no certificate to be beside
 
 
 def test_the_band_holds_everywhere_at_once():
@@ -155,31 +208,6 @@ def test_one_restart_and_a_fixed_q(tmp_path):
         ds = nc.measure(search, X[:80], X[80:], epsilon=0.1, alpha=0.05)
     plot_measurement(ds, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 1000
-
-
-def test_several_alpha(drawn, monkeypatch, tmp_path):
-    """A curve for each region, named, and a line for each alpha; the search here has no seed and no T."""
-    levels = {}
-    level = matplotlib.axes.Axes.axhline
-
-    def leveling(axes, y, **keywords):
-        levels[keywords["label"]] = y
-        return level(axes, y, **keywords)
-
-    monkeypatch.setattr(matplotlib.axes.Axes, "axhline", leveling)
-    with using_threads(1):
-        ds = nc.measure(nc.HyperplaneSearch(), X[:80], X[80:], epsilon=[0.05, 0.1], alpha=[0.1, 0.2])
-    plot_measurement(ds, tmp_path / "plot.png")
-    assert levels == {"alpha = 10%": 0.1, "alpha = 20%": 0.2}
-    curves = {label: line for label, line in drawn.items() if label is not None and label.startswith("found")}
-    assert len(curves) == 8
-    for epsilon in (0.05, 0.1):
-        for alpha in (0.1, 0.2):
-            for split in ("train", "test"):
-                strengths, risks = curves[f"found for epsilon {epsilon:g}, alpha {alpha:g}, {split}"]
-                here = ds.sel(epsilon=epsilon, alpha=alpha, split=split).squeeze()
-                assert (strengths[0], strengths[-1]) == (0, epsilon)
-                assert (risks[0], risks[-1]) == (here["risk"], here["adversarial_risk"])
 
 
 def test_a_failure_leaves_the_old_figure(ds, tmp_path, monkeypatch):

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def measured(name="mine", *, n_train=60, width=3, **settings):
     X = np.random.default_rng(width).integers(0, 256, (n_train + 40, width)).astype(np.uint8)
     goal = {"epsilon": settings.pop("epsilon", [0.02, "8/255"]), "alpha": settings.pop("alpha", 0.1)}
+    goal["simultaneous"] = settings.pop("simultaneous", False)
     search = nc.Restarts(nc.RectangleSearch(**{"n_sets": 2, "n_neighbors": 5} | settings), 2)
     return nc.measure(search, X[:n_train], X[n_train:], name=name, **goal)
 
@@ -323,7 +324,7 @@ def test_joined_results_are_a_result_file(tmp_path):
         {"q": 0.6},
         {"alpha": 0.2},
         {"alpha": [0.2, 0.3]},
-        {"name": "other", "epsilon": 0.01, "n_train": 300, "margin": "auto"},
+        {"name": "other", "epsilon": 0.01, "n_train": 300, "simultaneous": True},
     ],
     ids=str,
 )
@@ -412,7 +413,8 @@ def test_a_slice_that_is_saved_says_what_the_whole_says_of_it(grid, tmp_path, na
     of_whole = {(one["epsilon"], one["alpha"]): one for one in as_json(grid)["cases"]}
     for one in as_json(part)["cases"]:
         if name not in ("another restart", "all of one"):
-            assert one["certificate"] == of_whole[one["epsilon"], one["alpha"]]["certificate"]
+            for made in ("certificate", "certified"):
+                assert one[made] == of_whole[one["epsilon"], one["alpha"]][made]
         assert one["dataset"] == "mine"
     again = whole(part)["risk"]
     places = {dim: again[dim].values for dim in again.dims} | {"alpha": part["alpha"].values}
@@ -430,6 +432,8 @@ CUTS = {
     "mean over seeds": (lambda ds: ds.mean("seed", keep_attrs=True), "which tells which restart was kept"),
     "half": (lambda ds: ds.assign(risk=ds.risk.where(ds.split == "test")), "is missing where"),
     "nothing": (lambda ds: ds.assign({name: np.nan * ds[name] for name in RISKS}), "no measured case"),
+    "counts by split": (lambda ds: ds.assign(certified_count=np.ceil(ds.risk)), "certified_count is on split"),
+    "compared by seed": (lambda ds: ds.assign(n_compared=ds.certified_count), "n_compared is on seed"),
 }
 
 
@@ -495,7 +499,7 @@ def test_two_searches_are_told_apart():
     joined = join_results(parts)
     assert joined["search"].values.tolist() == ["hyperplane", "halfspaces"]
     assert_all_there(joined, parts)
-    assert describe(joined).count("Certified") == 2
+    assert describe(joined).count("  certified: with") == 2
 
 
 def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
@@ -504,5 +508,32 @@ def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
     )
     for one in (without, join_results([without, ds.assign_coords(dataset=["other"])]).sel(dataset=["mine"])):
         assert one["measure_at_least"].isnull().all()
-        assert "Certified" not in describe(one)
-        assert "certificate" not in as_json(one)["cases"][0]
+        assert "with 95% confidence" not in describe(one)
+        assert not {"certificate", "certified"} & set(as_json(one)["cases"][0])
+
+
+def test_files_of_before_certificates_at_alpha_join_with_later_ones(ds):
+    old = ds.drop_vars(["certified", "certified_count", "n_compared"]).assign_coords(dataset=["old"])
+    joined = join_results([old, ds])
+    assert joined["certified"].sel(dataset="old").isnull().all()
+    np.testing.assert_array_equal(
+        joined["certified"].sel(dataset=["mine"]).transpose(*ds["certified"].dims), ds["certified"]
+    )
+    assert describe(joined).count("nothing is certified at alpha: the file holds no such certificate") == 2
+    assert ["certified" in case for case in as_json(joined)["cases"]] == [False, False, True, True]
+    assert "certified" not in join_results([old, old])
+
+
+def test_certificates_that_hold_together_are_not_mixed_with_others(ds):
+    """Restarts of one case are certified in one way; different cases may be, and then hold each by itself."""
+    X = np.random.default_rng(3).integers(0, 256, (100, 3)).astype(np.uint8)
+    told = {"epsilon": [0.05, 0.1], "alpha": 0.1, "q": 0.5, "n_sets": 2, "n_neighbors": 5}
+    one, together = (
+        nc.measure("rectangles", X[:60], X[60:], **told, name="mine", simultaneous=v) for v in (False, True)
+    )
+    assert (together["certified"] >= one["certified"]).all()
+    assert (together["n_compared"].values.tolist(), one["n_compared"].item(0)) == ([[[[2.0]], [[2.0]]]], 1)
+    refused(lambda: join_results([one, together.assign_coords(seed=[1])]), "n_compared is 1 in one result", "2")
+    mixed = join_results([one, together.assign_coords(dataset=["other"])])
+    assert not as_json(mixed)["certified_together"]
+    assert as_json(together)["certified_together"]

@@ -17,7 +17,7 @@ from numbaconc.data.arrays import UnitWarning
 from numbaconc.data.sample import Sample
 from numbaconc.kernels import faces as kernels
 from numbaconc.kernels.threads import available_threads, using_threads
-from numbaconc.search.faces import FaceSearch
+from numbaconc.search.faces import FaceSearch, Relaxed, Start
 
 LEVELS = st.sampled_from([0.3, 1, 2, 7.5, 8, 25.5, 60, 254, 255, 300])  # strengths in grey levels
 WHOLE = np.float32(720720)  # the step of `exact_floats`
@@ -73,7 +73,8 @@ def test_best_faces(m, shift, mirrored, price, data):
         for place, count in data.draw(few).items():
             counts[place] = count
     fewest, enough = data.draw(st.integers(0, int(inner.sum()) + 1)), data.draw(st.integers(0, 20))
-    setting = inner, outer, shift, mirrored, fewest, enough, *price
+    most = data.draw(st.integers(0, int(outer.sum()) + 1))
+    setting = inner, outer, shift, mirrored, fewest, enough, most, *price
     for ours, theirs in zip(kernels.best_faces(*setting), oracles_faces.best_faces(*setting), strict=True):
         same(ours, theirs)
 
@@ -82,8 +83,8 @@ def test_best_faces(m, shift, mirrored, price, data):
 @pytest.mark.parametrize("mirrored", [True, False])
 def test_best_faces_among_many_points(mirrored):
     inner, outer = np.random.default_rng(0).integers(0, 200, (2, 37, 256)).astype(np.int32)
-    for fewest, enough, cost, worth in ((1, 10**6, 1, 1), (9000, 10**4, 1, 1), (500, 10**6, 10**6, 1)):
-        setting = inner, outer, 11, mirrored, fewest, enough, cost, worth
+    for numbers in ((1, 10**6, 10**6, 1, 1), (9000, 10**4, 12000, 1, 1), (500, 10**6, 2000, 10**6, 1)):
+        setting = inner, outer, 11, mirrored, *numbers
         for ours, theirs in zip(kernels.best_faces(*setting), oracles_faces.best_faces(*setting), strict=True):
             same(ours, theirs)
 
@@ -136,18 +137,18 @@ def check_search(sample, epsilon, strength, alpha, n_sets, margin=0.0):
     found = search(sample, epsilon, alpha, n_sets, margin=margin)
     target = wanted(n, alpha, margin)
     expected = oracles_faces.search_faces(X, Fraction(strength), target, n_sets)
-    assert [start[0] for start in found.trace_] == list(range(1, min(n_sets, target) + 1))
-    for start, numbers in zip(found.trace_, expected.starts, strict=True):
-        assert start[1:] == tuple(number / n for number in numbers)
+    trace = [(first, *(number / n for number in counts)) for first, *counts in expected.starts + expected.improvements]
+    assert [tuple(one) for one in found.trace_] == trace
+    for start in found.trace_:
         covered, expanded = round(start.risk * n), round(start.adversarial_risk * n)
         assert target <= covered <= expanded
-        assert (expanded, -covered) <= (round(start.greedy_adversarial_risk * n), -round(start.greedy_risk * n))
     assert found.n_faces_ == len(expected.faces) <= n_sets
     assert risks(found) == tuple(c / n for c in oracles_faces.counts(expected.faces))
     measured = found.region_.measure(sample, epsilon)
     assert (measured.risk, measured.adversarial_risk) == risks(found)
     assert found.region_.epsilon == epsilon
     check_region(found.region_, expected.faces, X.shape[1], 255 if X.dtype == np.uint8 else 1)
+    return found
 
 
 @settings(max_examples=100)
@@ -169,6 +170,20 @@ def test_the_search_among_more_points(seed):
     X = blobs(60, 5, seed, n_blobs=4, spread=40)
     for levels, n_sets in ((8, 5), (25.5, 3)):
         check_search(Sample(X, 1 / 255), levels / 255, levels, 0.2, n_sets, 0.05)
+
+
+@needs_jit
+@pytest.mark.parametrize(
+    ("seed", "levels", "n_sets", "worths"),
+    [(2, 25.5, 2, [2.5, 1.12]), (4, 25.5, 3, [1.08]), (9, 25.5, 3, [1.5]), (0, 8, 2, [1.18])],
+)
+def test_faces_that_trade_what_they_cover_find_more(seed, levels, n_sets, worths):
+    """Where no face can be chosen again without less being covered, relaxing all of them leads on."""
+    X = blobs(80, 6, seed, n_blobs=4, spread=40)
+    found = check_search(Sample(X, 1 / 255), levels / 255, levels, 0.2, n_sets, 0.05)
+    assert [one.worth for one in found.trace_ if isinstance(one, Relaxed)] == worths
+    start = min(one.adversarial_risk for one in found.trace_ if isinstance(one, Start))
+    assert found.adversarial_risk_ < start
 
 
 @settings(max_examples=60)

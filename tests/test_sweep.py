@@ -349,22 +349,6 @@ def test_the_other_norm_has_no_use_for_radii(out, counted):
     assert counted == {"knn_radii": 0, "cluster": 0}
 
 
-def test_radii_of_points_that_no_search_sees_are_not_computed(out, monkeypatch):
-    """With an automatic margin only those that are not held back are searched."""
-    sizes = []
-
-    def finding(sample, k, **options):
-        sizes.append(len(sample))
-        return nc.knn_radii(sample, k, **options)
-
-    monkeypatch.setattr("numbaconc.search.rectangles.knn_radii", finding)
-    sample = blobs(400, 4, 2, spread=40)
-    grid = {"dataset": "one", "epsilon": 0.02, "T": 2, "seed": [0, 1], "margin": "auto"} | SETTINGS
-    ds = sweep(grid, out, data={"one": (sample[:300], sample[300:])})
-    assert ds["margin"].notnull().all()
-    assert sizes == [210, 210]
-
-
 def test_radii_are_kept_in_a_cache(tmp_path, out, monkeypatch):
     cache = tmp_path / "cache"
     ds = sweep(SMALL, out, cache_dir=cache)
@@ -1063,9 +1047,9 @@ def test_whole_results_are_reduced(tmp_path):
     joined = nc.open_results([tmp_path / "s.nc", tmp_path / "s.nc"])
     assert joined.drop_attrs().equals(ds.drop_attrs())
     measured = {"risk", "adversarial_risk", "n_points", "error", "vc_dimension"}
-    assert (
-        set(joined.data_vars) == set(ds.data_vars) == measured | {"kept_seed", "measure_at_least", "expansion_at_most"}
-    )
+    certified = {"certified_count", "n_compared", "certified"}
+    kept = {"kept_seed", "measure_at_least", "expansion_at_most"}
+    assert set(joined.data_vars) == set(ds.data_vars) == measured | kept | certified
     split = ds.sel(dataset="one", split="test").mean("seed")
     assert split.adversarial_risk.dims == ("epsilon", "T", "q")
 
@@ -1080,7 +1064,7 @@ def test_certificates_of_a_sweep(tmp_path):
     assert (parts[0]["kept_seed"] != whole["kept_seed"]).any(), "the data no longer make the point"
     search = nc.Restarts(nc.RectangleSearch(n_sets=2, q=0.7, n_neighbors=5), 4)
     one = nc.measure(search, *ONE, alpha=0.1, epsilon=grid["epsilon"], name="one")
-    kept = ["kept_seed", "measure_at_least", "expansion_at_most", "vc_dimension"]
+    kept = ["kept_seed", "measure_at_least", "expansion_at_most", "certified", "vc_dimension"]
     here = whole[kept].sel(dataset=["one"], T=[2], q=[0.7], epsilon=one["epsilon"])
     xr.testing.assert_equal(here.reset_coords(drop=True), one[kept].reset_coords(drop=True))
     assert whole[kept].sel(T=60).isnull().all().to_array().all()
@@ -1088,7 +1072,7 @@ def test_certificates_of_a_sweep(tmp_path):
     nc.save_results(old.assign_attrs(created="then"), tmp_path / "old.nc")
     opened = nc.open_results([tmp_path / "old.nc", tmp_path / "s.nc"])
     xr.testing.assert_equal(opened[kept], whole[kept])
-    assert "Certified" in describe(old.sel(T=[2], q=[0.7]))
+    assert "with 95% confidence" in describe(old.sel(T=[2], q=[0.7]))
 
 
 def test_files_from_before_a_setting_was_there(tmp_path):
@@ -1223,7 +1207,9 @@ def test_a_file_is_extended_by_another_search(out, monkeypatch, first):
         assert {name: value for name, value in ds.attrs.items() if name not in told} == {
             name: value for name, value in whole.attrs.items() if name not in told
         }
-    assert (ds.attrs["rectangles_max_iter"], ds.attrs["halfspaces_max_iter"], ds.attrs["margin"]) == (30, 60, 0)
+    assert (ds.attrs["rectangles_max_iter"], ds.attrs["halfspaces_max_iter"]) == (30, 60)
+    margins = {name: ds.attrs.get(f"{name}_margin", ds.attrs.get("margin")) for name in every}
+    assert margins == {name: "not given" if name == "best" else 0 for name in every}
     assert ds.attrs["n_neighbors"] == "min(50, n)"
     assert "max_iter" not in ds.attrs
 

@@ -9,22 +9,36 @@ import numpy as np
 import pytest
 from conftest import lines, needs_jit
 
-from numbaconc.certify import certify_counts, uniform_deviation
+from numbaconc.certify import certify_at_counts, certify_counts, uniform_deviation
 from numbaconc.cli import main
 from numbaconc.cli.console import EXIT_DEGENERATE
-from numbaconc.numerals import exact, exact_percent
-from numbaconc.results.files import save_results
+from numbaconc.numerals import exact, exact_percent, percent_at_least, percent_at_most
+from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.layout import assemble
-from numbaconc.results.queries import cases, certify_kept, degenerate
+from numbaconc.results.queries import cases, certify_kept, degenerate, with_classifier
 from numbaconc.results.schema import SCHEMA, provenance
-from numbaconc.show.words import as_json, describe, failures, provenance_lines
+from numbaconc.show.words import as_json, classifier_sentence, describe, failures, provenance_lines
 
 
 def result(
-    risks, *, alpha=0.05, name="mnist", epsilon=0.3, n_sets=10, q_found=None, kept=None, n=10000, dimension=None
+    risks,
+    *,
+    alpha=0.05,
+    name="mnist",
+    epsilon=0.3,
+    n_sets=10,
+    q_found=None,
+    kept=None,
+    n=10000,
+    dimension=None,
+    counts=None,
+    n_compared=1,
 ):
-    """A result by hand: risks are ((risk, adversarial risk) on train, the same on test) for each seed."""
+    """A result by hand: risks are ((risk, adversarial risk) on train, the same on test) for each seed.
+
+    Of counts, m + K for each seed, certificates at α are made.
+    """
     rows = []
     at = {"dataset": name, "epsilon": epsilon, "T": n_sets}
     for seed, by_split in enumerate(risks):
@@ -34,10 +48,14 @@ def result(
     least = int(np.argmin([train[1] for train, _ in risks])) if kept is None else kept
     rows.append(at | {"kept_seed": least} | ({} if dimension is None else {"vc_dimension": dimension}))
     rows += [{"dataset": name, "split": "train", "n_points": 60000}, {"dataset": name, "split": "test", "n_points": n}]
-    return assemble(rows).assign_coords(alpha=alpha).assign_attrs(norm="linf", seconds=1.5, created="now")
+    rows += [at | {"seed": seed, "certified_count": count} for seed, count in enumerate(counts or [])]
+    rows += [at | {"n_compared": n_compared}] if counts else []
+    ds = assemble(rows).assign_coords(alpha=alpha).assign_attrs(norm="linf", seconds=1.5, created="now", search="faces")
+    return certify_kept(ds) if counts else ds
 
 
-ONE = result([((0.0512, 0.08), (0.0511, 0.0974))])
+ONE = result([((0.0512, 0.08), (0.0511, 0.0974))], counts=[1020])
+PROVEN = certify_at_counts(1020, 10_000, 0.3, 0.05)
 
 
 def test_the_bound_in_words():
@@ -52,8 +70,9 @@ def test_the_bound_in_words():
 def test_the_table():
     lines = describe(ONE).splitlines()
     assert lines[0] == "mnist: 60,000 training and 10,000 test points"
-    assert "mnist, ℓ∞ epsilon 0.3, alpha 0.05, T = 10, q found 0.600" in lines
-    assert [line.split() for line in lines if line.startswith("  ")] == [
+    head = lines.index("faces, mnist, ℓ∞ epsilon 0.3, alpha 0.05, T = 10, q found 0.600")
+    assert lines[head + 1] == f"  certified: {PROVEN.sentence}"  # first of all
+    assert [line.split() for line in lines[head + 2 :] if line.startswith("  ")] == [
         ["train", "test"],
         ["risk", "5.12%", "5.11%"],
         ["adversarial", "risk", "8.00%", "9.74%"],
@@ -132,8 +151,9 @@ def test_the_certificate_and_beside_it_the_uniform_bound():
     """The issue's example; the paper's bound is not left out where it says nothing."""
     risks = [((0.012, 0.013), (0.0125, 0.0135))]
     lines = describe(result(risks, alpha=0.01, dimension=1568)).splitlines()
-    assert lines[-2] == "Certified: with 95% confidence h(μ, 0.01, 0.3) ≤ 0.0160."
-    assert lines[-1] == (
+    unmoved = certify_counts(125, 135, 10_000, 0.3)
+    assert lines[-3] == f"With the border where the search put it, by itself: {unmoved.sentence}."
+    assert lines[-2] == (
         "Beside it, the paper's uniform bound (Theorem 3.3) at 60,000 points and VC dimension 1,568 "
         "allows a deviation of 6.07 ≥ 1: it says nothing."
     )
@@ -150,7 +170,7 @@ def test_the_uniform_bound_is_said_once():
         )
 
     assert cases_of([4] * 12).count("uniform bound") == 1
-    assert cases_of([4] * 12).count("Certified") == 12
+    assert cases_of([4] * 12).count("With the border where the search put it, by itself") == 12
     assert [f"VC dimension {v} " in cases_of([4, 9, 4]) for v in (4, 9)] == [True, True]
     assert cases_of([4, 9, 4]).count("uniform bound") == 2
     assert "uniform bound" not in cases_of([4] * 13)
@@ -181,7 +201,7 @@ def test_several_alpha_are_cases_of_their_own():
     ds = join_results([result([((0.06, 0.1), (risk, 0.11))], alpha=alpha) for alpha, risk in pairs])
     text = describe(ds)
     for alpha, below in (("0.01", "0.90%, not 1%"), ("0.05", "4.90%, not 5%")):
-        assert f"mnist, ℓ∞ epsilon 0.3, alpha {alpha}, T = 10, q found 0.600" in text.splitlines()
+        assert f"faces, mnist, ℓ∞ epsilon 0.3, alpha {alpha}, T = 10, q found 0.600" in text.splitlines()
         assert f"this bounds h at {below}" in text
     assert [(case["alpha"], case["risk_test"]) for case in as_json(ds)["cases"]] == pairs
 
@@ -204,7 +224,7 @@ def test_where_no_region_has_a_training_risk_of_alpha():
     assert said not in describe(result([((0.05, 0.06), (0.055, 0.06))]))
 
 
-def test_the_automatic_margin_in_json():
+def test_the_margin_that_was_settled_in_json():
     ds = result([((0.0512, 0.08), (0.0511, 0.0974))])
     assert "margin" not in as_json(ds)["cases"][0]
     ds["margin"] = ("dataset", "epsilon", "T", "seed"), np.full((1, 1, 1, 1), 0.004)
@@ -248,7 +268,13 @@ def test_how_a_file_came_to_be():
 
 def many(n_sets):
     parts = [
-        result([((0.06, 0.10), (0.05, 0.25)), ((0.08, 0.2), (0.05, 0.75))], n_sets=T, epsilon=epsilon)
+        result(
+            [((0.06, 0.10), (0.05, 0.25)), ((0.08, 0.2), (0.05, 0.75))],
+            n_sets=T,
+            epsilon=epsilon,
+            counts=[3000 + T, 9000],
+            n_compared=14,
+        )
         for T in n_sets
         for epsilon in (0.1, 0.3)
     ]
@@ -256,13 +282,17 @@ def many(n_sets):
 
 
 def test_many_cases_are_listed():
-    """One line a case, means over the restarts; a few cases have their sentences."""
+    """One line a case, U and means over the restarts; a few cases have their sentences."""
     text = describe(many(range(1, 8)))
-    table = [line.split() for line in text.splitlines()[-15:]]
-    assert " ".join(table[0]) == "dataset epsilon T risk train risk test adv. risk train adv. risk test"
-    assert table[1] == ["mnist", "0.1", "1", "7.00%", "5.00%", "15.00%", "50.00%"]
+    table = [line.split() for line in text.splitlines()[2:17]]
+    assert " ".join(table[0]) == "dataset epsilon T certified risk train risk test adv. risk train adv. risk test"
+    U = percent_at_most(certify_at_counts(3001, 10_000, 0.1, 0.05, n_compared=14).U)
+    assert table[1] == ["mnist", "0.1", "1", U, "7.00%", "5.00%", "15.00%", "50.00%"]
     assert len({tuple(line[:3]) for line in table[1:]}) == 14
-    assert "bounds" not in text
+    assert (
+        "certified: with 95% confidence h(μ, alpha, epsilon) is at most that, all together, if the test points" in text
+    )
+    assert "all together" not in describe(many(range(1, 9)))  # 16 certificates, each made as one of 14
     assert "grows to at most" not in text
     assert describe(many(range(1, 7))).count("grows to at most") == 12
 
@@ -297,13 +327,119 @@ def test_what_is_estimated_is_not_said_as_a_fact():
     assert as_json(ONE)["cases"][0]["bound_is"] == "estimated by fractions of the test points"
 
 
+def three(n_compared):
+    risks = [((0.1, 0.2), (0.1, 0.2))]
+    parts = [result(risks, epsilon=i / 50, counts=[2000 + i], n_compared=n_compared) for i in (1, 2, 3)]
+    return join_results(parts)
+
+
 def test_what_the_certificates_need_is_said_once():
     assert describe(ONE).count("independent draws from one distribution μ, as the training points are") == 1
-    text = describe(join_results([result([((0.1, 0.2), (0.1, 0.2))], epsilon=i / 50) for i in (1, 2, 3)]))
+    text = describe(three(1))
     assert text.count("independent draws") == 1
     assert "each by itself, not all together" in text
-    assert text.count("Certified, by itself: with 95% confidence") == 3
-    assert "by itself" not in describe(ONE)
+    assert text.count("  certified: with 95% confidence") == 3
+    assert "all together" not in describe(ONE)
+
+
+def test_certificates_that_hold_together_are_said_to():
+    """Of several, each wrong in a share 1 / n_compared of 5%: as long as the shares are no more than all of it."""
+    text = describe(three(3))
+    assert "What is certified at alpha holds all together with 95% confidence, if" in text
+    assert as_json(three(3))["certified_together"]
+    assert "each by itself, not all together" in describe(three(2))
+    assert not as_json(three(2))["certified_together"]
+    mixed = join_results([result([((0.1, 0.2), (0.1, 0.2))], name=name, counts=[2000], n_compared=2) for name in "ab"])
+    assert "all together with" in describe(mixed)
+
+
+def test_the_certificate_at_alpha_in_json():
+    """Before the risks, and beside that of the border where the search put it."""
+    entry = as_json(ONE)["cases"][0]
+    m, K = PROVEN.m, 1020 - PROVEN.m
+    said = {"confidence": 0.95, "n_compared": 1, "U": PROVEN.U, "m": m, "K": K, "tau": PROVEN.tau, "reason": ""}
+    assert entry["certified"] == said
+    assert list(entry).index("certified") < list(entry).index("risk_train")
+    assert entry["certificate"]["L"] < 0.0511
+    assert ONE["certified"].item() == PROVEN.U
+    assert "certified" not in as_json(result([((0.06, 0.08), (0.06, 0.08))]))["cases"][0]
+
+
+def test_the_certificate_at_alpha_is_of_the_kept_restart():
+    """The one of less training risk, whatever the counts are; of the others, in a slice that lost it."""
+    risks = [((0.06, 0.10), (0.06, 0.10)), ((0.06, 0.09), (0.06, 0.12))]
+    ds = result(risks, counts=[1000, 1300])
+    assert ds["certified"].item() == certify_at_counts(1300, 10_000, 0.3, 0.05).U
+    assert f"  certified: {certify_at_counts(1300, 10_000, 0.3, 0.05).sentence}" in describe(ds).splitlines()
+    other = ds.sel(seed=[0])
+    assert f"  certified: {certify_at_counts(1000, 10_000, 0.3, 0.05).sentence}" in describe(other).splitlines()
+
+
+def test_where_nothing_is_certified_at_alpha_it_says_why():
+    risks = [((0.06, 0.08), (0.06, 0.08))]
+    assert "  nothing is certified at alpha: the file holds no such certificate" in describe(result(risks))
+    few = result([((0.96, 0.98), (0.96, 0.98))], alpha=0.95, n=50, counts=[50])
+    assert "  nothing is certified at alpha: for that, 50 test points are too few" in describe(few)
+    everything = describe(result(risks, counts=[10_000]))
+    assert "h(μ, 0.05, 0.3) ≤ 1.0000 (which says nothing: all 10,000 test points" in everything
+    assert "certified" not in describe(result(risks).drop_vars("n_points"))
+
+
+def test_that_there_are_tighter_searches():
+    """Said of every search but the best of several."""
+    said = "Found by faces alone; there are tighter searches: --search best"
+    for ds in (ONE, many(range(1, 8))):
+        assert describe(ds).splitlines()[-1].startswith(said)
+        assert as_json(ds)["note"].startswith(said)
+    best = ONE.assign_attrs(search="best")
+    assert "tighter" not in describe(best)
+    assert "note" not in as_json(best)
+    both = join_results([ONE, best])
+    assert both.sizes["search"] == 2
+    assert "note" not in as_json(both)
+
+
+def test_a_classifier_beside_what_is_certified(tmp_path):
+    """The issue's sentence; also when the file is shown again, and joined with others."""
+    ds = with_classifier(ONE, 0.737)
+    robust = percent_at_least(1 - PROVEN.U)
+    said = (
+        f"At a clean error of 5%, with 95% confidence concentration does not rule out a robust accuracy of {robust}; "
+        f"this classifier has 73.7%. Of its adversarial risk, 26.3%, concentration explains at most "
+        f"{percent_at_most(PROVEN.U)} and leaves at least {percent_at_least(0.263 - PROVEN.U)} unexplained: "
+        f"{percent_at_least(1 - PROVEN.U / 0.263)} of it."
+    )
+    save_results(ds.assign_attrs(schema=SCHEMA), tmp_path / "a.nc")
+    elsewhere = result([((0.1, 0.2), (0.1, 0.2))], name="other", counts=[2000])
+    for one in (ds, open_results(tmp_path / "a.nc"), join_results([ds, elsewhere])):
+        assert describe(one).splitlines().count(said) == 1
+        assert as_json(one)["cases"][0]["classifier"] == {
+            "clean_error": 0.05,
+            "robust_accuracy": 0.737,
+            "adversarial_risk": 0.263,
+            "not_ruled_out": 1 - PROVEN.U,
+            "unexplained": 1 - PROVEN.U / 0.263,
+        }
+    assert "classifier" not in as_json(join_results([ds, elsewhere]))["cases"][1]
+
+
+@pytest.mark.parametrize(
+    ("U", "accuracy", "words"),
+    [
+        (0.0789, 0.737, ["a robust accuracy of 92.11%; this classifier has 73.7%", "explains at most 7.89%"]),
+        (
+            0.07891,
+            0.737,
+            ["a robust accuracy of 92.10%", "explains at most 7.90%", "at least 18.40% unexplained: 69.99%"],
+        ),
+        (0.3, 0.737, ["a robust accuracy of 70.00%; this classifier has 73.7%", "shows no part to be unexplained"]),
+        (1.0, 0.737, ["Nothing is certified at a clean error of 6.3%", "robust accuracy is 73.7%"]),
+    ],
+)
+def test_what_is_said_of_a_classifier_is_true_as_it_stands(U, accuracy, words):
+    said = classifier_sentence(U, 0.063, accuracy)
+    for word in words:
+        assert word in said
 
 
 @pytest.mark.parametrize(
@@ -325,17 +461,17 @@ def test_numbers_read_back_as_the_same(alpha, epsilon, said):
 
 def test_where_the_test_points_had_a_part_nothing_is_certified():
     """A file says so: it has no L where it has others."""
-    ds = certify_kept(ONE)
-    assert "Certified" in describe(ds)
-    without = ds.assign(measure_at_least=ds["measure_at_least"] * np.nan)
-    assert "Certified" not in describe(without)
+    assert "certified: with" in describe(ONE)
+    without = ONE.assign(measure_at_least=ONE["measure_at_least"] * np.nan)
+    assert "with 95% confidence" not in describe(without)
+    assert "  nothing is certified at alpha: the test points had a part in choosing" in describe(without)
     assert "Nothing is certified" in describe(without)
-    assert "certificate" not in as_json(without)["cases"][0]
+    assert not {"certificate", "certified"} & set(as_json(without)["cases"][0])
 
 
 def test_shares_that_are_no_counts_certify_nothing():
     """As means over seeds are, which are no region's."""
-    assert "Certified" not in describe(result([((0.06, 0.08), (0.05115, 0.08))]))
+    assert "with 95% confidence" not in describe(result([((0.06, 0.08), (0.05115, 0.08))]))
 
 
 @pytest.mark.parametrize(

@@ -13,15 +13,19 @@ from numbaconc.cli.options import add_plugin_option, add_search_options, given_s
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.data.sample import Sample
-from numbaconc.errors import InputError, as_number, check_count, printable, said, shown
+from numbaconc.errors import InputError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from numbaconc.search.base import Search
+
 
 EPSILON, ALPHA = "0.1", "0.05"
+BEST = "best"  # the search that a classifier is compared with, if none is named
+ROUNDING = 1e-12  # .3 and .7 make 1
 SUBSAMPLE_SEED = 0  # of the training points that --max-train leaves, as in sweeps
 
 
@@ -48,6 +52,21 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
         help=f'strength on the unit scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
     )
     add("--alpha", action="append", metavar="A", help=f"risk threshold, in (0, 1), or several (default: {ALPHA})")
+    add(
+        "--simultaneous",
+        action="store_true",
+        help="certificates of all pairs of epsilon and alpha hold together; otherwise each by itself",
+    )
+    add(
+        "--clean-error",
+        metavar="F",
+        help="of a classifier, in place of --alpha; best is then the search if none is named",
+    )
+    add(
+        "--robust-accuracy",
+        metavar="F",
+        help="of the same classifier at this epsilon, beside what concentration allows",
+    )
     add("--restarts", metavar="N", help="repeat a search that draws with seeds seed .. seed+N-1 (default: 1)")
     add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
     add("--max-train", metavar="N", help="use N training points, drawn evenly")
@@ -70,22 +89,15 @@ def _measure(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import load_dataset
     from numbaconc.measurement import find_regions
     from numbaconc.results.files import save_results
-    from numbaconc.results.queries import degenerate
+    from numbaconc.results.queries import degenerate, with_classifier
     from numbaconc.results.schema import VERIFIED_WORDS
-    from numbaconc.search import Restarts
-    from numbaconc.search.base import known_searches, make_search, search_named
-    from numbaconc.show.words import as_json, describe
 
-    epsilons, alphas = parse_epsilons(options.epsilon or EPSILON), parse_alphas(options.alpha or ALPHA)
-    settings = given_settings(options, search_named(options.search, options.norm))
-    search = make_search(options.search, options.norm, settings)
-    if (n_restarts := check_count("restarts", whole_number("1" if options.restarts is None else options.restarts))) > 1:
-        if "seed" not in search.settings():
-            drawing = ", ".join(name for name, cls in known_searches().items() if "seed" in cls.settings())
-            msg = f"restarts is {n_restarts} with search {search.name!r}, which draws nothing; allowed: only with {drawing}"
-            raise InputError(msg)
-        search = Restarts(search, n_restarts)
-    search.checked()
+    epsilons, classifier = parse_epsilons(options.epsilon or EPSILON), _classifier(options)
+    alphas = parse_alphas(options.alpha or ALPHA) if classifier is None else [classifier.clean_error]
+    if classifier is not None and len(epsilons) > 1:
+        msg = f"epsilon is {', '.join(options.epsilon)} beside --robust-accuracy; allowed: the one that it was measured at"
+        raise InputError(msg)
+    search = _search(options, None if classifier is None else BEST)
     _check_source(options)
     outputs = _outputs(options, search.norm_name, epsilons, alphas)
     data = load_dataset(
@@ -104,24 +116,78 @@ def _measure(options: argparse.Namespace) -> int:
         for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
             tell(f"note: {note}")
     how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint)
-    found = find_regions(search, train, data.test, epsilon=epsilons, alpha=alphas, name=data.name, how=how)
-    found.dataset.attrs |= provided
-    save_results(found.dataset, outputs.result)
+    told: dict[str, Any] = {"name": data.name, "simultaneous": options.simultaneous, "how": how}
+    found = find_regions(search, train, data.test, epsilon=epsilons, alpha=alphas, **told)
+    ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
+    ds.attrs |= provided
+    save_results(ds, outputs.result)
     for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
         region.save(path)
-    drawn = _draw(found.dataset, outputs.plot)
-    if options.json:
-        files = {"result": str(outputs.result)} | ({"plot": str(outputs.plot)} if drawn else {})
-        regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
-        say(json.dumps(as_json(found.dataset) | {"files": files | regions}, indent=2))
-    else:
-        say(describe(found.dataset))
-        say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
-        say(f"region:  {', '.join(map(printable, outputs.regions.values()))}")
-    if not degenerate(found.dataset):
+    _say(ds, outputs, drawn=_draw(ds, outputs.plot), as_plain_json=options.json)
+    if not degenerate(ds):
         return 0
     tell("no answer at alpha: the training risk of a region found is below it, or no test point lies in it")
     return EXIT_DEGENERATE
+
+
+class _Classifier(NamedTuple):
+    """What is known of a classifier of the user's."""
+
+    clean_error: float
+    robust_accuracy: float
+
+
+def _classifier(options: argparse.Namespace) -> _Classifier | None:
+    """Return the classifier that is compared; InputError for one that cannot be, or is only half told."""
+    given = {"--clean-error": options.clean_error, "--robust-accuracy": options.robust_accuracy}
+    if all(value is None for value in given.values()):
+        return None
+    for name, other in (tuple(given), tuple(given)[::-1]):
+        if given[name] is None:
+            msg = f"{other} is {shown(given[other])} without {name}; allowed: both of a classifier, or neither"
+            raise InputError(msg)
+    if options.alpha is not None:
+        msg = f"--clean-error is {shown(options.clean_error)} beside --alpha; allowed: one of them, the error is alpha"
+        raise InputError(msg)
+    error, accuracy = (check_fraction(name, value, one_allowed=False) for name, value in given.items())
+    if error + accuracy > 1 + ROUNDING:
+        least = f"at most 1 - clean error = {1 - error:g}, since what is wrong is not robust"
+        msg = f"--robust-accuracy is {accuracy:g} with a clean error of {error:g}; allowed: {least}"
+        raise InputError(msg)
+    return _Classifier(error, accuracy)
+
+
+def _search(options: argparse.Namespace, usual: str | None) -> Search:
+    """Return the search that is asked for, repeated if that is, too; `usual` if none is named."""
+    from numbaconc.search import Restarts
+    from numbaconc.search.base import known_searches, make_search, search_named
+
+    name = usual if options.search is None else options.search
+    search = make_search(name, options.norm, given_settings(options, search_named(name, options.norm)))
+    if (n_restarts := check_count("restarts", whole_number("1" if options.restarts is None else options.restarts))) > 1:
+        if "seed" not in search.settings():
+            drawing = ", ".join(name for name, cls in known_searches().items() if "seed" in cls.settings())
+            msg = f"restarts is {n_restarts} with search {search.name!r}, which draws nothing; allowed: only with {drawing}"
+            raise InputError(msg)
+        search = Restarts(search, n_restarts)
+    search.checked()
+    return search
+
+
+def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) -> None:
+    """Print what was found, and where it lies."""
+    from numbaconc.show.words import MANY, as_json, describe
+
+    if as_plain_json:
+        files = {"result": str(outputs.result)} | ({"plot": str(outputs.plot)} if drawn else {})
+        regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
+        say(json.dumps(as_json(ds) | {"files": files | regions}, indent=2))
+    else:
+        say(describe(ds))
+        say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
+        paths = [printable(path) for path in outputs.regions.values()]
+        many = f"{paths[0]} … {paths[-1]}, {len(paths)} files"
+        say(f"region:  {many if len(paths) > MANY else ', '.join(paths)}")
 
 
 def _check_source(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The least adversarial risks that the searches find, beside the paper's, and what is certified.
+"""The least adversarial risks that the searches find, beside the paper's, and what is certified at α.
 
 `python -m numbaconc.experiments.bounds` goes through every data set, α and ε of the paper's Tables 1, 3, 4 and 5,
 with α = 0.127 of Table 2 on CIFAR-10, and searches beyond the paper: bounds-*.nc, bounds.md, bounds.png and .svg,
@@ -22,7 +22,7 @@ from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.experiments import pictures
 from numbaconc.experiments.commands import available, cut_if_quick, markdown_table, run_command, wanted, write_page
-from numbaconc.experiments.methods import AMONG, BUFFERS, COARSE, METHODS, WORDS, at_least, searches, with_certificate
+from numbaconc.experiments.methods import METHODS, RECTANGLES, SETTLED, WORDS, Answer, Settled, rectangles
 from numbaconc.experiments.published import QUANTITIES, Published, published
 from numbaconc.experiments.tables import SEARCHES
 from numbaconc.kernels.threads import using_threads
@@ -36,9 +36,15 @@ from numbaconc.show.plots import Bounds, plot_panels
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}
-CERTIFIED = "certified"  # in place of a search's name
-PROVEN, FACTS = ("measure_at_least", "expansion_at_most"), ("n_points", "data_sha256")
-LONG_NAMES = {"buffer": "added to alpha", "n_sets": "T, the most sets", "seconds": "time taken"}
+FACTS = ("n_points", "data_sha256")
+LONG_NAMES = {
+    "margin": "asked for beyond alpha, settled on training points held back",
+    "n_sets": "T, the most sets",
+    "held_back": "adversarial risk on training points held back, by which searches are compared",
+    "certified": "U: h(mu, alpha, epsilon) <= U with 95% confidence, each by itself",
+    "certified_count": "test points in the expansion of the region whose border they place",
+    "seconds": "time taken",
+}
 
 
 class Row(NamedTuple):
@@ -74,10 +80,6 @@ class Row(NamedTuple):
         """T and q of the paper's rectangles."""
         return next(((row.n_sets, row.q) for row in self.papers if row.method == "rectangles"), (None, None))
 
-    def n_sets(self, search: str) -> int:
-        """T of one of our searches."""
-        return int(searches(self.norm, *self.sets)[search].coordinates.get("T", 1))
-
 
 def rows() -> list[Row]:
     """Return the cases of the experiment, in the paper's order."""
@@ -111,13 +113,11 @@ def run(options: argparse.Namespace) -> None:
         here = [row for row in every if row.norm == norm and row.dataset in sets]
         if not here:
             continue
-        paths = [result_path(norm, folder, certified=certified) for certified in (False, True)]
-        work = [[(row, name) for row in here for name in METHODS[norm]], [(row, CERTIFIED) for row in here]]
-        results = [measure(cases, sets, path, options) for cases, path in zip(work, paths, strict=True)]
-        written += paths
-        text.append(table(here, *results))
-        panels += list(_panels(here, *results))
-        found[norm] = results[0]
+        path = result_path(norm, folder)
+        found[norm] = measure([(row, name) for row in here for name in METHODS[norm]], sets, path, options)
+        written.append(path)
+        text.append(table(here, found[norm]))
+        panels += list(_panels(here, found[norm]))
     write_page("Bounds", "\n".join(text), page)
     plot_panels(panels, plots, _caption())
     for data in sets.values():
@@ -125,9 +125,9 @@ def run(options: argparse.Namespace) -> None:
     say("\n".join([*text, *map(str, written)]))
 
 
-def result_path(norm: str, folder: str | Path, *, certified: bool) -> Path:
-    """Where the measurements lie: of all searches, or of what is certified."""
-    return Path(folder) / f"bounds-{norm}{'-certified' if certified else ''}.nc"
+def result_path(norm: str, folder: str | Path) -> Path:
+    """Where the measurements lie."""
+    return Path(folder) / f"bounds-{norm}.nc"
 
 
 def measure(
@@ -135,14 +135,15 @@ def measure(
 ) -> xr.Dataset:
     """Search for a region in each case that the file lacks, and save each in the file as soon as it is found.
 
-    A case is a row with the name of a search, or with `CERTIFIED`. The result is in the schema, on search, alpha,
-    dataset, epsilon and split; what the file has of other data sets stays there.
+    A case is a row with the name of a search. The result is in the schema, on search, alpha, dataset, epsilon and split;
+    what the file has of other data sets stays there.
     """
     had = open_results(path) if path.exists() else None
     asked_for = {Case(name, *row.at.values()): row for row, name in work}
     outcomes = {} if had is None else dict(_read(had, sets))
     outcomes = {case: one for case, one in outcomes.items() if case in asked_for or case.dataset not in sets}
     ds = had
+    settled: dict[tuple[str, str], Settled] = {}
     for number, (case, row) in enumerate(asked_for.items(), 1):
         if case in outcomes:
             continue
@@ -150,37 +151,44 @@ def measure(
             sign, words = NORMS[row.norm].sign, WORDS.get(case.search, case.search)
             tell(f"{number}/{len(asked_for)}: {row.dataset}, {sign} {row.epsilon_text}, {words} ...")
         with using_threads(options.threads):
-            outcomes[case] = _find(sets[row.dataset], row, case.search)
+            outcomes[case] = _find(sets[row.dataset], row, case.search, settled)
         ds = _lay_out(outcomes, row.norm, sets, had)
         save_results(ds, path)
     assert ds is not None  # there is work  # noqa: S101
     return ds
 
 
-def _find(data: Dataset, row: Row, name: str) -> Outcome:
-    """Return settings, risks, what is certified, and the samples' facts, of one case."""
+def _find(data: Dataset, row: Row, name: str, settled: dict[tuple[str, str], Settled]) -> Outcome:
+    """Return settings, risks, what is certified, and the samples' facts, of one case; what it prepares is kept."""
     started = time.perf_counter()
-    if name == CERTIFIED:
-        found, proven = with_certificate(row.norm, data, row.epsilon, row.alpha)
-        region, buffer, chosen = found.region, float(found.goal.margin), str(found.attributes["search"])
+    if name == RECTANGLES:
+        answer = rectangles(data, row.epsilon, row.alpha, *row.sets)
     else:
-        region, buffer = at_least(searches(row.norm, *row.sets)[name], data, row.epsilon, row.alpha)
-        proven, chosen = None, name  # the test points had a part in choosing the buffer, or the paper its T and q
-    outcome = {"chosen": chosen, "n_sets": row.n_sets(chosen), "buffer": buffer}
-    outcome |= dict(zip(PROVEN, (math.nan, math.nan) if proven is None else (proven.L, proven.U), strict=True))
-    outcome["seconds"] = round(time.perf_counter() - started, 3)
+        if (data.name, name) not in settled:
+            settled[data.name, name] = Settled(name, row.norm, data)
+        answer = settled[data.name, name].answer(row.epsilon, row.alpha)
     samples = {"train": data.train, "test": data.test}
-    measured = {split: region.measure(sample, row.epsilon) for split, sample in samples.items()}
+    regions = {"train": answer.region, "test": answer.measured}
+    measured = {split: regions[split].measure(sample, row.epsilon) for split, sample in samples.items()}
+    outcome: Outcome = {"n_sets": answer.n_sets, "margin": answer.margin, "held_back": answer.held_back}
+    outcome |= _certified(answer) | {"seconds": round(time.perf_counter() - started, 3)}
     outcome |= {risk: {split: float(getattr(measured[split], risk)) for split in SPLITS} for risk in QUANTITIES}
     facts = facts_of(samples)
     return outcome | {name: {split: facts[split][name] for split in SPLITS} for name in FACTS}
+
+
+def _certified(answer: Answer) -> dict[str, float]:
+    proven = answer.certificate
+    if proven is None or proven.m is None or proven.K is None:
+        return dict.fromkeys(("certified", "certified_count"), math.nan)
+    return {"certified": proven.U, "certified_count": proven.m + proven.K}
 
 
 def _read(ds: xr.Dataset, sets: dict[str, Dataset]) -> Iterator[tuple[Case, Outcome]]:
     """Yield the cases that a result holds, but for those of data sets whose contents have changed."""
     for at in cases(ds):
         here = ds.sel(at)
-        outcome = {name: here[name].item() for name in ("chosen", *LONG_NAMES, *PROVEN)}
+        outcome = {name: here[name].item() for name in LONG_NAMES}
         outcome |= {
             name: {split: here[name].sel(split=split).item() for split in SPLITS} for name in (*QUANTITIES, *FACTS)
         }
@@ -209,76 +217,88 @@ def _lay_out(outcomes: dict[Case, Outcome], norm: str, sets: dict[str, Dataset],
     return ds
 
 
-def table(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> str:
-    """Write the cases of one norm as Markdown: the paper's best, ours, and the certificate."""
+def best(here: xr.Dataset) -> str:
+    """Return the search that is kept of those of one row: it does best on the training points held back."""
+    return str(here["search"].values[int(here["held_back"].fillna(math.inf).argmin("search"))])
+
+
+def table(here: Sequence[Row], ds: xr.Dataset) -> str:
+    """Write the cases of one norm as Markdown: the paper's best, ours, and what is certified."""
     norm = here[0].norm
     header = ["data set", "α", "ε", "paper's best", "risk", "adv. risk"]
     for search in METHODS[norm]:
-        header += [f"{WORDS[search]}: risk", "adv. risk", *([] if search == "rectangles" else ["buffer"])]
-    header += ["certified", "risk", "adv. risk", "L", "U", "L ≥ α"]
-    lines = [header]
+        settled = search in SETTLED[norm]
+        header += [
+            f"{WORDS[search]}: {'adv. risk' if settled else 'risk'}",
+            *(["U", "T"] if settled else ["adv. risk"]),
+        ]
+    lines = [[*header, "best", "adv. risk", "U"]]
     for row in here:
         printed = [row.paper.values[name, "test"][0] for name in QUANTITIES]
         cells = [row.dataset, exact(row.alpha), row.epsilon_text, row.paper.method, *(f"{one:.2f}" for one in printed)]
-        tested = ds.sel(row.at).sel(split="test")
-        enough = tested["adversarial_risk"].where(tested["risk"] >= row.alpha)
+        of_row = ds.sel(row.at)
+        tested = of_row.sel(split="test")
         for search in METHODS[norm]:
             one = tested.sel(search=search)
             risk, adversarial = (f"{100 * float(one[name]):.2f}" for name in QUANTITIES)
-            least = bool(enough.notnull().any()) and float(enough.sel(search=search)) == float(enough.min())
-            cells += [risk, f"**{adversarial}**" if least else adversarial]
-            cells += [] if search == "rectangles" else [f"{100 * float(one['buffer']):.2f}"]
-        certified = proven.sel(row.at).sel(search=CERTIFIED)
-        lowest, most = (float(certified[name]) for name in PROVEN)
-        cells.append(WORDS[str(certified["chosen"].item())])
-        cells += [f"{100 * float(certified[name].sel(split='test')):.2f}" for name in QUANTITIES]
-        cells += [f"{math.floor(1e4 * lowest) / 100:.2f}", f"{math.ceil(1e4 * most) / 100:.2f}"]
-        lines.append([*cells, "yes" if lowest >= row.alpha else "no"])
+            as_settled = [adversarial, _upper(one), f"{int(one['n_sets'])}"]
+            cells += as_settled if search in SETTLED[norm] else [risk, adversarial]
+        chosen = tested.sel(search=best(of_row))
+        measured = f"**{100 * float(chosen['adversarial_risk']):.2f}**"
+        lines.append([*cells, WORDS[best(of_row)], measured, f"**{_upper(chosen)}**"])
     return "\n".join([f"## {NORMS[norm].sign}", "", *markdown_table(lines), ""])
 
 
+def _upper(here: xr.Dataset) -> str:
+    return f"{math.ceil(1e4 * float(here['certified'])) / 100:.2f}"
+
+
 def _introduction(sets: dict[str, Dataset]) -> str:
-    """Say what the page shows, and with which buffers."""
+    """Say what the page shows."""
     verified = "; ".join(f"{name}: {VERIFIED_WORDS[data.verified]}" for name, data in sets.items())
     n_train = ", ".join(f"{name} {len(data.train):,}" for name, data in sets.items())
-    among = {norm: " and ".join(WORDS[name] for name in names) for norm, names in AMONG.items()}
     paragraphs = (
         "How little adversarial risk an error region of measure α can have: the paper's best row, and what this package "
-        "finds. All in per cent, on the test points; the least adversarial risk at a test risk of at least α is bold. "
-        "Every region shows an upper bound, h(risk, ε) ≤ adversarial risk, as the test points' fractions estimate it: nothing "
-        "about these regions is certified.",
-        "A search asks for a risk of α + buffer on the training points; the buffer is the least, in steps of "
-        f"{exact(100 * BUFFERS[1])} points ({exact(100 * BUFFERS[COARSE])} for faces), with which the test risk is at least α. The "
-        "test points' adversarial risk has no part in that. Faces are found again for every buffer; the border of the "
-        "ball and the half space is moved. Rectangles are Algorithm 1 with the paper's T and q (searched where it prints "
-        "none), one clustering, whose faces within ε of the domain's edge are pushed to infinity. The paper's own methods, "
-        "measured again, are in Tables 1 to 5.",
-        "What is certified is another region, found and chosen before a test point is counted: the better of "
-        f"{among['linf']} (ℓ∞) or {among['l2']} (ℓ2) on training points held back, with as much more than α of these as "
-        "the sizes of the samples ask for. With 95% confidence (Clopper and Pearson), each by itself, such a region has "
-        "measure at least L and its expansion at most U, hence h(L, ε) ≤ U, if training and test points are independent draws "
-        "from one distribution. The file of the other regions has no L and U: the test points had a part in choosing their "
-        "buffers, and the paper's T and q.",
+        "finds. All in per cent.",
+        "Each search sees the training points alone. How much more than α it asks of them, and its T, are settled on training "
+        "points that are held back, as `nc.BestSearch` does with its defaults; then it searches all of them. Of each region two "
+        "things are said. *adv. risk*: its border is moved until just a share α of the test points is inside; the fraction of the "
+        "test points in its expansion estimates an upper bound on h(α, ε). *U*: the border is moved until so many of the "
+        "test points are inside that its measure is at least α; with 95% confidence, each by itself, h(α, ε) ≤ U, if the "
+        "test points are independent draws and had no part in finding the region (see the page on certificates).",
+        "*best* is the search that does best on the training points held back. It is what `nc.BestSearch` finds; the test "
+        "points have no part in that choice. Half spaces and balls are expanded within the domain, [0, 1]: an adversarial "
+        "example is an image. Rectangles are Algorithm 1 with the paper's T and q (searched where it prints none), one "
+        "clustering, whose faces within ε of the domain's edge are pushed to infinity; since the paper may have chosen "
+        "T and q with test points, nothing about them is certified. The paper's own methods, measured again, are in "
+        "Tables 1 to 5.",
         f"Data: {verified}. Training points: {n_train}.",
     )
     return "\n\n".join(paragraphs) + "\n"
 
 
-def _panels(here: Sequence[Row], ds: xr.Dataset, proven: xr.Dataset) -> Iterator[Bounds]:
+def _panels(here: Sequence[Row], ds: xr.Dataset) -> Iterator[Bounds]:
     for name in dict.fromkeys(row.dataset for row in here):
         mine = [row for row in here if row.dataset == name]
         printed = {(row.alpha, row.epsilon): row.paper.values["adversarial_risk", "test"][0] / 100 for row in mine}
+        certified = {(row.alpha, row.epsilon): _chosen(ds.sel(row.at)) for row in mine}
         labels = {search: WORDS[search] for search in METHODS[mine[0].norm]}
         title = f"{name}, {NORMS[mine[0].norm].sign}"
-        yield Bounds(ds.sel(dataset=name), proven.sel(dataset=name, search=CERTIFIED), printed, labels, title)
+        yield Bounds(ds.sel(dataset=name), certified, printed, labels, title)
+
+
+def _chosen(of_row: xr.Dataset) -> tuple[float, float]:
+    """Return the test adversarial risk of the best search of a row, and U."""
+    chosen = of_row.sel(search=best(of_row))
+    return float(chosen["adversarial_risk"].sel(split="test")), float(chosen["certified"])
 
 
 def _caption() -> str:
     return (
-        "Test adversarial risk of the regions found against ε: estimates of upper bounds on h(μ, α, ε), each point another "
-        "region; nothing is measured on the lines between. Crosses are the best of the paper's rows. Bars are of the regions "
-        "that are certified: from their test adversarial risk to U, which is above the measure of their expansion with 95% "
-        "confidence, each by itself. Points of another α are labeled with it."
+        "Test adversarial risk against ε of regions that hold a share α of the test points: estimates of upper bounds on "
+        "h(μ, α, ε), each point another region; nothing is measured on the lines between. Crosses are the best of the paper's "
+        "rows. Bars go from the estimate of the search that is best on training points held back to U, which is certified: "
+        "h(μ, α, ε) ≤ U with 95% confidence, each by itself. Points of another α are labeled with it."
     )
 
 
@@ -288,9 +308,10 @@ def _shown(name: str, every: Sequence[Row], found: dict[str, xr.Dataset]) -> pic
         next(row for row in every if (row.dataset, row.norm, row.epsilon_text) == (name, norm, texts[name]))
         for norm, texts in (("linf", SHOWN), ("l2", SHOWN_L2))
     )
-    buffer = float(found["linf"]["buffer"].sel(linf.at).sel(search="faces"))
+    faces = found["linf"].sel(linf.at).sel(search="faces")
     assert linf.sets[0] is not None and linf.sets[1] is not None  # noqa: S101, PT018
-    return pictures.Shown(linf.alpha, linf.epsilon_text, buffer, l2.alpha, l2.epsilon_text, linf.sets[0], linf.sets[1])
+    goals = linf.alpha, linf.epsilon_text, l2.alpha, l2.epsilon_text
+    return pictures.Shown(*goals, float(faces["margin"]), int(faces["n_sets"]), linf.sets[0], linf.sets[1])
 
 
 if __name__ == "__main__":

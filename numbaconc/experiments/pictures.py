@@ -15,7 +15,6 @@ from numbaconc.cli.console import tell
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import replacing
 from numbaconc.errors import printable
-from numbaconc.experiments.methods import N_FACES
 from numbaconc.kernels.threads import using_threads
 from numbaconc.numerals import exact
 from numbaconc.regions import BallUnion, RectangleComplement
@@ -35,9 +34,10 @@ class Shown(NamedTuple):
 
     alpha: float  # of the faces and boxes (ℓ∞)
     epsilon_text: str
-    buffer: float  # of the faces
     alpha_l2: float  # of the ball (ℓ2)
     epsilon_l2: str
+    margin: float  # of the faces
+    n_faces: int
     n_sets: int  # of the boxes
     q: float
 
@@ -66,7 +66,7 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     """
     train, test = data.train, data.test
     n_boxes = min(shown.n_sets, int(shown.q * len(train)))
-    faces = FaceSearch(n_sets=N_FACES, epsilon=shown.epsilon_text, alpha=shown.alpha, margin=shown.buffer)
+    faces = FaceSearch(n_sets=shown.n_faces, epsilon=shown.epsilon_text, alpha=shown.alpha, margin=shown.margin)
     boxes_at_q = RectangleSearch(n_sets=n_boxes, q=shown.q, epsilon=shown.epsilon_text, alpha=shown.alpha)
     balls = FreeBallSearch(n_sets=1, epsilon=shown.epsilon_l2, alpha=shown.alpha_l2)
     region, boxes, ball = (search.fit(train).region_ for search in (faces, boxes_at_q, balls))

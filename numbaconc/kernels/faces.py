@@ -23,13 +23,16 @@ def count_codes(codes, rows, step, counts):
     """
     m = codes.shape[1]
     for block in prange((m + COLUMNS - 1) // COLUMNS):
+        first = block * COLUMNS
+        there = counts[first : first + COLUMNS]
         for row in rows:
-            for c in range(block * COLUMNS, min(m, (block + 1) * COLUMNS)):
-                counts[c, codes[row, c]] += np.int32(step)
+            here = codes[row, first : first + COLUMNS]
+            for c in range(here.shape[0]):
+                there[c, here[c]] += np.int32(step)
 
 
 @kernel
-def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
+def best_faces(inner, outer, shift, mirrored, fewest, enough, most, cost, worth):
     """Find each coordinate's best face.
 
     Face i holds the points of outer code >= i and covers those of inner code >= i + shift; face 0
@@ -38,9 +41,10 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
     inner, outer : (m, 256) int32, points by code: those that are not covered yet, and those that no face holds yet
     shift : at least 0
     mirrored : whether each coordinate has a second face, for which codes are 255 less what they are
-    fewest, enough : a face must cover `fewest` points; those that it covers beyond `enough` are worth nothing
-    Returns, (m,) or (2 m,) int64 with second faces last, the prices of the best faces, the largest int64 where no face
-    covers enough points, and the faces; of several at the least price the one that holds the fewest codes.
+    fewest, most : a face must cover at least `fewest` points and may hold at most `most`
+    enough : points that a face covers beyond so many are worth nothing
+    Returns, (m,) or (2 m,) int64 with second faces last, the prices of the best faces, the largest int64 where there is
+    no such face, and the faces; of several at the least price the one that holds the fewest codes.
     """
     m = inner.shape[0]
     n_rows = 2 * m if mirrored else m
@@ -52,6 +56,8 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, cost, worth):
         covered, held = 0, 0
         for i in range(CODES - 1, -1, -1):
             held += outer[c, first + step * i]
+            if held > most or cost * held - worth * enough >= prices[row]:  # so are all that hold more
+                break
             if i + shift < CODES:
                 covered += inner[c, first + step * (i + shift)]
             if i == 0:

@@ -2,6 +2,7 @@
 
 from numbaconc.regions.balls import BallUnion
 from numbaconc.regions.base import Measurement, Region
+from numbaconc.regions.faces import FaceComplement
 from numbaconc.regions.halfspace import HalfSpace
 from numbaconc.regions.loading import load_region
 from numbaconc.regions.rectangles import RectangleComplement, extend_to_domain
@@ -9,6 +10,7 @@ from numbaconc.regions.sublevel import Sublevel
 
 __all__ = [
     "BallUnion",
+    "FaceComplement",
     "HalfSpace",
     "Measurement",
     "RectangleComplement",

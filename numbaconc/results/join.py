@@ -105,7 +105,7 @@ def _without_unproven(joined: xr.Dataset, parts: Sequence[xr.Dataset], *, spread
             unproven = (
                 risk.any([dim for dim in ("seed", "split") if dim in risk.dims]) & there["measure_at_least"].isnull()
             )
-            for name in KEPT[1:]:
+            for name in set(KEPT[1:]) & set(joined):
                 joined[name] = joined[name].where(~unproven.reindex_like(joined[name], fill_value=False))
     return joined
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from numbaconc.certify import certify, least_count
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
-from numbaconc.goal import AUTO
 from numbaconc.results.queries import certify_kept
 from numbaconc.results.schema import BESIDE, DIMENSIONS, LONG_NAMES, SPLITS, STORED, dimensions_with
 
@@ -40,17 +40,22 @@ def case_of(found: Found, dataset: str) -> Case:
     return Case(found.search.name, goal.alpha, dataset, goal.epsilon, at)
 
 
-def outcome_of(found: Found, test: Sample) -> Outcome:
-    """Return what a result file holds of a region: its risks on both samples, and what its search alone knows."""
-    on_test = found.region.measure(test, found.goal.epsilon)
+def outcome_of(found: Found, test: Sample, n_compared: int = 1) -> Outcome:
+    """Return what a result file holds of a region: its risks on both samples, and what its search alone knows.
+
+    And what certifies it at α, as one of `n_compared` certificates that hold together.
+    """
+    goal, on_test = found.goal, found.region.measure(test, found.goal.epsilon)
+    enough = least_count(goal.alpha, len(test), n_compared=n_compared) is not None  # test points to prove α at all
+    proven = certify(found.region, test, goal.epsilon, goal.alpha, n_compared=n_compared) if enough else None
     outcome: Outcome = {
         "risk": dict(zip(SPLITS, (found.risk, float(on_test.risk)), strict=True)),
         "adversarial_risk": dict(zip(SPLITS, (found.adversarial_risk, float(on_test.adversarial_risk)), strict=True)),
+        "certified_count": len(test) if proven is None else proven.n_expanded,
+        "n_compared": n_compared,
     }
     if (dimension := found.search.vc_dimension(test.n_features)) is not None:
         outcome["vc_dimension"] = dimension
-    if found.search.margin == AUTO:
-        outcome["margin"] = found.goal.margin
     return outcome | dict(found.stored)
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from numbaconc.certify import Certificate, certify_counts, lower_bound, upper_bound
+from numbaconc.certify import (
+    CONFIDENCE,
+    Certificate,
+    certify_at_counts,
+    certify_counts,
+    least_count,
+    lower_bound,
+    upper_bound,
+)
 from numbaconc.goal import ROUNDING, kept_index
-from numbaconc.results.schema import LONG_NAMES
+from numbaconc.results.schema import LONG_NAMES, SPLITS
 
-KEPT = ("kept_seed", "measure_at_least", "expansion_at_most")  # what `certify_kept` adds
-TAIL = (1 - 0.95) / 2  # how often either bound of a certificate at 95% may be wrong
+KEPT = ("kept_seed", "measure_at_least", "expansion_at_most", "certified")  # what `certify_kept` adds
+TAIL = (1 - CONFIDENCE) / 2  # how often either bound of a certificate at 95% may be wrong
+MOST = 2**53  # points that float64 counts one by one
+RANKED = 2**31  # points that are put in order, and not only counted
 WHOLE = 0.01  # how far a share of so many points may be from a whole number of them, by rounding
 
 
@@ -39,11 +50,34 @@ def certify_kept(ds: xr.Dataset) -> xr.Dataset:
         return ds
     bounds = {"measure_at_least": (lower_bound, "risk"), "expansion_at_most": (upper_bound, "adversarial_risk")}
     for name, (bound, counted) in bounds.items():
-        counts = (test[counted] * test["n_points"]).round()
-        proven = xr.apply_ufunc(bound, counts.fillna(0), test["n_points"], TAIL, vectorize=True)
-        ds[name] = proven.where(counts.notnull()).reset_coords(drop=True)
+        n_in = (test[counted] * test["n_points"]).round()
+        proven = xr.apply_ufunc(bound, n_in.fillna(0), test["n_points"], TAIL, vectorize=True)
+        ds[name] = proven.where(n_in.notnull()).reset_coords(drop=True)
+    if "certified_count" in ds:
+        counts = test["certified_count"], test["n_points"], test["alpha"], test.get("n_compared", xr.DataArray(1))
+        ds["certified"] = xr.apply_ufunc(_at_alpha, *counts, vectorize=True).reset_coords(drop=True)
+        ds.attrs["confidence"] = CONFIDENCE
     for name in set(KEPT) & set(ds):
         ds[name].attrs["long_name"] = LONG_NAMES[name]
+    return ds
+
+
+def _at_alpha(count: float, n_points: float, alpha: float, n_compared: float) -> float:
+    """Return U of the certificate at α of so many test points in the expansion, NaN where nothing was counted.
+
+    It is 1 where not even all of the test points would prove α.
+    """
+    if np.isnan([count, n_points, alpha, n_compared]).any() or n_points > RANKED:
+        return np.nan
+    if least_count(alpha, int(n_points), CONFIDENCE, int(n_compared)) is None:
+        return 1.0
+    return certify_at_counts(int(count), int(n_points), 1.0, alpha, CONFIDENCE, int(n_compared)).U
+
+
+def with_classifier(ds: xr.Dataset, robust_accuracy: float) -> xr.Dataset:
+    """Return results with the robust accuracy of a classifier whose clean error is the α of each case."""
+    ds = ds.assign(robust_accuracy=xr.full_like(ds["certified"], robust_accuracy))
+    ds["robust_accuracy"].attrs["long_name"] = LONG_NAMES["robust_accuracy"]
     return ds
 
 
@@ -95,16 +129,14 @@ def degenerate(ds: xr.Dataset) -> list[dict[str, Any]]:
 def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:
     """Return what the test points prove about the kept region of one case, which was chosen on train.
 
-    None where nothing is proven: numbers of points, or whole counts of them, are not known, or the file has no L where
-    it has others: the test points had a part in choosing the region.
+    Its border is where the search put it. None where nothing is proven: numbers of points, or whole counts of them, are
+    not known, or the test points had a part in choosing the region.
     """
-    if "n_points" not in here or ("measure_at_least" in here and bool(here["measure_at_least"].isnull())):
+    numbers = numbers_of_points(here)
+    if numbers is None:
         return None
     test = kept(here).sel(split="test")
-    numbers = float(test["n_points"]), float(here["n_points"].sel(split="train"))
-    if not all(1 <= number < 2**53 and number.is_integer() for number in numbers):
-        return None
-    n, n_train = map(int, numbers)
+    n_train, n = numbers
     shares = [float(test[name]) * n for name in ("risk", "adversarial_risk")]
     if any(abs(share - round(share)) > WHOLE for share in shares):
         return None
@@ -112,3 +144,39 @@ def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:
     dimension = int(here["vc_dimension"]) if known else None
     n_in, n_expanded = map(round, shares)
     return certify_counts(n_in, n_expanded, n, epsilon, vc_dimension=dimension, n_train=n_train)
+
+
+def certificate_at_alpha(here: xr.Dataset, epsilon: float) -> Certificate | None:
+    """Return what the test points prove at exactly α: the kept region's border is where the m-th of them lies.
+
+    None where nothing is proven, as for `certificate`; where a file does not say how many lie in the expansion; and
+    where there are too few to prove α at all.
+    """
+    numbers = numbers_of_points(here)
+    if numbers is None or not {"certified_count", "certified"} <= set(here) or bool(here["certified"].isnull()):
+        return None
+    counts = float(kept(here)["certified_count"]), float(here.get("n_compared", 1))
+    if not all(1 <= count < MOST and count.is_integer() for count in counts):
+        return None
+    (count, n_compared), n, alpha = map(int, counts), numbers[1], float(here["alpha"])
+    if n > RANKED or least_count(alpha, n, CONFIDENCE, n_compared) is None:
+        return None
+    return certify_at_counts(count, n, epsilon, alpha, CONFIDENCE, n_compared)
+
+
+def hold_together(proven: Iterable[Certificate]) -> bool:
+    """Return whether certificates hold all at once with 95% confidence: each may be wrong in a share 1 / n_compared of 5%."""
+    return math.fsum(1 / one.n_compared for one in proven) <= 1 + ROUNDING
+
+
+def numbers_of_points(here: xr.Dataset) -> tuple[int, int] | None:
+    """Return how many points the samples of one case have, that the test points may prove something; None if they do not.
+
+    The file has no L where it has others: the test points had a part in choosing the region.
+    """
+    if "n_points" not in here or ("measure_at_least" in here and bool(here["measure_at_least"].isnull())):
+        return None
+    train, test = (float(here["n_points"].sel(split=split)) for split in SPLITS)
+    if not all(1 <= number < MOST and number.is_integer() for number in (train, test)):
+        return None
+    return int(train), int(test)

@@ -37,9 +37,14 @@ STORED = {
     "risk": Stored("fraction of the points in the region"),
     "adversarial_risk": Stored("fraction of the points in the region's expansion by epsilon"),
     "q_found": Stored("q of least training adversarial risk with training risk >= alpha"),
-    "margin": Stored("asked for beyond alpha, where the margin is automatic"),
+    "margin": Stored("asked for beyond alpha, settled on training points held back"),
     "compared": Stored("what the best of several searches was chosen from"),
     "vc_dimension": Stored("at most the VC dimension of the collection that the search chose from", by_seed=False),
+    "certified_count": Stored(
+        "m + K: test points in the expansion of the region whose border lies at the m-th of them"
+    ),
+    "n_compared": Stored("certificates at alpha that hold together, at 95% confidence", by_seed=False),
+    "robust_accuracy": Stored("of a classifier whose clean error is alpha, to be compared", by_seed=False),
     "error": Stored("why a case has no values"),
 }
 LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
@@ -55,6 +60,7 @@ LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
     "search": "how the region was found",
     "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
     "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(L, epsilon) <= U",
+    "certified": "U at alpha: h(mu, alpha, epsilon) <= certified, by the kept region's border at the m-th test point",
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }

@@ -118,6 +118,8 @@ def _check_dimensions(ds: xr.Dataset) -> None:
     of_cases = set(ds["risk"].dims)
     for name, variable in ds.variables.items():
         allowed = of_cases - {"seed", "split"} if name in (*KEPT, "alpha") else of_cases
+        if name in STORED and name not in RISKS:
+            allowed = of_cases - ({"split"} if STORED[str(name)].by_seed else {"seed", "split"})
         if name in ("strength", CURVES):
             allowed = allowed | {"strength"}
         if extra := set(variable.dims) - allowed:

@@ -4,7 +4,7 @@ from numbaconc.search.balls import BallSearch as BallSearch, Placed as Placed
 from numbaconc.search.base import Found as Found, Search as Search
 from numbaconc.search.best import BestSearch as BestSearch
 from numbaconc.search.descent import Moved as Moved
-from numbaconc.search.faces import FaceSearch as FaceSearch, Start as Start
+from numbaconc.search.faces import FaceSearch as FaceSearch, Relaxed as Relaxed, Start as Start
 from numbaconc.search.free_balls import FreeBallSearch as FreeBallSearch
 from numbaconc.search.halfspaces import HalfSpaceSearch as HalfSpaceSearch
 from numbaconc.search.held_back import Candidate as Candidate

@@ -50,7 +50,8 @@ class BallSearch(Search):
 
     name = "balls"
     norms = ("l2",)
-    one_border = True
+    multiples = (1.0,)
+    contends = False
     resumable = True
 
     n_sets: int = setting(default=5, check=Count(), help="T, the most balls", coordinate="T")
@@ -90,7 +91,7 @@ class BallSearch(Search):
 
     def _target(self, goal: Goal, n: int) -> int:
         """Return ⌈n (α (1 + δ) + margin)⌉; n or more is refused."""
-        beyond = goal.with_margin(float(goal.margin) + self.delta * goal.alpha)
+        beyond = goal.with_margin((goal.margin or 0.0) + self.delta * goal.alpha)
         if self.delta and count_of(min(1.0, beyond.share), n) >= n:
             margin = f", margin {goal.margin:g}" if goal.margin else ""
             asked = f"alpha is {goal.alpha:g}{margin} and delta {self.delta:g}, to hold {n} points"

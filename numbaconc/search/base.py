@@ -19,7 +19,7 @@ from numbaconc.data.arrays import as_sample
 from numbaconc.data.conversion import as_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, did_you_mean, said, shown, warn
-from numbaconc.goal import AUTO, Goal, check_goal
+from numbaconc.goal import Goal, check_goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.regions import Region
@@ -27,7 +27,6 @@ from numbaconc.search.settings import Margin, Setting, Unchecked, documented, pl
 
 ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
-AUTO_ALONE = "margin is 'auto'; allowed: a number, or 'auto' in measure, which knows how many test points there are"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,11 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
 
     name: ClassVar[str]
     norms: ClassVar[tuple[str, ...]]
-    one_border: ClassVar[bool] = False  # whether its regions have one border, which can be moved far
+    # What the best of several searches tries of this one: multiples of the share that is to be certified, more than 1
+    # where regions hold fewer points elsewhere, and numbers of sets, which what is prepared does not depend on
+    multiples: ClassVar[tuple[float, ...]] = (1.0, 1.15, 1.3, 1.5)
+    numbers_of_sets: ClassVar[tuple[int, ...]] = ()
+    contends: ClassVar[bool] = True  # whether it is among those that are compared if none is named
     resumable: ClassVar[bool] = False  # whether it goes on from a checkpoint
     holds_back: ClassVar[bool] = False  # whether it compares others on points held back
     known: ClassVar[dict[str, type[Search]]] = {}
@@ -83,11 +86,8 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         help="strength on the unit scale",
     )
     alpha: float | None = setting(default=None, check=Unchecked("a number in (0, 1)"), help="risk threshold")
-    margin: float | str = setting(
-        default=0.0,
-        check=Margin(),
-        help="added to alpha on the training points, so that the risk holds on others; auto adds as much, on some held "
-        "back, as the test points need to certify alpha",
+    margin: float = setting(
+        default=0.0, check=Margin(), help="added to alpha on the training points, so that the risk holds on others"
     )
 
     def __init_subclass__(cls, **options: Any) -> None:  # noqa: ANN401
@@ -283,8 +283,6 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         """Return what is found among the points, whose names and number the estimator knows from here on."""
         sample = self._sample(X, reset=True)
         search, goal = self.checked(), self.goal()
-        if goal.margin == AUTO:
-            raise InputError(AUTO_ALONE)
         check_goal(goal, sample)
         return search.answer(search.ready(sample, How()), goal, How())
 

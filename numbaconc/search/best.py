@@ -13,7 +13,7 @@ from numbaconc.how import How
 from numbaconc.norms import NORMS
 from numbaconc.search.base import GOAL, Found, Search, known_searches, no_such_setting, search_named
 from numbaconc.search.held_back import VALIDATION, HeldBack
-from numbaconc.search.settings import Count, Fraction, NormName, Unchecked, is_given, setting
+from numbaconc.search.settings import Count, Fraction, Margin, NormName, Unchecked, is_given, setting
 
 GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are given, where they have them
 
@@ -21,9 +21,14 @@ GIVEN = ("norm", "n_sets", "seed")  # settings that the searches of a norm are g
 class BestSearch(Search):
     """Run several searches, and keep the one whose region does best on training points that are held back.
 
-    Every search sees the other training points. Of the regions found that have risk >= α on the points held back, the
-    one of least adversarial risk there says which search is chosen. That search then searches all training points.
-    Test points have no part in the choice.
+    Every search sees the other training points. Unless a margin is given, it looks for several shares a little above α,
+    and for several numbers of sets where it has them: the test points certify α for a region that holds somewhat more of
+    them. The border of each region is placed on the points held back as the test points will place it. The region of least
+    adversarial risk there says which search is chosen, and what it asks for. It then searches all training points. Test
+    points have no part in the choice.
+
+    With a margin, every search asks for just that, borders stay where they are, and the choice is among the regions of
+    risk >= α on the points held back.
 
     Attributes
     ----------
@@ -31,6 +36,8 @@ class BestSearch(Search):
         What the chosen search found.
     search_ : str
         The label of the chosen search in the table.
+    margin_ : float
+        What it asked for beyond α.
     table_, trace_ : tuple of Candidate
         What became of every search, in order.
     """
@@ -42,7 +49,12 @@ class BestSearch(Search):
     searches: Sequence[Search | str] | None = setting(
         default=None,
         check=Unchecked("searches or names of them"),
-        help="what is compared; every search of the norm, with its defaults, if not given",
+        help="what is compared; if not given, those of the norm that are made to be tight, with their defaults",
+    )
+    margin: float | None = setting(  # type: ignore[assignment]  # here alone it may be left open
+        default=None,
+        check=Margin(),
+        help="added to alpha on the training points; settled on those held back if not given",
     )
     norm: str = setting(default="linf", check=NormName(), help="what epsilon is measured in")
     n_sets: int | None = setting(
@@ -65,7 +77,8 @@ class BestSearch(Search):
         """
         given = [one.strip() for one in self.searches.split(",")] if isinstance(self.searches, str) else self.searches
         if given is None:
-            given = [name for name, cls in known_searches().items() if self.norm in cls.norms and not cls.holds_back]
+            norm, every = self.norm, known_searches().items()
+            given = [name for name, cls in every if norm in cls.norms and cls.contends and not cls.holds_back]
         if not isinstance(given, list | tuple) or not given or "" in [one for one in given if isinstance(one, str)]:
             msg = f"searches is {shown(self.searches)}; allowed: a list of one or more searches, or of names of them"
             raise InputError(msg)
@@ -99,7 +112,18 @@ class BestSearch(Search):
                 raise InputError(msg)
             raise InputError(no_such_setting("n_sets", self.n_sets, *dict.fromkeys(one.name for one in named)))
         for one in members.values():
-            type(one)(**one.get_params(deep=False) | {"margin": self.margin}).checked()
+            type(one)(**one.get_params(deep=False) | {"margin": self.margin or 0.0}).checked()
+
+    def _variants(self) -> dict[str, tuple[Search, ...]]:
+        """Return the searches that are compared, each with the numbers of sets that are tried if none was given."""
+        members = self.members()
+        objects = self._objects(members)
+
+        def variants(label: str, one: Search) -> tuple[Search, ...]:
+            numbers = one.numbers_of_sets if self.n_sets is None and label not in objects else ()
+            return tuple(type(one)(**one.get_params(deep=False) | {"n_sets": n}).checked() for n in numbers) or (one,)
+
+        return {label: variants(label, one) for label, one in members.items()}
 
     def _objects(self, members: dict[str, Search]) -> list[str]:
         """Return the labels of those members that are given as they are, not by name."""
@@ -128,14 +152,19 @@ class BestSearch(Search):
 
     def prepare(self, sample: Sample, how: How) -> HeldBack:
         """Return the searches, with some of the points held back."""
-        return HeldBack(self.members(), sample, how, self.validation, self.seed)
+        return HeldBack(self._variants(), sample, how, self.validation, self.seed)
 
     def find(self, prepared: HeldBack, goal: Goal, how: How) -> Found:  # noqa: ARG002
         """Let every search find a region, and keep that of the best."""
         label, found, table = prepared.choose(goal)
-        told = {"search": label, "table": tuple(table)}
-        compared = f"{label} of {', '.join(map(str, table))}"
-        return replace(found, search=self, trace=tuple(table), attributes=told, stored={"compared": compared})
+        told = {"search": label, "table": tuple(table), "margin": found.goal.margin}
+        best = [  # of each search
+            min((one for one in table if one.search == name), key=lambda one: (bool(one.error), one.adversarial_risk))
+            for name in dict.fromkeys(one.search for one in table)
+        ]
+        compared = f"{label} of {', '.join(map(str, best))}"
+        stored = {"compared": compared} | ({"margin": found.goal.margin} if goal.margin is None else {})
+        return replace(found, search=self, trace=tuple(table), attributes=told, stored=stored)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: FBT001, FBT002
         """Return the settings; if `deep`, also those of the searches that were given as objects, as label__setting."""

@@ -10,6 +10,7 @@ level - ε, are blurred.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol, TypeVar
@@ -29,8 +30,13 @@ WIDTHS = (1.0, 0.5, 0.25, 0.125)  # of the blurred edges, in units of ε; each t
 STEPS = (1 / 32, 1 / 8, 1 / 2, 1, 2, 4)  # lengths tried along a direction, in units of the last that helped
 FIRST, LAST = 1 / 8, 1e-5  # the unit at the start, and the one below which a shape is at rest
 ROUND = 10  # turns after which the worse half of several shapes is given up
+LOOKS = 4  # times that it is looked at how the domain blocks the way
 FAINT = 1e-3  # weights smaller than this are taken as 0
 STARTS = "candidates that are moved, none of which has most of its points in common with a better one"  # help texts
+BEYOND = (
+    "regions are moved at a strength at which their expansion holds so many points beyond them, as a share of those "
+    "inside, where epsilon is too small for that; 0 for epsilon in any case"
+)
 MOVES = "the most moves; 0 to leave the candidates as they are"
 
 
@@ -142,10 +148,26 @@ def spread(what: Callable[[int], Any], n: int) -> list[Any]:
             return list(pool.map(what, range(n)))
 
 
-def cut(values: NDArray[np.floating[Any]], n_inside: int, strength: float) -> tuple[int, float]:
-    """Return the score and the level: how many values are at least level - strength, and the n_inside-th largest value."""
+def cut(
+    values: NDArray[np.floating[Any]], n_inside: int, strength: float, blocked: NDArray[np.float64] | float = 0.0
+) -> tuple[int, float]:
+    """Return the score and the level: how many values are at least level - strength, and the n_inside-th largest value.
+
+    Where the domain blocks the way of points, they count as so much farther outside: by `blocked`, shape (n,), in levels.
+    """
     level = float(np.partition(values, -n_inside)[-n_inside])
-    return int(np.count_nonzero(values >= level - strength)), level
+    return int(np.count_nonzero(values >= level - strength + blocked)), level
+
+
+def widened(values: NDArray[np.floating[Any]], n_inside: int, strength: float, beyond: float) -> float:
+    """Return the least strength, from the given one on, at which a region's expansion holds enough points beyond it.
+
+    Enough are a share `beyond` of the `n_inside` points with the largest values, which are inside. A border that was moved
+    by few points avoids just those: on other points it is no better than the one it came from.
+    """
+    count = math.ceil(min(len(values), n_inside + beyond * n_inside))
+    last, level = np.sort(np.partition(values, [-count, -n_inside])[[-count, -n_inside]])
+    return max(strength, float(level) - float(last))
 
 
 class _Walk:
@@ -155,32 +177,39 @@ class _Walk:
     the edges has been tried in vain: `idle` counts the turns since a step helped, or since the unit shrank.
     """
 
-    def __init__(self, shape: Shape, n_inside: int, strength: float) -> None:
-        self.shape, self.n_inside, self.strength = shape, n_inside, strength
-        self.best, self.level = cut(shape.values, n_inside, strength)
+    def __init__(self, shape: Shape, n_inside: int, strength: float, blocked: NDArray[np.float64] | float) -> None:
+        self.shape, self.asked = shape, (n_inside, strength, blocked)
+        self.best, self.level = cut(shape.values, *self.asked)
         self.unit, self.idle = FIRST, 0
 
     def pulls(self, turn: int) -> NDArray[np.float64]:
         """Return the pulls of the points at the width of the edges that is next."""
-        width = WIDTHS[turn % len(WIDTHS)] * self.strength
-        return self.shape.pulls(_pull(self.shape.values, self.level, self.strength, width))
+        _, strength, blocked = self.asked
+        width = WIDTHS[turn % len(WIDTHS)] * strength
+        return self.shape.pulls(_pull(self.shape.values, self.level, strength, width, blocked))
 
     def step(self, products: NDArray[np.float64]) -> None:
         """Try several lengths along the direction last chosen, and go the best if it lowers the score."""
-        after, n_inside, strength = self.shape.along(products), self.n_inside, self.strength
-        score, length = min((cut(after(self.unit * step), n_inside, strength)[0], self.unit * step) for step in STEPS)
+        after = self.shape.along(products)
+        score, length = min((cut(after(self.unit * step), *self.asked)[0], self.unit * step) for step in STEPS)
         self.idle += 1
         if score < self.best:
             self.shape.go(length)
-            self.best, self.level = cut(self.shape.values, n_inside, strength)
+            self.best, self.level = cut(self.shape.values, *self.asked)
             self.unit, self.idle = length, 0
         elif self.idle == len(WIDTHS):
             self.unit, self.idle = self.unit / 8, 0
 
 
-def descend(shapes: Sequence[Shape], n_inside: int, strength: float, max_iter: int) -> list[int]:
+def descend(
+    shapes: Sequence[Shape],
+    n_inside: int,
+    strength: float,
+    max_iter: int,
+    blocked: NDArray[np.float64] | float = 0.0,
+) -> list[int]:
     """Move shapes of the same points, each until it is at rest or `max_iter` turns are over, and return their scores."""
-    walks = [_Walk(shape, n_inside, strength) for shape in shapes]
+    walks = [_Walk(shape, n_inside, strength, blocked) for shape in shapes]
     points = shapes[0].points
     for turn in range(max_iter):
         moving = [walk for walk in walks if walk.unit >= LAST]
@@ -229,16 +258,35 @@ def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int)
     return chosen
 
 
-def _pull(values: NDArray[np.float64], level: float, strength: float, width: float) -> NDArray[np.float64]:
+def descend_within(
+    shape: Shape, n_inside: int, strength: float, max_iter: int, gaps: Callable[[], NDArray[np.float64]] | None
+) -> None:
+    """Move one shape where a domain may block the way of points: `gaps` says how far outside they are then, in levels.
+
+    How much farther that is than without the domain changes slowly as the shape moves. So it is looked at a few times,
+    and taken to be fixed in between.
+    """
+    if gaps is None:
+        descend([shape], n_inside, strength, max_iter)
+        return
+    for turns in np.diff(np.linspace(0, max_iter, LOOKS + 1).astype(int)):
+        plain, within = cut(shape.values, n_inside, strength)[1] - shape.values, gaps()
+        share = np.divide(plain, within, where=(plain > 0) & (within > 0), out=np.ones(len(plain)))
+        descend([shape], n_inside, strength, int(turns), strength * (1 - share.clip(0, 1)))
+
+
+def _pull(
+    values: NDArray[np.float64], level: float, strength: float, width: float, blocked: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
     """Return how fast the score, with blurred edges, grows as the value of each point grows.
 
     A point near level - ε adds to the score as it crosses that edge. A point near the level moves the level, and with
     it the other edge, as the number of points inside stays the same: its weight is negative.
     """
 
-    def near(edge: float) -> NDArray[np.float64]:
+    def near(edge: NDArray[np.float64] | float) -> NDArray[np.float64]:
         return np.exp(-0.5 * ((values - edge) / width) ** 2)
 
-    inner, outer = near(level), near(level - strength)
+    inner, outer = near(level), near(level - strength + blocked)
     weights = outer - inner * (outer.sum() / inner.sum())
     return np.where(np.abs(weights) < FAINT, 0.0, weights)

@@ -16,8 +16,22 @@ from numbaconc.how import How, bar
 from numbaconc.regions import BallUnion, Region
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
-from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
-from numbaconc.search.settings import Count, check_unused, setting
+from numbaconc.search.descent import (
+    BEYOND,
+    MOVES,
+    STARTS,
+    Moved,
+    Points,
+    Training,
+    cut,
+    descend,
+    descend_within,
+    distinct,
+    spread,
+    tournament,
+    widened,
+)
+from numbaconc.search.settings import UNBOUNDED, Count, Flag, NotNegative, check_unused, domain_of, setting
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
@@ -47,7 +61,8 @@ class FreeBallSearch(Search):
 
     name = "free_balls"
     norms = ("l2",)
-    one_border = True
+    multiples = (0.92, 1.0)
+    numbers_of_sets = (1,)  # more cost much time, and seldom help
 
     n_sets: int = setting(
         default=5, check=Count(), help="T, the most balls; fewer where one more does not help", coordinate="T"
@@ -57,6 +72,8 @@ class FreeBallSearch(Search):
     )
     n_starts: int = setting(default=16, check=Count(), help=STARTS)
     max_iter: int = setting(default=60, check=Count(0), help=MOVES)
+    beyond: float = setting(default=0.5, check=NotNegative(), help=BEYOND)
+    unbounded: bool = setting(default=False, check=Flag(), help=UNBOUNDED)
 
     def vc_dimension(self, n_features: int) -> int:
         """Bound that of unions of T balls."""
@@ -64,8 +81,8 @@ class FreeBallSearch(Search):
 
     def check_together(self) -> None:
         """Refuse a number of starts where nothing is moved."""
-        if not self.max_iter:
-            check_unused(self, "n_starts", "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
+        for name in ("n_starts", "beyond") if not self.max_iter else ():
+            check_unused(self, name, "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
     def prepare(self, sample: Sample, how: How) -> _Neighborhoods:  # noqa: ARG002
         """Return the points that candidates are compared on, and distances from those that means are made for."""
@@ -78,6 +95,7 @@ class FreeBallSearch(Search):
         steps = 2 * self.n_starts + 2 * (self.n_sets - 1)
         with bar(what="balls", shown=how.progress, total=steps) as shown:
             candidates = growth.ranked(_NONE)
+            growth.strength = strength = growth.widened(candidates[0], self.beyond)
             unions = [growth.first(candidates, self.n_starts, shown.update)]
             while len(unions[-1].offsets) < self.n_sets:
                 grown = growth.add(unions[-1])
@@ -87,13 +105,18 @@ class FreeBallSearch(Search):
                 unions.append(growth.exchange(grown))
                 shown.update()
         # a larger union may be better only on the points that it was grown on: all points decide
-        middle, everything = prepared.points.middle, prepared.everything
-        results = [self.found(_region(sample, middle, candidates[0], n_inside), sample, goal)]
+        middle, everything, domain = prepared.points.middle, prepared.everything, domain_of(self, sample)
+        results = [self.found(_region(sample, middle, candidates[0], n_inside, domain), sample, goal)]
         for balls in (unions[0], *unions[1:][-1:]):
             shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets)
-            descend([shape], n_inside, strength, self.max_iter)
+
+            def gaps(shape: _Balls = shape) -> NDArray[np.float64]:
+                moved = Balls(0, shape.centers, shape.offsets)
+                return sample.to_levels(_region(sample, everything.middle, moved, n_inside, domain).gap(sample))
+
+            descend_within(shape, n_inside, strength, self.max_iter, gaps if domain else None)
             final = Balls(0, shape.centers, shape.offsets)
-            results.append(self.found(_region(sample, everything.middle, final, n_inside), sample, goal))
+            results.append(self.found(_region(sample, everything.middle, final, n_inside, domain), sample, goal))
         best = min(results, key=lambda one: one.adversarial_risk)
         covered, expanded = _counts(best.region, sample, goal.epsilon)
         moved = Moved(results[0].adversarial_risk, best.adversarial_risk)
@@ -225,6 +248,10 @@ class _Growth:
         distances: NDArray[np.float64] = np.sqrt(np.maximum(squares, 0))
         return distances
 
+    def widened(self, balls: Balls, beyond: float) -> float:
+        """Return the least strength at which the expansion of a union holds enough points beyond it (`descent.widened`)."""
+        return widened(self._shape(balls).values, self.n_inside, self.strength, beyond)
+
     def first(self, candidates: list[Balls], n_starts: int, done: Callable[[int], Any]) -> Balls:
         """Return the best single ball after the best candidates that differ were moved."""
         chosen = distinct((-self._distances(*one.newest) for one in candidates), self.n_inside, n_starts)
@@ -249,20 +276,28 @@ class _Growth:
         return balls
 
 
-def _region(sample: Sample, middle: NDArray[np.float32], balls: Balls, n_inside: int) -> BallUnion:
+def _region(
+    sample: Sample,
+    middle: NDArray[np.float32],
+    balls: Balls,
+    n_inside: int,
+    domain: tuple[float, float] | None,
+) -> BallUnion:
     """Return the balls at the level that leaves the `n_inside` points nearest to them inside, without empty balls."""
     centers, offsets = sample.coordinates(balls.centers + middle), sample.to_units(balls.offsets)
     offsets = offsets - min(0.0, float(offsets.min()))
     gap = BallUnion(centers, offsets).gap(sample)
     radii = offsets + float(np.partition(gap, n_inside - 1)[n_inside - 1])
     radii = radii[kept := radii >= 0] + SLACK * (np.abs(radii[kept]) + np.abs(offsets[kept]))
-    return BallUnion(centers[kept], radii)
+    return BallUnion(centers[kept], radii, domain=domain)
 
 
 def _counts(region: Region, sample: Sample, epsilon: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return how many points are in the first t balls, and in their expansions, for each t."""
     assert isinstance(region, BallUnion)  # of this search  # noqa: S101
-    parts = [BallUnion(region.centers[:t], region.radii[:t]) for t in range(1, len(region.radii) + 1)]
+    parts = [
+        BallUnion(region.centers[:t], region.radii[:t], domain=region.domain) for t in range(1, len(region.radii) + 1)
+    ]
     measured = [part.measure(sample, epsilon) for part in parts]
     counts = np.rint(len(sample) * np.array([[one.risk, one.adversarial_risk] for one in measured])).astype(np.int64)
     return counts[:, 0], counts[:, 1]

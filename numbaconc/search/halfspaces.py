@@ -16,8 +16,31 @@ from numbaconc.norms import NORMS, dual
 from numbaconc.regions.halfspace import HalfSpace, project
 from numbaconc.search.base import Found, Search
 from numbaconc.search.components import principal_components
-from numbaconc.search.descent import MOVES, STARTS, Moved, Points, Training, cut, descend, distinct, spread, tournament
-from numbaconc.search.settings import Count, NormName, Powers, check_unused, setting
+from numbaconc.search.descent import (
+    BEYOND,
+    MOVES,
+    STARTS,
+    Moved,
+    Points,
+    Training,
+    cut,
+    descend_within,
+    distinct,
+    spread,
+    tournament,
+    widened,
+)
+from numbaconc.search.settings import (
+    UNBOUNDED,
+    Count,
+    Flag,
+    NormName,
+    NotNegative,
+    Powers,
+    check_unused,
+    domain_of,
+    setting,
+)
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
 SLACK = 4e-15  # how far, relatively, the border is moved out: half spaces are open, and points on it are to be inside
@@ -40,7 +63,7 @@ class HalfSpaceSearch(Search):
 
     name = "halfspaces"
     norms = tuple(NORMS)
-    one_border = True
+    multiples = (0.92, 1.0)
 
     norm: str = setting(default="linf", check=NormName(), help="what epsilon is measured in")
     n_components: int = setting(
@@ -51,6 +74,8 @@ class HalfSpaceSearch(Search):
     )
     n_starts: int = setting(default=16, check=Count(), help=STARTS)
     max_iter: int = setting(default=60, check=Count(0), help=MOVES)
+    beyond: float = setting(default=0.5, check=NotNegative(), help=BEYOND)
+    unbounded: bool = setting(default=False, check=Flag(), help=UNBOUNDED)
 
     def vc_dimension(self, n_features: int) -> int:
         """Return the VC dimension of half spaces."""
@@ -58,8 +83,8 @@ class HalfSpaceSearch(Search):
 
     def check_together(self) -> None:
         """Refuse a number of starts where nothing is moved."""
-        if not self.max_iter:
-            check_unused(self, "n_starts", "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
+        for name in ("n_starts", "beyond") if not self.max_iter else ():
+            check_unused(self, name, "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
     def prepare(self, sample: Sample, how: How) -> _Candidates:  # noqa: ARG002
         """Return the candidates, and the projections of some of the points on their normals."""
@@ -69,19 +94,30 @@ class HalfSpaceSearch(Search):
         """Compare the candidates on some of the points, move the best of them, and move the winner on all points."""
         sample, W, values, p, q = prepared.sample, prepared.W, prepared.values, prepared.p, prepared.q
         n_inside, n_few, strength = prepared.asked(goal)
-        order = np.argsort(spread(lambda i: cut(values[i], n_few, strength)[0], len(W)), kind="stable")
+        domain = domain_of(self, sample)
+
+        def ranked(strength: float) -> NDArray[np.intp]:
+            return np.argsort(spread(lambda i: cut(values[i], n_few, strength)[0], len(W)), kind="stable")
+
+        order = ranked(strength)
 
         def measured(w: NDArray[np.float64]) -> Found:
-            return self.found(_region(sample, w, p, n_inside, strength), sample, goal)
+            return self.found(_region(sample, w, p, n_inside, strength, domain), sample, goal)
 
         best = candidate = measured(W[order[0]])
         if self.max_iter:
+            moved_at = widened(values[order[0]], n_few, strength, self.beyond)
+            order = ranked(moved_at)
             rows = order[distinct((values[i] for i in order), n_few, self.n_starts)]
             starts = [_Plane(prepared.points, w, q) for w in W[rows]]
             with bar(what="half spaces", shown=how.progress, total=2 * len(starts)) as shown:
-                w = tournament(starts, n_few, strength, self.max_iter, shown.update)[1].w
+                w = tournament(starts, n_few, moved_at, self.max_iter, shown.update)[1].w
                 plane = _Plane(prepared.everything, w, q)
-                descend([plane], n_inside, strength, self.max_iter)
+
+                def gaps() -> NDArray[np.float64]:
+                    return sample.to_levels(_region(sample, plane.w, p, n_inside, moved_at, domain).gap(sample))
+
+                descend_within(plane, n_inside, moved_at, self.max_iter, gaps if domain else None)
                 shown.update()
             best = min(best, measured(plane.w), key=lambda one: one.adversarial_risk)
         return replace(best, trace=(Moved(candidate.adversarial_risk, best.adversarial_risk),))
@@ -162,11 +198,18 @@ class _Plane:
         return v / np.linalg.norm(v, self.q)
 
 
-def _region(sample: Sample, w: NDArray[np.float64], p: float, n_inside: int, strength: float) -> HalfSpace:
+def _region(
+    sample: Sample,
+    w: NDArray[np.float64],
+    p: float,
+    n_inside: int,
+    strength: float,
+    domain: tuple[float, float] | None,
+) -> HalfSpace:
     """Return the half space that holds the points of the `n_inside` largest projections, and those that tie with the last."""
     projections = project(sample, w)
     level = float(np.partition(projections, -n_inside)[-n_inside])
     reach = strength * HalfSpace(w, 0.0, p).dual_norm
     region = HalfSpace(w, 0.0, p)
     level -= SLACK * max(abs(level), reach, abs(region.threshold(sample))) + 2 * region.uncertainty(sample)
-    return HalfSpace(w, region.above(level, sample), p)
+    return HalfSpace(w, region.above(level, sample), p, domain)

@@ -1,25 +1,26 @@
-"""Comparing searches on training points that are held back, and choosing the margin that lets test points certify α."""
+"""Comparing searches on training points that are held back, and settling how much each asks for."""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import margin_for
+from numbaconc.certify import least_count
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
-from numbaconc.goal import AUTO, Goal, check_goal, count_of, kept_index
+from numbaconc.goal import Goal, check_goal, count_of, kept_index
 from numbaconc.how import How, bar
-from numbaconc.search.base import AUTO_ALONE, Found, Search
+from numbaconc.regions import Region
+from numbaconc.search.base import Found, Search
 
 VALIDATION = 0.3  # share of the training points that is held back
-# A region with many borders, such as a union of rare faces, holds fewer points elsewhere than where it was found. It is
-# looked for twice, with these multiples of the share asked for, before its border is moved on the points held back.
-FACTORS = (1.0, 1.4)
 FEWEST = 4  # training points, so that both parts have some
+# Where the border of a region may have to be on other points: so many standard deviations farther out than on those held back
+FARTHER = (0.0, 1.25, 2.5)
 
 
 class Candidate(NamedTuple):
@@ -30,11 +31,16 @@ class Candidate(NamedTuple):
     search : str
         Its label.
     risk, adversarial_risk : float
-        On the points held back; NaN if the search failed.
+        On the points held back; NaN if the search failed. Where the margin is settled, with the border where it would
+        have to be there, and a little farther out, on average.
     seconds : float
         That it took.
     error : str
         Why it failed; empty if it did not.
+    n_sets : int or None
+        T that it was given; its own if None.
+    margin : float
+        That it was asked for.
     """
 
     search: str
@@ -42,6 +48,8 @@ class Candidate(NamedTuple):
     adversarial_risk: float
     seconds: float
     error: str = ""
+    n_sets: int | None = None
+    margin: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.search} {self.error or f'{self.risk:.4f} -> {self.adversarial_risk:.4f}'}"
@@ -50,12 +58,17 @@ class Candidate(NamedTuple):
 class HeldBack:
     """Training points split in two: searches see one part, and what they find is compared on the other.
 
-    The searches, by label, are checked. `validation` is the share of the points that is held back, `seed` that of the
-    random split. InputError if there are fewer than four points.
+    The searches, by label, are checked; so are the numbers of sets that are tried of each. `validation` is the share
+    of the points that is held back, `seed` that of the random split. InputError if there are fewer than four points.
     """
 
     def __init__(
-        self, searches: Mapping[str, Search], sample: Sample, how: How, validation: float = VALIDATION, seed: int = 0
+        self,
+        searches: Mapping[str, tuple[Search, ...]],
+        sample: Sample,
+        how: How,
+        validation: float = VALIDATION,
+        seed: int = 0,
     ) -> None:
         n = len(sample)
         if n < FEWEST:
@@ -68,76 +81,82 @@ class HeldBack:
         self._prepared: dict[tuple[str, bool], Any] = {}
 
     def choose(self, goal: Goal) -> tuple[str, Found, list[Candidate]]:
-        """Run every search, and return the label of the best, what it found, and all candidates.
+        """Run every search, and return the label of the best, what it finds among all training points, and all candidates.
 
-        The best is the one of least adversarial risk among those of risk >= α on the points held back. It then
-        searches all training points; if it finds nothing there, the next best does. If the margin is "auto" it does not: the border of its region was moved on the
-        points held back, as the promise that α will be certified asks for, and the region is kept as it is. InputError
-        if every search fails, or the margin is not allowed.
+        The best is the one of least adversarial risk among those of risk >= α on the points held back. It then searches
+        all training points; if it finds nothing there, the next best does.
+
+        A goal without a margin gets one here. Each search looks for several multiples of the share of the test points
+        that certifies α. The border of each region is then moved, on the points held back, to where the test points
+        will place it, and the expansion is counted there. InputError if every search fails.
         """
-        automatic = goal.margin == AUTO
-        goal = self._with_margin(goal) if automatic else goal
-        needed = count_of(goal.share if automatic else goal.alpha, len(self.apart))
-        found: dict[str, Found] = {}
-        table: list[Candidate] = []
-        for label in bar(self.searches, what="searches", shown=self.how.progress and len(self.searches) > 1):
-            started, risks, failed = time.perf_counter(), (np.nan, np.nan), ""
+        share = goal.share if goal.margin is not None else self._certifying(goal)
+        needed = count_of(goal.alpha if goal.margin is not None else share, len(self.apart))
+        ways = {
+            (label, number, factor): share * factor - goal.alpha if goal.margin is None else goal.margin
+            for label, variants in self.searches.items()
+            for number in range(len(variants) if goal.margin is None else 1)
+            for factor in (variants[0].multiples if goal.margin is None else (1.0,))
+            if share * factor < 1 or factor == variants[0].multiples[0]
+        }
+        table = {
+            way: self._candidate(goal, way, margin, needed)
+            for way, margin in bar(ways.items(), what="searches", shown=self.how.progress and len(ways) > 1)
+        }
+        left = [way for way, one in table.items() if not one.error]
+        while left:
+            risks = [table[way].risk for way in left], [table[way].adversarial_risk for way in left]
+            way = left[int(kept_index(*risks, needed / len(self.apart)))]
             try:
-                found[label] = self._find(label, goal, needed if automatic else None)
-                on_apart = found[label].region.measure(self.apart, goal.epsilon)
-                risks = float(on_apart.risk), float(on_apart.adversarial_risk)
-            except InputError as error:  # the other searches may still find a region
-                failed = str(error)
-            table.append(Candidate(label, *risks, time.perf_counter() - started, failed))
-        while found:
-            left = [one for one in table if one.search in found]
-            risks_apart = [one.risk for one in left], [one.adversarial_risk for one in left]
-            label = left[int(kept_index(*risks_apart, needed / len(self.apart)))].search
-            if automatic:
-                return label, found[label], table
-            try:
-                return label, self._search(label, goal, everything=True), table
+                found = self._search(way, goal.with_margin(ways[way]), everything=True)
             except InputError as error:  # it cannot be repeated on all points: the next best may
-                del found[label]
-                table = [one._replace(error=str(error)) if one.search == label else one for one in table]
-        asked = f"epsilon {goal.epsilon:g} and alpha {goal.alpha:g}"
-        msg = f"no search found a region at {asked}: {table[0].search}: {table[0].error}"
+                left.remove(way)
+                table[way] = table[way]._replace(error=str(error))
+            else:
+                return way[0], found, list(table.values())
+        first = next(iter(table.values()))
+        msg = f"no search found a region at epsilon {goal.epsilon:g} and alpha {goal.alpha:g}: {first.search}: {first.error}"
         raise InputError(msg)
 
-    def _with_margin(self, goal: Goal) -> Goal:
-        """Return the goal with a margin such that the test points will nearly always certify α.
+    def _certifying(self, goal: Goal) -> float:
+        """Return the share of the test points that certifies α; of as many as are held back, if their number is not known."""
+        n = goal.n_test or len(self.apart)
+        fewest = least_count(goal.alpha, n) or math.ceil(goal.alpha * n)
+        return max(goal.alpha, min(fewest, n - 1) / n)  # never all of them: no region could hold so many
 
-        Each search moves the border of one region, or of one for each factor; the promise holds for all of them at once.
+    def _candidate(self, goal: Goal, way: tuple[str, int, float], margin: float, needed: int) -> Candidate:
+        """Return what a search finds among the points that are not held back, measured on those that are."""
+        label, number, _ = way
+        started, risks, failed = time.perf_counter(), (np.nan, np.nan), ""
+        try:
+            region = self._search(way, goal.with_margin(margin), everything=False).region
+            risks = self._settled(region, goal, needed) if goal.margin is None else self._risks(region, goal.epsilon)
+        except InputError as error:  # the other searches may still find a region
+            failed = str(error)
+        n_sets = getattr(self.searches[label][number], "n_sets", None)
+        return Candidate(label, *risks, time.perf_counter() - started, failed, n_sets, margin)
+
+    def _risks(self, region: Region, epsilon: float) -> tuple[float, float]:
+        on_apart = region.measure(self.apart, epsilon)
+        return float(on_apart.risk), float(on_apart.adversarial_risk)
+
+    def _settled(self, region: Region, goal: Goal, needed: int) -> tuple[float, float]:
+        """Return the risks with the border at the point that is needed, and averaged over some that lie farther out.
+
+        How many points a region holds elsewhere is known up to the chance of both samples. A border that happens to lie
+        just before a cliff, as those of faces do, must not look good.
         """
-        if goal.n_test is None:
-            raise InputError(AUTO_ALONE)
-        n_chains = sum(len(_factors(search)) for search in self.searches.values())
-        return goal.with_margin(margin_for(len(self.apart), goal.n_test, goal.alpha, n_chains))
+        n, n_test = len(self.apart), goal.n_test or len(self.apart)
+        deviation = math.sqrt(needed * (1 + n / n_test))
+        ranks = [min(n, needed + round(farther * deviation)) for farther in FARTHER]
+        risks = np.mean([self._risks(region.at_rank(self.apart, rank), goal.epsilon) for rank in ranks], axis=0)
+        return float(risks[0]), float(risks[1])
 
-    def _find(self, label: str, goal: Goal, needed: int | None) -> Found:
-        """Return what a search finds among the points that are not held back.
-
-        If `needed` is given, the region's border is moved until it holds so many of the points held back.
-        """
-        if needed is None:
-            return self._search(label, goal, everything=False)
-        search, moved = self.searches[label], []
-        for factor in _factors(search):
-            if factor * goal.share < 1:
-                larger = goal.with_margin(factor * goal.share - goal.alpha)
-                region = self._search(label, larger, everything=False).region.holding(self.apart, needed)
-                moved.append(search.found(region, self.sample, goal))
-        return min(moved, key=lambda one: float(one.region.measure(self.apart, goal.epsilon).adversarial_risk))
-
-    def _search(self, label: str, goal: Goal, *, everything: bool) -> Found:
+    def _search(self, way: tuple[str, int, float], goal: Goal, *, everything: bool) -> Found:
         """Search all training points, or those that are not held back; what can be shared is prepared once for either."""
-        search, sample = self.searches[label], self.sample if everything else self.rest
+        label, number, _ = way
+        search, sample = self.searches[label][number], self.sample if everything else self.rest
         if (label, everything) not in self._prepared:
-            self._prepared[label, everything] = search.ready(sample, self.how)
+            self._prepared[label, everything] = self.searches[label][0].ready(sample, self.how)
         check_goal(goal, sample)
         return search.answer(self._prepared[label, everything], goal, self.how)
-
-
-def _factors(search: Search) -> tuple[float, ...]:
-    """Return the multiples of the share that a search looks for: one is enough where its regions have one border."""
-    return FACTORS[:1] if search.one_border else FACTORS

@@ -39,7 +39,8 @@ class HyperplaneSearch(Search):
 
     name = "hyperplane"
     norms = ("l2",)
-    one_border = True
+    multiples = (1.0,)
+    contends = False
 
     def vc_dimension(self, n_features: int) -> int:
         """Return that of half spaces."""

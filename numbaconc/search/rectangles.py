@@ -52,6 +52,7 @@ class RectangleSearch(Search):
 
     name = "rectangles"
     norms = ("linf",)
+    contends = False
 
     n_sets: int = setting(default=5, check=Count(), help="T, the number of boxes", coordinate="T")
     q: float | None = setting(

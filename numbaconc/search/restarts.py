@@ -12,7 +12,7 @@ from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.search.base import Found, Search
 from numbaconc.search.run import Run, best_of
-from numbaconc.search.settings import Count, Unchecked, is_given, setting
+from numbaconc.search.settings import Count, Unchecked, is_given, plain, setting
 
 MOST_RESTARTS = 10_000
 
@@ -84,7 +84,7 @@ class Restarts(Search):
 
     def described(self) -> dict[str, Any]:
         """Return the settings of the search that is repeated."""
-        return self._repeated().checked().described() | {"margin": self.asked("margin")}
+        return self._repeated().checked().described() | {"margin": plain(self.asked("margin"))}
 
     def described_whole(self) -> dict[str, Any]:
         """Return the settings of the search that is repeated, which search that is, and how often."""

@@ -7,10 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from numbaconc.data.sample import Sample
-from numbaconc.goal import AUTO, Goal, check_goal, kept_index
+from numbaconc.goal import Goal, check_goal, kept_index
 from numbaconc.how import How
 from numbaconc.search.base import Found, Search
-from numbaconc.search.held_back import HeldBack
 
 
 class Run:
@@ -18,15 +17,11 @@ class Run:
 
     def __init__(self, search: Search, sample: Sample, how: How) -> None:
         self.search, self.sample, self.how = search, sample, how
-        automatic = search.margin == AUTO and not search.holds_back
-        self._held_back = HeldBack({search.name: search}, sample, how) if automatic else None
-        self._prepared = None if automatic else search.ready(sample, how)
+        self._prepared = search.ready(sample, how)
 
     def find(self, goal: Goal, checkpoint: str | Path | None = None) -> Found:
         """Find a region for a goal; an interrupted search goes on from a checkpoint. InputError if there is none."""
         check_goal(goal, self.sample)
-        if self._held_back is not None:
-            return self._held_back.choose(goal)[1]
         return self.search.answer(self._prepared, goal, replace(self.how, checkpoint=checkpoint))
 
 

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from numbaconc.data.conversion import values_of
+from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_choice, check_count, check_flag, check_fraction, shown
 from numbaconc.goal import check_margin
 from numbaconc.norms import NORMS, check_norm
 
 ATTRIBUTES = "Attributes\n----------\n"
 FITTED = "risk_, adversarial_risk_ : float\n    On the training sample.\nn_features_in_ : int\n"  # of all searches
+UNBOUNDED = "let points move anywhere, not only within the domain of the data, such as [0, 1]"  # a help text
 MOST = 2**53  # the largest whole number up to which all are floats too, as coordinates of results may be
 
 
@@ -93,6 +95,13 @@ def check_unused(search: Any, name: str, where: str) -> None:  # noqa: ANN401
         raise InputError(msg)
 
 
+def domain_of(search: Any, sample: Sample) -> tuple[float, float] | None:  # noqa: ANN401
+    """Return where points can move to, on epsilon's scale; InputError if that is to be anywhere, as it is in any case."""
+    if search.unbounded and sample.domain is None:
+        check_unused(search, "unbounded", "for points whose domain is not known; allowed: without it")
+    return None if search.unbounded else sample.domain
+
+
 def plain(value: Any) -> Any:  # noqa: ANN401
     """Return a value as an attribute of a file."""
     if value is None or isinstance(value, bool):
@@ -155,8 +164,8 @@ def NotNegative() -> Check:
 
 
 def Margin() -> Check:
-    """Allow a number in [0, 1), or "auto"."""
-    return Check("a number of at least 0 and less than 1, or auto", check_margin)
+    """Allow a number in [0, 1)."""
+    return Check("a number of at least 0 and less than 1", check_margin)
 
 
 def Words(*choices: str) -> Check:

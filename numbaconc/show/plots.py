@@ -17,8 +17,10 @@ from numbaconc.data.files import replacing
 from numbaconc.errors import InputError, printable
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact, exact_percent
-from numbaconc.results.queries import cases, certificate, kept, mean_and_std, select_case
+from numbaconc.results.queries import cases, certificate, certificate_at_alpha, kept, mean_and_std, select_case
 from numbaconc.results.slices import CURVES, whole
+from numbaconc.show.certified import classifier_of
+from numbaconc.show.curves import CERTIFIED_COLOR, draw_classifier, draw_curves
 
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
@@ -26,10 +28,10 @@ COLORS = {"risk": "C0", "adversarial_risk": "C3"}
 ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of boxes"}
 ESTIMATES_ALONG = {"n_train": "n, number of training points (T = 1)", "T": "T, number of sets"}
 SEARCH_COLORS = ("C0", "C1", "C2", "C4")  # in the order of a case's searches
-BAND_COLOR = "C3"
 REFERENCE_STYLES = (":", "-.")
 SIZE = (6.4, 4.2)  # inches
-BESIDE, ENTRY = 3.6, 0.21  # inches that a legend beside the axes takes, and the height of an entry of it
+WIDE = (10.4, 5.4)  # of two axes, or of a legend beside them
+ENTRY = 0.21  # inches, of a legend
 PANEL_SIZE = (4.2, 3.2)  # inches
 COLUMNS = 3
 LETTERS_PER_INCH = 16  # of a caption
@@ -37,43 +39,41 @@ DOTS_PER_INCH = 150
 
 
 def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
-    """Plot adversarial risk against epsilon for the kept regions of a result of `measure`, and write it to a file.
+    """Plot a result of `measure`, and write it to a file: PNG, SVG or PDF, by its suffix.
 
-    A curve is one region, the set fixed, expanded by every strength up to the epsilon that its search aimed at; it
-    starts at the region's risk. The marker at its end is the mean over the restarts, its bar one standard deviation.
-    The band around the curve of the test points holds the measure of that region's expansions by all strengths at once,
-    with 95% confidence; the triangles are L and U of its certificate, which holds with 95% confidence by itself. The
-    file is PNG, SVG or PDF, by its suffix. InputError if it cannot be written, or a slice lacks what is to be drawn.
+    One case is shown as its kept region grows. A curve is the set fixed, expanded by every strength up to the epsilon
+    that its search aimed at; it starts at the region's risk. The marker at its end is the mean over the restarts, its bar
+    one standard deviation. The band around the curve of the test points holds the measure of that region's expansions by
+    all strengths at once, with 95% confidence; the diamonds are α and U of the certificate, which holds with 95%
+    confidence by itself. Beside it stands the classifier, if there is one. Several cases are shown as what is certified
+    and what was measured, against epsilon or alpha.
+
+    InputError if the file cannot be written, or a slice lacks what is to be drawn.
     """
-    from matplotlib.ticker import PercentFormatter
-
     ds = whole(ds)
     if "strength" not in ds.dims or "strength" not in ds.coords or CURVES not in ds:
         msg = f"results lack {CURVES} on strength; allowed: a result of `measure`, or a slice that keeps it"
         raise InputError(msg)
     found = list(cases(ds))
     several = len(found) > 1  # the legend then stands beside the axes, where it covers nothing
-    width, height = SIZE
-    size = (width + BESIDE, max(height, 5 * ENTRY * len(found))) if several else SIZE
-    with _figure(size) as figure:
-        axes = figure.subplots()
-        for number, case in enumerate(found):
-            here, color = select_case(ds, case), f"C{number}"
-            _plot_case(axes, here, case["epsilon"], _label(case, found), color, several=several)
-        for alpha in np.unique(ds["alpha"].values[ds["alpha"].notnull()]):
-            axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {exact_percent(alpha)}")
-        axes.set_xlim(0, 1.04 * float(ds["epsilon"].max()))
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        axes.set_xlabel(f"strength of the expansion, {sign_of(ds.attrs.get('norm'))} distance")
-        axes.set_ylabel("adversarial risk of the region found")
+    here = select_case(ds, found[0])
+    classifier = None if several else classifier_of(here, found[0]["epsilon"])
+    width, height = WIDE if several or classifier else SIZE
+    with _figure((width, height)) as figure:
+        grid = figure.subplots(1, 2 if classifier else 1, squeeze=False)[0]
         names = printable(", ".join(str(name) for name in ds["dataset"].values))
-        title = f"{names}: how fast the least-growing set found grows"
-        axes.set_title(title, fontsize="medium", parse_math=False)  # "$" in a name is no formula
-        style = {"fontsize": "small"}
-        legend = figure.legend(loc="outside right upper", **style) if several else axes.legend(**style)
+        if several:
+            draw_curves(grid[0], ds, found)
+            title, legend = "what is certified, and what was measured", figure.legend(loc="outside right upper")
+            figure.set_size_inches(width, max(height, ENTRY * (3 + len(legend.get_texts()))))
+        else:
+            _plot_case(grid[0], here, found[0]["epsilon"])
+            title, legend = "how fast the least-growing set found grows", grid[0].legend()
+        if classifier:
+            draw_classifier(grid[1], here, found[0]["epsilon"], classifier)
+        grid[0].set_title(f"{names}: {title}", fontsize="medium", parse_math=False)  # "$" in a name is no formula
         for text in legend.get_texts():
-            text.set_parse_math(False)
+            text.set(parse_math=False, fontsize="small")
         with replacing(path) as part:
             figure.savefig(part, dpi=DOTS_PER_INCH)
 
@@ -88,42 +88,35 @@ def _figure(size: tuple[float, float]) -> Iterator[Any]:
         yield Figure(figsize=size, layout="constrained")
 
 
-def _label(case: Mapping[str, Any], among: Sequence[Mapping[str, Any]]) -> str:
-    """Return how the curves of a case are told from those of others."""
-    text = f"epsilon {exact(case['epsilon'])}" + (f", alpha {exact(case['alpha'])}" if "alpha" in case else "")
-    for dim in (dim for dim in case if dim not in ("epsilon", "alpha") and len({one[dim] for one in among}) > 1):
-        value = case[dim]
-        text += f", {printable(dim)} = {printable(value) if isinstance(value, str) else exact(value)}"
-    return text
+def _plot_case(axes: Any, here: xr.Dataset, epsilon: float) -> None:  # noqa: ANN401
+    """Draw how the kept region of one case grows, and what is certified."""
+    from matplotlib.ticker import PercentFormatter
 
-
-def _plot_case(
-    axes: Any,  # noqa: ANN401
-    here: xr.Dataset,
-    epsilon: float,
-    name: str,
-    color: str,
-    *,
-    several: bool,
-) -> None:
     mean, std = mean_and_std(here, "adversarial_risk")
-    proven = certificate(here, epsilon)
-    itself = ", by itself" if several else ""
+    alpha, proven, unmoved = float(here["alpha"]), certificate_at_alpha(here, epsilon), certificate(here, epsilon)
+    if proven is not None and proven.U < 1:
+        diamonds = {"color": CERTIFIED_COLOR, "marker": "D", "s": 18, "clip_on": False, "zorder": 3}
+        axes.scatter([0, epsilon], [proven.L, proven.U], label=f"certified: {proven.sentence}", **diamonds)
+    elif unmoved is not None:
+        axes.plot([], [], " ", label=f"nothing is certified at alpha = {exact_percent(alpha)}")
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
         curve = at_split[CURVES].sel(strength=slice(None, epsilon)).dropna("strength")
         strengths, risks = [0.0, *curve["strength"].values], [float(at_split["risk"]), *curve.values]
-        axes.plot(strengths, risks, style, color=color, linewidth=1.5, label=f"found for {name}, {split}")
-        if split == "test" and proven is not None:
-            band = simultaneous_band(strengths, risks, proven.n_points)
-            label = f"test: {exact_percent(CONFIDENCE)} band at all strengths at once{itself}"
-            axes.fill_between(*band, color=color, alpha=0.15, linewidth=0, label=label)
-            ends = ([0, epsilon], [proven.L, proven.U])
-            label = f"certified{itself}: {proven.sentence}"
-            axes.scatter(*ends, color=color, marker="D", s=18, clip_on=False, zorder=3, label=label)
-        filled = color if split == "test" else "white"
+        axes.plot(strengths, risks, style, color="C0", linewidth=1.5, label=f"the region found, {split}")
+        if split == "test" and unmoved is not None:
+            band = simultaneous_band(strengths, risks, unmoved.n_points)
+            label = f"test: {exact_percent(CONFIDENCE)} band at all strengths at once"
+            axes.fill_between(*band, color="C0", alpha=0.15, linewidth=0, label=label)
+        filled = "C0" if split == "test" else "white"
         middle, half = float(mean.sel(split=split)), float(std.sel(split=split)) or None
-        axes.errorbar(epsilon, middle, yerr=half, fmt="o", color=color, markerfacecolor=filled, capsize=3)
+        axes.errorbar(epsilon, middle, yerr=half, fmt="o", color="C0", markerfacecolor=filled, capsize=3)
+    axes.axhline(alpha, color="0.5", linewidth=1, linestyle=":", label=f"alpha = {exact_percent(alpha)}")
+    axes.set_xlim(0, 1.04 * epsilon)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    axes.set_xlabel(f"strength of the expansion, {sign_of(here.attrs.get('norm'))} distance")
+    axes.set_ylabel("adversarial risk of the region found")
 
 
 def simultaneous_band(
@@ -259,14 +252,10 @@ def _finish(axes: Any, along: str, title: str, handle_length: float = 3) -> None
 
 
 class Bounds(NamedTuple):
-    """Upper bounds on h against epsilon, of several searches, beside the paper's, and what is certified.
-
-    Of the regions that are certified, `adversarial_risk` is on alpha, epsilon and split, `measure_at_least` and
-    `expansion_at_most` on alpha and epsilon.
-    """
+    """Upper bounds on h against epsilon, of several searches, beside the paper's, and what is certified."""
 
     ds: xr.Dataset  # `risk` and `adversarial_risk` on search, alpha, epsilon and split
-    certified: xr.Dataset
+    certified: dict[tuple[float, float], tuple[float, float]]  # (alpha, epsilon) → an adversarial risk on test, and U
     printed: dict[tuple[float, float], float]  # (alpha, epsilon) → the paper's adversarial risk on test, a fraction
     labels: dict[str, str]  # the searches, in order, with what they are called
     title: str
@@ -292,13 +281,9 @@ class Bounds(NamedTuple):
         _finish(axes, f"ε, {self.title.rpartition(' ')[2]} distance", self.title, handle_length=2.5)
 
     def _plot_certified(self, axes: Any, alpha: float, epsilons: Any, *, labeled: bool) -> None:  # noqa: ANN401
-        """Draw bars from test points to U, and U marked by whether L is at least α."""
-        proven = self.certified.sel(alpha=alpha, epsilon=epsilons)
-        tested = 100 * proven["adversarial_risk"].sel(split="test").values
-        most, enough = 100 * proven["expansion_at_most"].values, proven["measure_at_least"].values >= alpha
+        """Draw bars from test points to U; a U of 1, which says nothing, is left out."""
+        tested, most = 100 * np.array([self.certified[alpha, epsilon] for epsilon in epsilons]).T
+        most[most == 100] = np.nan
         label = "certified: test points … U" if labeled else None  # each another region: nothing holds in between
-        axes.vlines(epsilons, tested, most, color=BAND_COLOR, alpha=0.35, linewidth=4, label=label)
-        for chosen, fill, word in ((enough, BAND_COLOR, "U, with L ≥ α"), (~enough, "white", "U, with L < α")):
-            if chosen.any():
-                style = {"color": BAND_COLOR, "markerfacecolor": fill, "markersize": 5}
-                axes.plot(epsilons[chosen], most[chosen], "v", label=word if labeled else None, **style)
+        axes.vlines(epsilons, tested, most, color=CERTIFIED_COLOR, alpha=0.35, linewidth=4, label=label)
+        axes.plot(epsilons, most, "v", color=CERTIFIED_COLOR, markersize=5, label="U" if labeled else None)

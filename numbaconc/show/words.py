@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from numbaconc.certify import Certificate
 from numbaconc.errors import printable
 from numbaconc.norms import NORMS, sign_of
 from numbaconc.numerals import exact, exact_percent, percent_at_least, percent_at_most
@@ -14,20 +16,27 @@ from numbaconc.results.queries import (
     below_alpha,
     cases,
     certificate,
+    certificate_at_alpha,
     degenerate,
+    hold_together,
     is_degenerate,
     kept,
     mean_and_std,
     select_case,
 )
 from numbaconc.results.slices import whole
+from numbaconc.show.certified import (
+    certified_line,
+    classifier_of,
+    classifier_sentence,
+    listed,
+    note,
+    promise,
+    unmoved_line,
+)
 
 MANY = 12  # cases that are described each; more are listed
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
-PROMISE = (
-    "holds if the test points are independent draws from one distribution μ, as the training points are, and had no part in "
-    "choosing the region or a setting."
-)
 
 
 def percent(fraction: float) -> str:
@@ -41,7 +50,7 @@ def spread(mean: float, std: float | None) -> str:
 
 
 def describe(ds: xr.Dataset) -> str:
-    """Say what a result, or a slice of one, holds: a table of risks, and for each case what it bounds.
+    """Say what a result, or a slice of one, holds: for each case what is certified, a table of risks, and what it bounds.
 
     InputError if something is missing that is to be said.
     """
@@ -51,31 +60,51 @@ def describe(ds: xr.Dataset) -> str:
     if "error" in ds and (n_failed := int((ds["error"] != "").sum())):
         lines.append(f"{n_failed} of the cases failed: {printable(failures(ds)[0])}")
     if len(found) > MANY:
-        return "\n".join([*lines, "", *_listing(ds, found), *_said_of_degenerate(ds, found)])
+        lines += ["", *_listing(ds, found), *_said_of_degenerate(ds, found)]
+    else:
+        lines += _each(ds, found)
+    return "\n".join([*lines, *filter(None, [note(ds)])])
+
+
+def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
+    """Say of each case what is certified, its risks, and what they bound."""
+    lines: list[str] = []
     sentences: list[str] = []
     uniform: list[str] = []
-    certified = 0
+    proven: list[Certificate] = []
     for case in found:
-        here = select_case(ds, case)
+        here, epsilon = select_case(ds, case), case["epsilon"]
         lines += ["", *_table(here, case)]
-        sentences.append(bound_sentence(here, case))
-        if (proven := certificate(here, case["epsilon"])) is not None:
-            certified += 1
-            by_itself = ", by itself" if len(found) > 1 else ""
-            sentences.append(f"Certified{by_itself}: {proven.sentence_at(float(here['alpha']))}.")
-            if proven.uniform is not None:
-                uniform.append(f"Beside it, {proven.uniform_sentence}.")
-        elif "n_points" in here:
-            sentences.append(
-                "Nothing is certified: the test points had a part in choosing, or their counts are not known."
-            )
-        if "compared" in here and (compared := str(kept(here)["compared"].item())):
-            sentences.append(f"Chosen on training points held back (risk -> adversarial risk): {printable(compared)}.")
+        sentences += [*_beside_it(here, epsilon), bound_sentence(here, case), *_further(here, epsilon)]
+        proven += filter(None, [certificate_at_alpha(here, epsilon) or certificate(here, epsilon)])
+        if (unmoved := certificate(here, epsilon)) is not None and unmoved.uniform is not None:
+            uniform.append(f"Beside it, {unmoved.uniform_sentence}.")
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
-    if certified:
-        itself = " is so each by itself, not all together, and" if certified > 1 else ""
-        sentences.insert(0, f"What is certified{itself} {PROMISE}")
-    return "\n".join([*lines, "", *sentences])
+    return [*lines, "", *([promise(proven)] if proven else []), *sentences]
+
+
+def _beside_it(here: xr.Dataset, epsilon: float) -> list[str]:
+    """Say what a certificate at α leaves open about the classifier beside it, if there is one."""
+    proven, classifier = certificate_at_alpha(here, epsilon), classifier_of(here, epsilon)
+    if proven is None or classifier is None:
+        return []
+    return [classifier_sentence(proven.U, classifier["clean_error"], classifier["robust_accuracy"], proven.confidence)]
+
+
+def _further(here: xr.Dataset, epsilon: float) -> Iterator[str]:
+    """Yield what else is said of one case: what is certified of the border where it was, and what was compared."""
+    if "n_points" in here:
+        yield unmoved_line(here, epsilon)
+    if "compared" in here and (compared := str(kept(here)["compared"].item())):
+        asked = f"; asked for {percent(margin)} beyond alpha" if (margin := _margin(here)) is not None else ""
+        yield f"Chosen on training points held back (risk -> adversarial risk): {printable(compared)}{asked}."
+
+
+def _margin(here: xr.Dataset) -> float | None:
+    """Return the margin that was settled on for the kept region of one case; None where none was."""
+    if "margin" not in here or bool(kept(here)["margin"].isnull()):
+        return None
+    return float(kept(here)["margin"])
 
 
 def failures(ds: xr.Dataset) -> list[str]:
@@ -84,16 +113,20 @@ def failures(ds: xr.Dataset) -> list[str]:
 
 
 def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
-    """Write one line a case: means over the seeds, in per cent."""
+    """Write one line a case: U at α, and the risks' means over the seeds, in per cent; below, what is certified."""
     titles = [f"{name} {split}" for name in ("risk", "adv. risk") for split in ("train", "test")]
-    lines = [[*map(printable, found[0]), *titles]]
+    lines = [[*map(printable, found[0]), "certified", *titles]]
+    proven: list[Certificate] = []
     for case in found:
         here = select_case(ds, case)
+        one = certificate_at_alpha(here, case["epsilon"])
+        proven += [] if one is None else [one]
         means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
         values = [percent(float(mean.sel(split=split))) for mean in means for split in ("train", "test")]
-        lines.append([*map(_plain, case.values()), *values])
+        lines.append([*map(_plain, case.values()), "-" if one is None else percent_at_most(one.U), *values])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+    table = ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
+    return [*table, "", listed(proven)]
 
 
 def _said_of_degenerate(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
@@ -118,7 +151,7 @@ def _head(ds: xr.Dataset) -> str:
 
 
 def _table(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
-    """Write the risks of one case, below what it is."""
+    """Write what is certified of one case and its risks, below what it is."""
     several = here.sizes.get("seed", 1) > 1
     rows = []
     for name, label in (("risk", "risk"), ("adversarial_risk", "adversarial risk")):
@@ -128,7 +161,8 @@ def _table(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
             for split in ("train", "test")
         ]
         rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
-    return [_case_head(here, case), f"  {'':18}{'train':>18}{'test':>18}", *rows]
+    certified = [f"  {line}" for line in filter(None, [certified_line(here, case["epsilon"])])]
+    return [_case_head(here, case), *certified, f"  {'':18}{'train':>18}{'test':>18}", *rows]
 
 
 def _case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
@@ -189,10 +223,15 @@ def _below(risk: float, alpha: float) -> str:
 def as_json(ds: xr.Dataset) -> dict[str, Any]:
     """Return the same as plain numbers: one entry a case, fractions, and the file's attributes."""
     ds = whole(ds)
-    entries = []
+    entries: list[dict[str, Any]] = []
+    proven: list[Certificate] = []
     for case in cases(ds):
-        here = select_case(ds, case)
+        here, epsilon = select_case(ds, case), case["epsilon"]
         entry: dict[str, Any] = case | {"alpha": float(here["alpha"])}
+        if (at_alpha := certificate_at_alpha(here, epsilon)) is not None:
+            proven.append(at_alpha)
+            named = ("confidence", "n_compared", "U", "m", "K", "tau", "reason")
+            entry["certified"] = {name: getattr(at_alpha, name) for name in named}
         for name in ("risk", "adversarial_risk"):
             mean, std = mean_and_std(here, name)
             for split in ("train", "test"):
@@ -202,17 +241,30 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
             if name in here:
                 entry[name] = np.ravel(here[name].values).tolist()
         entry["degenerate"] = is_degenerate(here)
-        if "kept_seed" in here:
-            chosen = kept(here).sel(split="test")
-            entry["kept_seed"] = int(here["kept_seed"])
-            entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
-            entry["bound_is"] = "estimated by fractions of the test points"
-        if (proven := certificate(here, case["epsilon"])) is not None:
-            entry["certificate"] = {"confidence": proven.confidence, "L": proven.L, "U": proven.U}
-            entry["certificate"]["uniform_deviation"] = proven.uniform  # None in files that do not say it
-        entries.append(entry)
-    said: dict[str, Any] = _finite({"cases": entries, "attributes": {str(name): ds.attrs[name] for name in ds.attrs}})
-    return said
+        entries.append(entry | _bounds(here, epsilon))
+    said: dict[str, Any] = {"cases": entries}
+    if proven:
+        said["certified_together"] = hold_together(proven)
+    if (tighter := note(ds)) is not None:
+        said["note"] = tighter
+    plain: dict[str, Any] = _finite(said | {"attributes": {str(name): ds.attrs[name] for name in ds.attrs}})
+    return plain
+
+
+def _bounds(here: xr.Dataset, epsilon: float) -> dict[str, Any]:
+    """Return what the kept region of one case bounds, with its border where the search put it, and what is beside it."""
+    entry: dict[str, Any] = {}
+    if "kept_seed" in here:
+        chosen = kept(here).sel(split="test")
+        entry["kept_seed"] = int(here["kept_seed"])
+        entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
+        entry["bound_is"] = "estimated by fractions of the test points"
+    if (proven := certificate(here, epsilon)) is not None:
+        entry["certificate"] = {"confidence": proven.confidence, "L": proven.L, "U": proven.U}
+        entry["certificate"]["uniform_deviation"] = proven.uniform  # None in files that do not say it
+    if (classifier := classifier_of(here, epsilon)) is not None:
+        entry["classifier"] = classifier
+    return entry
 
 
 def _finite(value: Any) -> Any:  # noqa: ANN401

@@ -21,7 +21,6 @@ from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, check_count, check_flag, printable, said, shown
-from numbaconc.goal import AUTO
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
@@ -303,11 +302,8 @@ def _jobs(cases: Mapping[Case, Search]) -> dict[str, list[Job]]:
 
 
 def _share(jobs: Iterable[Job], train: Sample, how: How) -> None:
-    """Let the sample know what the searches share; what cannot be had is left to the jobs, which then say why.
-
-    With an automatic margin a search does not see this sample, but the part of it that is not held back.
-    """
-    for job in (job for job in jobs if job.search.margin != AUTO):
+    """Let the sample know what the searches share; what cannot be had is left to the jobs, which then say why."""
+    for job in jobs:
         with contextlib.suppress(InputError):
             job.search.share(train, how)
 

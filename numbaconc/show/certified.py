@@ -1,0 +1,128 @@
+"""What is certified, in words: each sentence is true as it stands, its numbers rounded to the safe side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import xarray as xr
+
+from numbaconc.certify import CONFIDENCE, Certificate
+from numbaconc.errors import printable
+from numbaconc.numerals import exact_percent, percent_at_least, percent_at_most
+from numbaconc.results.queries import certificate, certificate_at_alpha, hold_together, numbers_of_points
+
+BEST = "best"  # the search that runs the others
+PROMISE = (
+    "if the test points are independent draws from one distribution μ, as the training points are, and had no part in "
+    "choosing the region or a setting."
+)
+
+
+def certified_line(here: xr.Dataset, epsilon: float) -> str | None:
+    """Say what is certified of one case at exactly α, or why nothing is; None where nothing is known of test points."""
+    if (proven := certificate_at_alpha(here, epsilon)) is None:
+        return f"nothing is certified at alpha: {_why_not(here)}" if "n_points" in here else None
+    return f"certified: {proven.sentence}"
+
+
+def _why_not(here: xr.Dataset) -> str:
+    """Say why one case has no certificate at α."""
+    numbers = numbers_of_points(here)
+    if numbers is None:
+        return "the test points had a part in choosing, or their counts are not known"
+    if "certified" in here and float(here["certified"]) == 1:
+        return f"for that, {numbers[1]:,} test points are too few"
+    return "the file holds no such certificate, as none did that was made before there were any"
+
+
+def unmoved_line(here: xr.Dataset, epsilon: float) -> str:
+    """Say what is certified of one case with its border where the search put it."""
+    if (proven := certificate(here, epsilon)) is None:
+        return "Nothing is certified: the test points had a part in choosing, or their counts are not known."
+    return f"With the border where the search put it, by itself: {proven.sentence}."
+
+
+def promise(proven: Sequence[Certificate]) -> str:
+    """Say whether certificates hold together, and what they need."""
+    if len(proven) == 1:
+        return f"What is certified holds {PROMISE}"
+    if hold_together(proven):
+        return f"What is certified at alpha holds all together with {exact_percent(CONFIDENCE)} confidence, {PROMISE}"
+    return f"What is certified holds each by itself, not all together, {PROMISE}"
+
+
+def listed(proven: Sequence[Certificate]) -> str:
+    """Say what is in a list of U at α, of many cases."""
+    if not proven:
+        return "Nothing is certified at alpha: the test points had a part in choosing, or were not counted for it."
+    so = f"certified: with {exact_percent(CONFIDENCE)} confidence h(μ, alpha, epsilon) is at most that,"
+    return f"{so} {'all together' if hold_together(proven) else 'each by itself'}, {PROMISE}"
+
+
+def note(ds: xr.Dataset) -> str | None:
+    """Say that tighter searches exist, of a result that the best of several has no part in."""
+    names = list(map(str, ds["search"].values)) if "search" in ds.dims else [str(ds.attrs.get("search", ""))]
+    if BEST in names or names == [""]:
+        return None
+    found = printable(", ".join(names))
+    return f"Found by {found} alone; there are tighter searches: --search {BEST} compares all of a norm, on training points held back."
+
+
+def classifier_sentence(U: float, clean_error: float, robust_accuracy: float, confidence: float = CONFIDENCE) -> str:
+    """Say what a certificate leaves open about a classifier.
+
+    Parameters
+    ----------
+    U : float
+        Of a certificate at α, the clean error: h(μ, α, ε) <= U with the given confidence. A classifier that errs just on
+        the certificate's set then has at least this error, and is robust on at least 1 - U.
+    clean_error, robust_accuracy : float
+        Of the classifier, fractions.
+    confidence : float
+
+    Returns
+    -------
+    str
+    """
+    risk = adversarial_risk(robust_accuracy)
+    error, accuracy, adversarial = map(exact_percent, (clean_error, robust_accuracy, risk))
+    known = f"with {exact_percent(confidence)} confidence concentration"
+    if U >= 1:
+        return f"Nothing is certified at a clean error of {error}, beside a classifier whose robust accuracy is {accuracy}."
+    text = f"At a clean error of {error}, {known} does not rule out a robust accuracy of {percent_at_least(1 - U)}; "
+    text += f"this classifier has {accuracy}. "
+    if (part := unexplained(U, robust_accuracy)) <= 0:
+        return f"{text}Of its adversarial risk, {adversarial}, this bound shows no part to be unexplained by concentration."
+    return (
+        f"{text}Of its adversarial risk, {adversarial}, concentration explains at most {percent_at_most(U)} and leaves at "
+        f"least {percent_at_least(risk - U)} unexplained: {percent_at_least(part)} of it."
+    )
+
+
+def unexplained(U: float, robust_accuracy: float) -> float:
+    """Return the part of a classifier's adversarial risk that concentration does not explain, where h <= U; 0 if U is more."""
+    return max(0.0, 1 - U / adversarial_risk(robust_accuracy))
+
+
+def adversarial_risk(robust_accuracy: float) -> float:
+    """Return 1 - robust accuracy as it is written: .263 beside .737."""
+    return float(1 - Decimal(repr(robust_accuracy)))
+
+
+def classifier_of(here: xr.Dataset, epsilon: float) -> dict[str, Any] | None:
+    """Return what is known of the classifier beside one case, and of what concentration leaves open; None without one."""
+    proven = certificate_at_alpha(here, epsilon)
+    if proven is None or "robust_accuracy" not in here or bool(here["robust_accuracy"].isnull()):
+        return None
+    accuracy = float(here["robust_accuracy"])
+    if not 0 < accuracy < 1:
+        return None
+    return {
+        "clean_error": float(here["alpha"]),
+        "robust_accuracy": accuracy,
+        "adversarial_risk": adversarial_risk(accuracy),
+        "not_ruled_out": 1 - proven.U,
+        "unexplained": unexplained(proven.U, accuracy),
+    }
