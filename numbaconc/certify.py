@@ -300,7 +300,9 @@ def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_c
     """
     alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
     tail = _tail(confidence, n_compared)
-    count = max(1, math.floor(bdtrik(1 - tail, n, alpha)))  # L >= α just where P[Bin(n, α) >= count] <= tail
+    count = max(
+        1, math.floor(np.nan_to_num(bdtrik(1 - tail, n, alpha)))
+    )  # L >= α just where P[Bin(n, α) >= count] <= tail
     while count > 1 and lower_bound(count - 1, n, tail) >= alpha:
         count -= 1
     while count <= n and lower_bound(count, n, tail) < alpha:

@@ -127,20 +127,19 @@ def find_regions(  # noqa: PLR0913  # as measure
     samples = _samples(X_train, X_test)
     chosen = _chosen(search, norm, settings)
     goals = _goals(chosen, epsilon, alpha, len(samples["test"]))
-    n_compared = len(goals) if check_flag("simultaneous", simultaneous) else 1
-    goals = [replace(goal, n_compared=n_compared) for goal in goals]
+    if check_flag("simultaneous", simultaneous):
+        goals = [replace(goal, n_compared=len(goals)) for goal in goals]
     chosen = chosen.checked()
     check_coordinates(type(next(chosen.alone())))
     paths = _checkpoints(how.checkpoint, goals, chosen)
     with using_threads(how.threads) as n_threads:
         found = _found(chosen, samples["train"], paths, how)
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
-        ds = _measured(found, kept, name, samples, how, n_compared)
-    told = _said(chosen, found[goals[0]][0], samples) | {"n_compared": n_compared, "threads": n_threads}
+        ds = _measured(found, kept, name, samples, how, goals[0].n_compared)
+    told = _said(chosen, found[goals[0]][0], samples) | {"n_compared": goals[0].n_compared, "threads": n_threads}
     ds.attrs |= provenance(**told, seconds=round(time.perf_counter() - started, 3))
     several = len({goal.alpha for goal in goals}) > 1
-    regions = {(goal.epsilon, goal.alpha) if several else goal.epsilon: one.region for goal, one in kept.items()}
-    return Findings(ds, regions)
+    return Findings(ds, {(at.epsilon, at.alpha) if several else at.epsilon: one.region for at, one in kept.items()})
 
 
 def _samples(X_train: ArrayLike | Sample, X_test: ArrayLike | Sample) -> dict[str, Sample]:

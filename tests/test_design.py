@@ -128,7 +128,8 @@ with np.load("own.npz") as file:
     X, Y = file["X_train"], file["X_test"]
 
 def best_in(norm):
-    return [one.search for one in nc.BestSearch(norm=norm, epsilon=0.05, alpha=0.1).fit(X).table_]
+    table = nc.BestSearch(norm=norm, epsilon=0.05, alpha=0.1).fit(X).table_
+    return list(dict.fromkeys(one.search for one in table))
 
 def refusal(call):
     try:
@@ -239,7 +240,7 @@ def test_it_passes_the_estimator_checks(said):
 
 
 def test_the_best_of_its_norm_includes_it(said):
-    assert said["before"] == ["balls", "free_balls", "halfspaces", "hyperplane"]
+    assert said["before"] == ["free_balls", "halfspaces"]
     assert said["after"]["l2"] == [*said["before"], "toy"]
     assert "toy" not in [*said["after"]["linf"], *said["after"]["l1"]]
     assert said["members"]["toy"] == "ToySearch(seed=4)"  # by name: it has the seed of the best-of

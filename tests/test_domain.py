@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import oracles_domain as oracles
 import pytest
-from conftest import blobs, needs_jit, refused
+from conftest import needs_jit, refused
 from hypothesis import given, settings, strategies as st
 
 import numbaconc as nc
@@ -87,7 +87,7 @@ def test_half_spaces_among_floats(seed, d, p, dtype):
             assert gap == without
         else:
             assert gap <= float(oracles.into_half_space(x, w, missing, p, *UNIT)) * OVER
-            rounded = missing - Fraction(1, 10**12)
+            rounded = missing * (1 - Fraction(2, 10**12)) - Fraction(1, 10**12)
             assert gap >= float(oracles.into_half_space(x, w, max(rounded, 0), p, -NOISE, 1 + NOISE)) * (1 - 1e-9)
 
 
@@ -239,19 +239,15 @@ def test_points_that_rounding_took_out_of_the_domain(p):
     assert ball.measure(sample, 0.01).adversarial_risk == 0.75
 
 
-@pytest.mark.parametrize("name", ["halfspaces", "free_balls"])
-def test_a_search_is_not_misled_by_such_points(name):
+def test_a_search_is_not_misled_by_such_points():
+    """A region of them alone would look as if nothing could ever enter it."""
     rng = np.random.default_rng(0)
-    X = (rng.random((400, 3)) * 0.1).astype(np.float32)
-    X[:120, 0] = np.float32(0.1)
-    sample, few = nc.Sample(X, 1.0, (0.0, 0.1)), {"n_starts": 2, "max_iter": 4, "epsilon": 0.01, "alpha": 0.3}
-    cls = nc.Search.known[name]
-    within, anywhere = (cls(**few, unbounded=one).fit(sample) for one in (False, True))
-    assert within.region_.domain == (0.0, 0.1)
-    assert within.adversarial_risk_ >= (X[:, 0] >= 0.09).mean() - 0.01 if name == "halfspaces" else True
-    for fitted in (within, anywhere):
-        w = np.eye(3)[0]
-        assert fitted.adversarial_risk_ > fitted.risk_ or (X @ w).max() < 0.1
+    X = (rng.random((1000, 3)) * 0.1).astype(np.float32)
+    X[:300, 0] = np.float32(0.1)
+    found = nc.HalfSpaceSearch(n_starts=2, max_iter=8, epsilon=0.01, alpha=0.3).fit(nc.Sample(X, 1.0, (0.0, 0.1)))
+    assert found.region_.domain == (0.0, 0.1)
+    assert found.risk_ == 0.3
+    assert found.adversarial_risk_ == pytest.approx((X[:, 0] >= 0.09).mean(), abs=0.01)
 
 
 # Laws
@@ -292,7 +288,7 @@ def test_the_same_numbers_of_any_type(kind, p):
     gaps = [made[kind].gap(nc.Sample(X.astype(dtype), 1.0, (0, 255))) for dtype in (np.uint8, np.float32, np.float64)]
     assert (gaps[0] > 0).any()
     for other in gaps[1:]:
-        np.testing.assert_array_equal(other, gaps[0])
+        np.testing.assert_allclose(other, gaps[0], rtol=1e-11)
 
 
 @needs_jit

@@ -95,7 +95,7 @@ def test_fit_needs_a_goal(name):
     refused(lambda: search(name, alpha=None).fit(X), "alpha is None", "allowed: a number in (0, 1)")
     refused(lambda: search(name, alpha=1.5).fit(X), "alpha is 1.5")
     refused(lambda: search(name, epsilon=-0.1).fit(X), "epsilon is -0.1")
-    refused(lambda: search(name, margin="auto").fit(X), "margin is 'auto'", "measure")
+    refused(lambda: search(name, margin="auto").fit(X), "margin is 'auto'; allowed: a number of at least 0")
 
 
 @each
@@ -160,8 +160,9 @@ def test_what_searches_tell_beside():
         assert one.expanded_[-1] == round(one.adversarial_risk_ * len(X))
         assert len(one.covered_) == len(one.expanded_) == len(one.region_.radii)
     best = found["best"]
-    assert [one.search for one in best.table_] == ["rectangles", "faces"]
+    assert list(dict.fromkeys(one.search for one in best.table_)) == ["rectangles", "faces"]
     assert best.search_ in ("rectangles", "faces")
+    assert (best.search_, best.margin_) in [(one.search, one.margin) for one in best.table_]
     assert found["restarts"].seed_ in (0, 1)
     assert not hasattr(found["hyperplane"], "q_")
 
@@ -479,7 +480,7 @@ def test_nested_parameters():
 
 def test_searches_in_searches():
     best = nc.BestSearch(searches=[nc.Restarts(nc.RectangleSearch(n_sets=2), 2), "faces"], **GOAL).fit(X)
-    assert [one.search for one in best.table_] == ["restarts", "faces"]
+    assert list(dict.fromkeys(one.search for one in best.table_)) == ["restarts", "faces"]
     repeated = nc.Restarts(nc.BestSearch(searches=["rectangles", "faces"]), 2, **GOAL).fit(X)
     assert repeated.seed_ in (0, 1)
     again = nc.BestSearch(searches=["rectangles", "faces"], seed=repeated.seed_, **GOAL).fit(X)
@@ -637,13 +638,15 @@ def test_neighbors_that_are_not_there_are_refused(k):
 def test_measure_is_fit_at_every_goal(name):
     """Work that goals share changes nothing."""
     epsilons, alphas = [0.05, "20/255", 0.15], [0.1, 0.25]
-    made = search(name, epsilon=None, alpha=None)
+    # a margin that is settled depends on how many test points there are, which fit does not know
+    given = {"margin": 0.0} if name == "best" else {}
+    made = search(name, epsilon=None, alpha=None, **given)
     found = nc.find_regions(made, X, Y, epsilon=epsilons, alpha=alphas)
     ds = nc.measure(made, X, Y, epsilon=epsilons, alpha=alphas)
     assert len(found.regions) == 6
     for epsilon, value in zip(epsilons, [0.05, 20 / 255, 0.15], strict=True):
         for alpha in alphas:
-            alone = search(name, epsilon=epsilon, alpha=alpha).fit(X)
+            alone = search(name, epsilon=epsilon, alpha=alpha, **given).fit(X)
             region = found.regions[value, alpha]
             for points in (X, Y):
                 assert region.gap(points).tobytes() == alone.decision_function(points).tobytes()

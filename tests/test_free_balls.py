@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import oracles_domain
 import pytest
 from conftest import blobs, needs_jit, refused
 from hypothesis import assume, given, settings, strategies as st
@@ -102,7 +103,7 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, margin,
     X = blobs(n, d, seed)
     assume((X[1:] != X[:-1]).any() and share * n >= 1)
     points = nc.Sample(X.astype(np.float32), 1 / 255) if as_float else X
-    found = fit(points, levels / 255, share, n_sets, margin=margin, **FEWER)
+    found = fit(points, levels / 255, share, n_sets, margin=margin, unbounded=not as_float, **FEWER)
     assert isinstance(found.region_, nc.BallUnion)
     assert 1 <= len(found.region_.radii) <= n_sets
     assert (found.region_.center_indices == -1).all()
@@ -127,6 +128,56 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, margin,
     assert found.covered_.dtype == found.expanded_.dtype == np.int64
     assert len(found.covered_) == len(found.expanded_) == len(pairs)
     assert [one.moved for one in found.trace_] == [found.adversarial_risk_]
+
+
+@settings(max_examples=20)
+@given(n=st.integers(5, 40), d=st.integers(1, 5), seed=st.integers(0, 9999), levels=st.sampled_from([3, 40.3, 900]))
+def test_the_risks_within_the_domain_are_what_plain_loops_count(n, d, seed, levels):
+    """Many points are on the edges, some columns are constant, and centers lie outside."""
+    rng = np.random.default_rng(seed)
+    X = np.clip(3 * blobs(n, d, seed).astype(int) - 250, 0, 255).astype(np.uint8)
+    X[:, rng.random(d) < 0.2] = 255
+    assume((X[1:] != X[:-1]).any())
+    found = fit(X, levels / 255, 0.3, 2, **FEWER)
+    assert found.region_.domain == (0, 1)
+    pairs = list(zip(found.region_.centers * 255, found.region_.radii * 255, strict=True))
+    gaps = [min(distance(x, center) - radius for center, radius in pairs) for x in X.tolist()]
+    assert round(found.risk_ * n) == sum(gap <= NEAR for gap in gaps)
+    outside = [x for x, gap in zip(X, gaps, strict=True) if gap > NEAR]
+    for side in (-1, 1):  # rounding of the radii, and what that does where a ball touches the domain
+        ways = [min(oracles_domain.into_ball(x, c, r + side * NEAR, 0, 255) for c, r in pairs) for x in outside]
+        count = n - len(outside) + sum(way <= levels + side * NEAR for way in ways)
+        assert side * count >= side * round(found.adversarial_risk_ * n)
+    anywhere = nc.BallUnion(found.region_.centers, found.region_.radii).measure(X, levels / 255)
+    assert found.adversarial_risk_ <= anywhere.adversarial_risk
+
+
+def test_points_may_leave_a_domain_only_if_it_is_known():
+    X = blobs(60, 3, 1)
+    assert fit(X, 0.05, 0.1, **FEWER).region_.domain == (0, 1)
+    assert fit(X, 0.05, 0.1, unbounded=True, **FEWER).region_.domain is None
+    floats = nc.Sample(X.astype(np.float32) / 7)
+    assert fit(floats, 0.5, 0.1, **FEWER).region_.domain is None
+    said = refused(lambda: fit(floats, 0.5, 0.1, unbounded=True, **FEWER))
+    assert said == "unbounded is True for points whose domain is not known; allowed: without it"
+
+
+def test_balls_are_moved_at_the_strength_that_is_asked_for(monkeypatch):
+    """That of ε for a `beyond` of 0; otherwise the one that the best candidate is widened to."""
+    moved = []
+
+    def tournament(shapes, n_inside, strength, *others):
+        moved.append(strength)
+        return descent.tournament(shapes, n_inside, strength, *others)
+
+    monkeypatch.setattr(search, "tournament", tournament)
+    X = blobs(200, 4, 3)
+    fit(X, "3/255", 0.1, beyond=0, **FEWER)
+    assert set(moved) == {3}
+    moved.clear()
+    fit(X, "3/255", 0.1, beyond=2.0, **FEWER)
+    assert all(strength > 3 for strength in moved)
+    assert moved
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -224,6 +275,8 @@ X60 = blobs(60, 6, seed=0)
         *(("margin", value) for value in (-0.1, 0.9, float("nan"), "a", None, "auto")),
         *((name, value) for name in ("n_sets", "n_points", "n_starts") for value in (0, 1.5, "a", None)),
         *(("max_iter", value) for value in (-1, 1.5, "a", None)),
+        *(("beyond", value) for value in (-0.1, math.inf, "a", None)),
+        *(("unbounded", value) for value in (2, "a", None)),
     ],
 )
 def test_impossible_settings(name, bad):

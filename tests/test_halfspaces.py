@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
+import oracles_domain
 import pytest
 from conftest import blobs, grey, needs_jit, refused
 from hypothesis import assume, given, settings, strategies as st
@@ -120,9 +123,9 @@ def test_powers_of_a_component():
 def test_the_risks_are_what_plain_loops_count(n, d, seed, norm, share, margin, levels):
     X = blobs(n, d, seed)
     assume((X[1:] != X[:-1]).any() and share * n >= 1)
-    found, p = search(X, levels / 255, share, norm, margin=margin, **FEWER), POWERS[norm]
+    found, p = search(X, levels / 255, share, norm, margin=margin, unbounded=True, **FEWER), POWERS[norm]
     w = found.region_.w.tolist()
-    assert found.region_.p == p
+    assert (found.region_.p, found.region_.domain) == (p, None)
     assert dual_norm(w, p) == pytest.approx(1, abs=1e-9)
     values = heights(X.tolist(), w)
     n_inside = math.ceil((share + margin) * n - NEAR)
@@ -133,6 +136,80 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, norm, share, margin, l
     if p in (1, math.inf) and all(c in (-1, 0, 1) for c in w) and levels in (3, 8):  # whole numbers: no rounding
         assert round(found.adversarial_risk_ * n) == cut(values, n_inside, levels)[0]
     assert [one.moved for one in found.trace_] == [found.adversarial_risk_] <= [found.trace_[0].candidate]
+
+
+@settings(max_examples=25)
+@given(
+    n=st.integers(5, 40),
+    d=st.integers(1, 6),
+    seed=st.integers(0, 9999),
+    norm=st.sampled_from(list(POWERS)),
+    levels=st.sampled_from([0.7, 8, 40.3, 900]),
+)
+def test_the_risks_within_the_domain_are_what_plain_loops_count(n, d, seed, norm, levels):
+    """Many points are on the edges, some columns are constant, and some strengths reach beyond the domain."""
+    rng = np.random.default_rng(seed)
+    X = np.clip(3 * blobs(n, d, seed).astype(int) - 250, 0, 255).astype(np.uint8)
+    X[:, rng.random(d) < 0.2] = 255
+    assume((X[1:] != X[:-1]).any())
+    found, p = search(X, levels / 255, 0.3, norm, **FEWER), POWERS[norm]
+    region = found.region_
+    assert region.domain == (0, 1)
+    level = Fraction(region.threshold(nc.as_sample(X)))
+    missing = [level - sum(x * Fraction(c) for x, c in zip(row, region.w.tolist(), strict=True)) for row in X.tolist()]
+    ways = [
+        oracles_domain.into_half_space(x, region.w, m, p, 0, 255) if m > 0 else 0
+        for x, m in zip(X, missing, strict=True)
+    ]
+    assert round(found.risk_ * n) == sum(m < 0 for m in missing) >= 0.3 * n
+    low, high = (sum(way < levels * side for way in ways) for side in (1 - 1e-9, 1 + 1e-9))
+    assert low <= round(found.adversarial_risk_ * n) <= high
+    assert found.adversarial_risk_ <= nc.HalfSpace(region.w, region.b, p).measure(X, levels / 255).adversarial_risk
+
+
+def test_points_may_leave_a_domain_only_if_it_is_known():
+    X = blobs(60, 3, 1)
+    assert search(X, 0.05, 0.1, **FEWER).region_.domain == (0, 1)
+    assert search(nc.Sample(X, 1 / 255, (0, 2)), 0.05, 0.1, **FEWER).region_.domain == (0, 2)
+    floats = nc.Sample(X.astype(np.float32) / 7)
+    assert search(floats, 0.5, 0.1, **FEWER).region_.domain is None
+    said = refused(lambda: search(floats, 0.5, 0.1, unbounded=True, **FEWER))
+    assert said == "unbounded is True for points whose domain is not known; allowed: without it"
+
+
+# How far beyond the points inside the expansion must reach while a region is moved
+
+
+@given(
+    values=st.lists(st.integers(-20, 20), min_size=2, max_size=30),
+    share=st.floats(0.01, 0.99),
+    strength=st.sampled_from([0, 1, 8]),
+    beyond=st.sampled_from([0.0, 0.3, 0.5, 2.0, 1e308]),
+)
+def test_a_strength_is_widened_until_enough_points_are_beyond(values, share, strength, beyond):
+    n_inside = max(1, int(share * len(values)))
+    wide = descent.widened(np.array(values, np.float32), n_inside, strength, beyond)
+    enough = min(len(values), n_inside * (1 + beyond))
+    assert wide >= strength
+    assert cut(values, n_inside, wide)[0] >= enough
+    assert wide == strength or cut(values, n_inside, wide - 1)[0] < enough
+    assert wide == strength or beyond > 0
+
+
+@needs_jit
+def test_borders_that_few_points_moved_are_worse_on_others():
+    """Of 1,000 points, 100 to be inside, hardly any lie within so small an ε: what is won among them is lost elsewhere."""
+    risks = {0: [], 0.5: []}
+    for seed, beyond in itertools.product(range(4), risks):
+        rng = np.random.default_rng(seed)
+        axes = np.where(np.arange(20) == 0, 1.5, 1.0)
+        train, test = (nc.Sample((rng.normal(size=(n, 20)) * axes).astype(np.float32)) for n in (1000, 20_000))
+        found = search(train, 0.1, 0.1, "l2", beyond=beyond, n_components=3, n_starts=2, max_iter=40)
+        elsewhere = found.region_.at_rank(test, 2000).measure(test, 0.1)
+        risks[beyond].append((found.adversarial_risk_, elsewhere.adversarial_risk))
+    (train_0, test_0), (train_half, test_half) = (np.mean(one, axis=0) for one in risks.values())
+    assert train_0 < train_half
+    assert test_half < test_0 - 0.001
 
 
 @pytest.mark.parametrize("norm", POWERS)
@@ -153,7 +230,7 @@ def test_moving_finds_what_no_component_shows():
     u = rng.uniform(-40, 40, 2000)
     X = np.stack([u + rng.normal(0, 9, 2000), -u, 60 * rng.normal(size=2000)], axis=1)
     X = nc.Sample((128 + X).astype(np.float32), 1.0)
-    found = search(X, 8, 0.1, "l2", n_starts=6)
+    found = search(X, 8, 0.1, "l2", n_starts=6, beyond=0)
     assert found.adversarial_risk_ < 0.95 * found.trace_[0].candidate
 
 
@@ -249,11 +326,18 @@ X60 = blobs(60, 6, seed=0)
         *(("powers", value) for value in ((), (-1,), ("a",))),
         *(("n_starts", value) for value in (0, "a")),
         *(("max_iter", value) for value in (-1, 0.5)),
+        *(("beyond", value) for value in (-0.1, math.inf, float("nan"), "a", None)),
+        *(("unbounded", value) for value in (2, "a", None)),
     ],
 )
 def test_impossible_settings(name, bad):
     said = refused(lambda: search(X60, **({"epsilon": 0.1, "alpha": 0.1} | {name: bad})), "allowed: ")
     assert said.startswith(f"{name} is {bad!r}")
+
+
+def test_nothing_is_widened_where_nothing_is_moved():
+    said = refused(lambda: search(X60, 0.1, 0.1, max_iter=0, beyond=0.2))
+    assert said == "beyond is 0.2 with max_iter 0, which moves nothing; allowed: with a larger max_iter"
 
 
 def test_identical_points_are_refused():

@@ -29,6 +29,7 @@ from numbaconc.kernels import (
     faces,
     neighbors,
     products,
+    reaches,
     rectangles,
     threads,
 )
@@ -670,8 +671,8 @@ def launches():
         "outside_uint8": lambda: outside(X, lower, upper),
         "outside_floats": lambda: outside(points, lower.astype(np.float64), upper.astype(np.float64)),
         "count_codes": lambda: counted(rows.repeat(4, axis=1)),
-        "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 1, 1),
-        "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 1),
+        "best_faces, mirrored": lambda: faces.best_faces(counted(X), counted(X[:200]), 8, True, 3, 20, 300, 1, 1),
+        "best_faces": lambda: faces.best_faces(counted(X), counted(X[:200]), 0, False, 3, 20, 300, 300, 1),
         "code_points": lambda: faces.code_points(
             points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5, 0.25
         ),
@@ -820,7 +821,7 @@ def test_only_kernels_import_numba():
     assert not users
 
 
-MODULES = (assignment, balls, clusters, distances, faces, neighbors, products, rectangles)
+MODULES = (assignment, balls, clusters, distances, faces, neighbors, products, reaches, rectangles)
 
 
 def test_every_kernel_file_is_known_here():

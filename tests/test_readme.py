@@ -33,7 +33,7 @@ def _elsewhere(tmp_path, monkeypatch):
 @needs_jit
 def test_output(capsys):
     (shown,) = blocks("text")
-    assert main(["measure", "--quiet"]) == 0
+    assert main(["measure", "--search", "best", "--quiet"]) == 0
     assert capsys.readouterr().out == shown
 
 

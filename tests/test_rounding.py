@@ -207,7 +207,9 @@ def test_a_point_unlike_all_others_changes_nothing_for_them(name):
         np.testing.assert_array_equal(search.predict(test)[:-1], search.predict(X[200:]))
         np.testing.assert_array_equal(search.decision_function(test)[:-1], search.decision_function(X[200:]))
         with_it, without = (search.region_.measure(part, epsilon) for part in (test, X[200:]))
-        assert 0 <= round(101 * with_it.adversarial_risk) - round(100 * without.adversarial_risk) <= 1
+        rounding = 2 * float(search.region_.finest(search.region_._sample(test)))  # which the outlier has more of
+        near = np.count_nonzero(np.abs(search.region_.gap(X[200:]) - epsilon) <= rounding)
+        assert 0 <= round(101 * with_it.adversarial_risk) - round(100 * without.adversarial_risk) <= 1 + near
 
 
 def test_an_epsilon_that_is_small_beside_the_rounding_is_refused_with_its_size():

@@ -37,6 +37,7 @@ from numbaconc.show.plots import Bounds, plot_panels
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}
 FACTS = ("n_points", "data_sha256")
+UNMOVED = ("measure_at_least", "expansion_at_most")  # the test points placed the borders: missing in every row
 LONG_NAMES = {
     "margin": "asked for beyond alpha, settled on training points held back",
     "n_sets": "T, the most sets",
@@ -171,7 +172,9 @@ def _find(data: Dataset, row: Row, name: str, settled: dict[tuple[str, str], Set
     regions = {"train": answer.region, "test": answer.measured}
     measured = {split: regions[split].measure(sample, row.epsilon) for split, sample in samples.items()}
     outcome: Outcome = {"n_sets": answer.n_sets, "margin": answer.margin, "held_back": answer.held_back}
-    outcome |= _certified(answer) | {"seconds": round(time.perf_counter() - started, 3)}
+    outcome |= (
+        dict.fromkeys(UNMOVED, math.nan) | _certified(answer) | {"seconds": round(time.perf_counter() - started, 3)}
+    )
     outcome |= {risk: {split: float(getattr(measured[split], risk)) for split in SPLITS} for risk in QUANTITIES}
     facts = facts_of(samples)
     return outcome | {name: {split: facts[split][name] for split in SPLITS} for name in FACTS}
@@ -188,7 +191,7 @@ def _read(ds: xr.Dataset, sets: dict[str, Dataset]) -> Iterator[tuple[Case, Outc
     """Yield the cases that a result holds, but for those of data sets whose contents have changed."""
     for at in cases(ds):
         here = ds.sel(at)
-        outcome = {name: here[name].item() for name in LONG_NAMES}
+        outcome = {name: here[name].item() for name in (*LONG_NAMES, *UNMOVED)}
         outcome |= {
             name: {split: here[name].sel(split=split).item() for split in SPLITS} for name in (*QUANTITIES, *FACTS)
         }
@@ -241,8 +244,8 @@ def table(here: Sequence[Row], ds: xr.Dataset) -> str:
         for search in METHODS[norm]:
             one = tested.sel(search=search)
             risk, adversarial = (f"{100 * float(one[name]):.2f}" for name in QUANTITIES)
-            as_settled = [adversarial, _upper(one), f"{int(one['n_sets'])}"]
-            cells += as_settled if search in SETTLED[norm] else [risk, adversarial]
+            settled = search in SETTLED[norm]
+            cells += [adversarial, _upper(one), f"{int(one['n_sets'])}"] if settled else [risk, adversarial]
         chosen = tested.sel(search=best(of_row))
         measured = f"**{100 * float(chosen['adversarial_risk']):.2f}**"
         lines.append([*cells, WORDS[best(of_row)], measured, f"**{_upper(chosen)}**"])

@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import as_array, as_floats
 from numbaconc.data.grids import per_one
-from numbaconc.data.sample import Sample
+from numbaconc.data.sample import Sample, as_domain
 from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
 from numbaconc.kernels.reaches import into_ball
 from numbaconc.regions.base import Region
-from numbaconc.regions.domain import SLACK, check_edges, edges_in
+from numbaconc.regions.domain import SLACK, edges_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -72,7 +72,7 @@ class BallUnion(Region):
         if not np.isfinite(self.centers).all() or not np.isfinite(self.radii).all() or (self.radii < 0).any():
             msg = "centers or radii hold NaN, infinity or a negative radius; allowed: finite numbers, radii from 0"
             raise InputError(msg)
-        self.domain = None if domain is None else check_edges(domain)
+        self.domain = as_domain(domain)
 
     def __repr__(self) -> str:
         within = "" if self.domain is None else f", domain={self.domain}"
@@ -107,31 +107,34 @@ class BallUnion(Region):
         rows = np.flatnonzero(gaps > 0)
         way, edges = np.full(len(rows), np.inf), edges_in(sample, self.domain)
         slack = 2 * self._uncertainty(sample, float(gaps.max(initial=0.0)))
-        for center, radius in zip(sample.place(self.centers), self.radii * per_one(sample.unit) + level, strict=True):
+        for center, radius in zip(sample.place(self.centers), self._radii(sample) + level, strict=True):
             if radius >= 0:
                 square = (radius * (1 + SLACK) + slack) ** 2
                 way = np.minimum(way, into_ball(sample.X, rows, center.astype(np.float64), square, *edges))
         gaps[rows] = np.maximum(gaps[rows], way * (1 - SLACK))
         return gaps
 
-    def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
+    def _within(self, sample: Sample) -> Callable[[float | NDArray[np.float64]], NDArray[np.bool_]]:
         if self.domain is not None:
             return super()._within(sample)
         # distances are compared with r + ε, rounded once, as in the search: distance - r, compared with ε, would be rounded
         # for each point, and points at exactly r + ε could end up outside
         distances, radii = self._distances(sample)
 
-        def within(strength: float) -> NDArray[np.bool_]:
+        def within(strength: float | NDArray[np.float64]) -> NDArray[np.bool_]:
             inside: NDArray[np.bool_] = np.any(distances <= radii + strength, axis=0)
             return inside
 
         return within
 
-    def _rounding(self, sample: Sample) -> float:
+    def _rounding(self, sample: Sample) -> float | NDArray[np.float64]:
         if sample.whole:
             return 0.0
-        farthest = float(np.abs(sample.to_levels(self.radii)).max()) + 2 * float(np.abs(sample.X).max())
-        return (self.n_features + 4) * EXACT * farthest
+        farthest = float(np.abs(sample.to_levels(self.radii)).max()) + 2 * np.abs(sample.X).max(axis=1).astype(
+            np.float64
+        )
+        rounding: NDArray[np.float64] = (self.n_features + 4) * EXACT * farthest
+        return rounding
 
     def _uncertainty(self, sample: Sample, size: float) -> float:
         centers = sample.place(self.centers)
@@ -143,14 +146,21 @@ class BallUnion(Region):
 
     def _distances(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the distances from the centers to the points, shape (T, n), and the radii, (T, 1), in levels."""
-        radii = self.radii * per_one(sample.unit)
-        if sample.snaps:  # radii that are roots of whole numbers are made exact again
-            squares = np.rint(radii**2)
-            radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
         centers = sample.place(self.centers)
         distances = np.empty((len(centers), len(sample)))
         fill_distances(centers, None, sample.X, None, distances)
-        return distances, radii[:, np.newaxis]
+        return distances, self._radii(sample)[:, np.newaxis]
+
+    def _radii(self, sample: Sample) -> NDArray[np.float64]:
+        """Return the radii in levels, shape (T,)."""
+        radii = self.radii * per_one(sample.unit)
+        if sample.snaps:  # those that are roots of whole numbers are made exact again
+            squares = np.rint(radii**2)
+            radii = np.where(np.abs(radii**2 - squares) <= ROUNDING * squares, np.sqrt(squares), radii)
+        return radii
+
+    def _outward(self, sample: Sample) -> NDArray[np.float64]:
+        return sample.to_units(self._numbers(sample))  # the domain does not move along
 
     def _moved(self, by: float) -> BallUnion:
         kept = self.radii + by >= 0  # other balls have vanished
@@ -166,5 +176,5 @@ class BallUnion(Region):
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
-        domain = check_edges(ds["domain"].values) if "domain" in ds else None
+        domain = as_domain(ds["domain"].values) if "domain" in ds else None
         return cls(ds["centers"].values, ds["radii"].values, ds["center_indices"].values, domain)

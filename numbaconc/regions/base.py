@@ -201,7 +201,7 @@ class Region(abc.ABC):
         values = [parse_epsilon(one) for one in given]
         within = self._within(sample)
 
-        def fraction(strength: float) -> float:
+        def fraction(strength: float | NDArray[np.float64]) -> float:
             return int(np.count_nonzero(within(strength))) / len(sample)
 
         risk, adversarial = fraction(0.0), [fraction(strength) for strength in self._strengths(values, sample)]
@@ -235,7 +235,7 @@ class Region(abc.ABC):
         sample = self._sample(X)
         n = len(sample)
         n_inside = check_count("n_inside", n_inside, 1, n - 1, f"there are {n} points")
-        gaps = np.sort(self.gap(sample))
+        gaps = np.sort(self._outward(sample))
         last = float(gaps[n_inside - 1])
         if last == -np.inf:  # these points are inside wherever the border is
             return self
@@ -248,6 +248,10 @@ class Region(abc.ABC):
         farther = gaps[gaps > last + tie]
         by = (last + float(farther[0])) / 2 if len(farther) and farther[0] < np.inf else last + tie
         return self._moved(by).in_space(self.space)
+
+    def _outward(self, sample: Sample) -> NDArray[np.float64]:
+        """Return by how much the border must be moved out to reach each point, on epsilon's scale."""
+        return self.gap(sample)
 
     def at_rank(self, X: ArrayLike | Sample, n_inside: int) -> Region:
         """Return the closed region of the points that are no farther out than the `n_inside`-th of the given ones.
@@ -312,7 +316,7 @@ class Region(abc.ABC):
 
     def _uncertainty(self, sample: Sample, size: float) -> float:
         """Return how far numbers in the chain, of up to `size` levels, may be from the true ones; 0 where none is rounded."""
-        return self._rounding(sample) + (self.n_features + 8) * FINEST * size
+        return float(np.max(self._rounding(sample))) + (self.n_features + 8) * FINEST * size
 
     def in_space(self, space: Space | None) -> Self:
         """Return the region itself, told what points must have in common with those that it was found on."""
@@ -336,7 +340,7 @@ class Region(abc.ABC):
         ds = xr.Dataset(self._variables(), attrs=said | told)
         netcdf.write(ds, path)
 
-    def _within(self, sample: Sample) -> Callable[[float], NDArray[np.bool_]]:
+    def _within(self, sample: Sample) -> Callable[[float | NDArray[np.float64]], NDArray[np.bool_]]:
         """Return a function that says which points lie in the expansion by a strength in levels; at 0, in the region."""
         signed, shift = self._signed(sample)
         signed = signed.astype(np.float64)  # NumPy would otherwise round the strength to float32 to compare it
@@ -349,8 +353,8 @@ class Region(abc.ABC):
         check_same(sample.space, own, "X", "the region")
         return sample
 
-    def _strengths(self, epsilons: list[float], sample: Sample) -> list[float]:
-        """Return each ε in levels, and what rounding may have added to the distance of two points; InputError if that is more."""
+    def _strengths(self, epsilons: list[float], sample: Sample) -> list[float | NDArray[np.float64]]:
+        """Return each ε in levels, and what rounding may have added to the distance of a point; InputError if that is more."""
         finest, slack, rounding = self.finest(sample), sample.slack(self.p), self._rounding(sample)
         if epsilons and (least := min(epsilons)) < finest:
             rounded = f"the points were rounded to {sample.X.dtype} by up to {sample.to_units(sample.rounding):.2g}"
@@ -360,10 +364,10 @@ class Region(abc.ABC):
 
     def finest(self, sample: Sample) -> float:
         """Return the least ε that is large beside the rounding of a sample: twice what that may add to a distance."""
-        return float(sample.to_units(2 * (sample.slack(self.p) + self._rounding(sample))))
+        return float(sample.to_units(2 * (sample.slack(self.p) + np.max(self._rounding(sample)))))
 
-    def _rounding(self, sample: Sample) -> float:  # noqa: ARG002
-        """Return by how much the gaps of points may be rounded beside that, in levels."""
+    def _rounding(self, sample: Sample) -> float | NDArray[np.float64]:  # noqa: ARG002
+        """Return by how much the gaps of points may be rounded beside that, in levels: of all, or of each."""
         return 0.0
 
 

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.sample import Sample
-from numbaconc.errors import InputError, as_number, shown
+from numbaconc.data.space import check_same
 
 SLACK = 1e-12  # by which distances within the domain are reduced, so that rounding never makes one too large
-
-
-def check_edges(domain: Any) -> tuple[float, float]:  # noqa: ANN401
-    """Return the least and the largest possible coordinate on epsilon's scale; InputError if that is not what is given."""
-    pair = isinstance(domain, tuple | list | np.ndarray) and len(domain) == 2
-    least, largest = (as_number(edge) for edge in domain) if pair else (np.nan, np.nan)
-    if not least < largest:
-        msg = f"domain is {shown(domain)}; allowed: the least and the largest possible coordinate, such as (0, 1)"
-        raise InputError(msg)
-    return least, largest
+NOISE = 2e-6  # how far beyond the domain floats may lie that were rounded, as samples allow, in units of its width
 
 
 def edges_in(sample: Sample, domain: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the edges of the domain of every column, shape (d,), in levels of a sample."""
+    """Return the edges of the domain of every column, shape (d,), in levels of a sample.
+
+    A point that rounding has taken out of the domain is taken to lie in it, and so is what it can reach: else it could be
+    in a region that no other point could ever enter. InputError if points lie farther out, or have another domain.
+    """
+    check_same(sample.space, replace(sample.space, domain=domain), "X", "the region")
+    if sample.domain is None:
+        replace(sample, domain=domain)  # refuses points that lie farther out
+    low, high = domain if np.isfinite(domain).all() else sample.extent
     least, largest = sample.place(np.repeat(np.array(domain)[:, np.newaxis], sample.n_features, axis=1))
-    return least.astype(np.float64), largest.astype(np.float64)
+    noise = NOISE * (high - low) / sample.unit
+    if noise < 1 and sample.whole and all((np.rint(edge) == edge).all() for edge in (least, largest)):
+        noise = 0.0  # so little never takes whole numbers out
+    return least - noise, largest + noise

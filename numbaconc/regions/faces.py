@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numbaconc.data.conversion import as_array, as_floats
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
+from numbaconc.regions.base import FINEST
 from numbaconc.regions.rectangles import RectangleComplement
 
 if TYPE_CHECKING:
@@ -17,16 +19,8 @@ if TYPE_CHECKING:
 
     from numbaconc.data.space import Space
 
-SLACK = 1e-12  # how far, relatively, rounding may take the place of a face that is found from a number in the chain
-LEAST = math.ulp(0.0)
-
-
-class _Placed(NamedTuple):
-    """The faces of a chain beside the points of a sample, in levels; signs are turned for lower faces."""
-
-    values: NDArray[np.float64]  # shape (n_faces, n), of each point at the coordinate of each face
-    borders: NDArray[np.float64]  # shape (n_faces, 1): from here on points are beyond the face
-    epsilon: float
+SLACK = 1e-14  # how far, relatively, rounding may take what is found from a number in the chain
+DEEPEST = 2.0**20  # epsilons beyond a face: points that are farther beyond it are not told apart
 
 
 class FaceComplement(RectangleComplement):
@@ -56,17 +50,21 @@ class FaceComplement(RectangleComplement):
         self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str, rows: ArrayLike, faces: ArrayLike
     ) -> None:
         super().__init__(lower, upper, epsilon)
-        self.rows, self.faces = np.array(rows, dtype=np.int64), np.array(faces, dtype=np.float64)
-        if self.rows.ndim != 1 or self.rows.shape != self.faces.shape or len(self.lower) != 1:
+        given = as_array(rows, "rows")
+        if given.dtype.kind not in "iu" or given.ndim != 1 or not given.size:
+            msg = f"rows has dtype {given.dtype} and shape {given.shape}; allowed: whole numbers, one for each face"
+            raise InputError(msg)
+        self.rows, self.faces = given.astype(np.int64), np.array(as_floats(faces, "faces"))
+        if self.rows.shape != self.faces.shape or len(self.lower) != 1:
             shapes = f"{self.lower.shape}, {self.rows.shape} and {self.faces.shape}"
             msg = f"lower, rows and faces have shapes {shapes}; allowed: (1, d), (n_faces,) and (n_faces,)"
             raise InputError(msg)
-        if not len(self.rows) or not np.isfinite(self.faces).all() or not self._are_rows():
-            msg = f"rows and faces hold {self.rows.tolist()[:5]} ...; allowed: one or more, rows from 0 to 2 d - 1, faces finite"
+        if ((given < 0) | (given >= 2 * self.n_features)).any():
+            msg = f"rows holds {given.min()} and {given.max()}; allowed: from 0 to {2 * self.n_features - 1}"
             raise InputError(msg)
-
-    def _are_rows(self) -> bool:
-        return bool(((self.rows >= 0) & (self.rows < 2 * self.n_features)).all())
+        if not np.isfinite(self.faces).all():
+            msg = "faces holds infinity; allowed: finite numbers"
+            raise InputError(msg)
 
     def __repr__(self) -> str:
         n_own = int(np.isfinite(self.lower).sum() + np.isfinite(self.upper).sum())
@@ -75,43 +73,64 @@ class FaceComplement(RectangleComplement):
     def __reduce__(self) -> tuple[Any, ...]:
         return _made, (self.lower, self.upper, self.epsilon, self.rows, self.faces, self.space)
 
-    def _placed(self, sample: Sample) -> _Placed:
+    def _placed(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return each point's value at the coordinate of each face, shape (n_faces, n), and the faces, (n_faces, 1), in levels.
+
+        Signs are turned for lower faces.
+        """
         d = self.n_features
-        coordinates, signs = self.rows % d, np.where(self.rows < d, 1.0, -1.0)
-        epsilon = self._shift(sample)
-        faces = [float(sample.place(np.array([c]), int(j))[0]) for c, j in zip(self.faces, coordinates, strict=True)]
-        edges = signs * np.array(faces) + epsilon
-        # points are more than epsilon beyond a face: from the next whole level on, or from the next float
-        borders = np.floor(edges) + 1 if sample.whole else np.nextafter(edges, np.inf)
-        values = signs[:, np.newaxis] * sample.X[:, coordinates].T.astype(np.float64)
-        return _Placed(values, borders[:, np.newaxis], epsilon)
+        columns, signs = self.rows % d, np.where(self.rows < d, 1.0, -1.0)[:, np.newaxis]
+        places = [sample.place(face, int(c)) for face, c in zip(self.faces, columns, strict=True)]
+        return signs * sample.X[:, columns].T.astype(np.float64), signs * np.array(places)[:, np.newaxis]
+
+    def _scale(self, sample: Sample) -> float:
+        """Return by how much the number grows from face to face: ε, in levels, if it is any."""
+        return self._shift(sample) or 1.0
 
     def _chain(self, sample: Sample) -> NDArray[np.float64]:
-        values, borders, epsilon = self._placed(sample)
-        depths = values - borders
-        order = np.arange(len(borders))[:, np.newaxis] + 1 / (1 + depths.clip(0) / epsilon)  # deeper ones come first
-        joined: NDArray[np.float64] = np.where(depths >= 0, order, np.inf).min(axis=0)
-        beyond = 1 + len(borders) - depths.max(axis=0)
-        return np.where(np.isfinite(joined), joined, beyond)
+        values, faces = self._placed(sample)
+        depths, scale = values - faces - self._shift(sample), self._scale(sample)
+        whole = np.arange(len(faces))[:, np.newaxis]  # faces that are taken before
+        order = scale * (whole + 1 / (1 + (depths / scale).clip(0, DEEPEST)))  # the deepest come first
+        joined: NDArray[np.float64] = np.where(depths > 0, order, np.inf).min(axis=0)
+        return np.where(np.isfinite(joined), joined, scale * (len(faces) + 1) - depths.max(axis=0))
+
+    def _needed(self, level: float, scale: float) -> NDArray[np.float64]:
+        """Return how deep beyond each face points are that the member at a level holds, shape (n_faces, 1), at least.
+
+        0 where it holds all of them, infinite where none, and negative where the faces are moved out.
+        """
+        n_faces = len(self.rows)
+        last = scale * (n_faces + 1)
+        if level >= last:
+            return np.full((n_faces, 1), -(level - last) - SLACK * level)
+        whole = np.clip(math.ceil(level / scale) - 1, -1, n_faces)  # faces that are taken before one is taken in part
+        needed = np.where(np.arange(n_faces) < whole, 0, np.inf)
+        part = level / scale - whole
+        if 0 <= whole < n_faces and part * (1 + DEEPEST) > 0.5:  # no point has a number that is nearer to the whole one
+            needed[whole] = max(scale * (1 / part - 1 - SLACK * (whole + 1) / part**2), 0)
+        return needed[:, np.newaxis]
 
     def _beyond(self, level: float, sample: Sample) -> NDArray[np.float64]:
-        values, borders, epsilon = self._placed(sample)
-        number = len(borders)
-        if level >= number + 1:
-            moved = borders - (level - number - 1) * (1 + SLACK)
+        values, faces = self._placed(sample)
+        shift, scale = self._shift(sample), self._scale(sample)
+        needed = self._needed(level, scale)
+        if sample.whole:  # then so are the least values that are deep enough
+            edges = np.floor(faces + shift)
+            edges = np.where(edges - faces > shift, edges, edges + 1)
+            deeper = np.ceil(faces + shift + needed - SLACK * (np.abs(faces) + shift))
+            gaps = np.where(needed == 0, edges, deeper) - values
         else:
-            taken = math.ceil(level) - 1  # faces that are taken whole, before the one that is taken in part
-            part = level - taken
-            deep = epsilon * (1 / part - 1)
-            border = borders[min(max(taken, 0), number - 1), 0] + deep
-            slack = SLACK * (number * epsilon / part**2 + abs(border))
-            moved = np.where(np.arange(number)[:, np.newaxis] < taken, borders, np.inf)
-            if 0 <= taken < number:
-                near = round(border) if sample.whole else border
-                moved[taken] = near if abs(near - border) <= max(slack, SLACK) else border - slack
-        gaps: NDArray[np.float64] = (moved - values).min(axis=0)
-        outside = self._numbers(sample) > level
-        return np.where(outside, gaps.clip(LEAST), gaps.clip(max=0.0))
+            gaps = needed - (values - faces - shift)
+        numbers, nearest = self._numbers(sample), gaps.min(axis=0)
+        apart = np.where(numbers > level, nearest.clip(FINEST * scale), nearest.clip(max=0.0))
+        return np.where(numbers == level, 0.0, apart)
+
+    def _uncertainty(self, sample: Sample, size: float) -> float:
+        if sample.X.dtype == np.uint8:
+            return 0.0
+        values, faces = self._placed(sample)
+        return 4 * FINEST * (size + self._shift(sample) + float(np.abs(values - faces).max()))
 
     def _variables(self) -> dict[str, Any]:
         return super()._variables() | {"rows": ("face", self.rows), "faces": ("face", self.faces)}

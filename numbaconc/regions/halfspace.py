@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import as_floats
 from numbaconc.data.grids import per_one
-from numbaconc.data.sample import Sample
+from numbaconc.data.sample import Sample, as_domain
 from numbaconc.errors import InputError, as_number, shown
 from numbaconc.kernels.reaches import into_half_space
 from numbaconc.norms import check_p, dual
 from numbaconc.regions.base import Region
-from numbaconc.regions.domain import SLACK, check_edges, edges_in
+from numbaconc.regions.domain import SLACK, edges_in
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -59,7 +59,7 @@ class HalfSpace(Region):
         if not math.isfinite(self.b):
             msg = f"b is {shown(b)}; allowed: a finite number"
             raise InputError(msg)
-        self.domain = None if domain is None else check_edges(domain)
+        self.domain = as_domain(domain)
         if domain is not None and self.p not in (1, 2, math.inf):
             msg = f"domain is {shown(domain)} with p {self.p:g}; allowed: with p 1, 2 or infinity"
             raise InputError(msg)
@@ -91,21 +91,28 @@ class HalfSpace(Region):
     def _at_origin(self, sample: Sample) -> float:
         return 0.0 if sample.origin is None else float((sample.origin * self.w).sum())
 
-    def _rounding(self, sample: Sample) -> float:
-        return self.uncertainty(sample) / self.dual_norm
+    def _rounding(self, sample: Sample) -> float | NDArray[np.float64]:
+        return self._uncertainties(sample) / self.dual_norm
 
     def uncertainty(self, sample: Sample) -> float:
         """Return how far w·x and the threshold may be rounded, in levels; 0 where whole numbers make all of it exact."""
+        return float(np.max(self._uncertainties(sample)))
+
+    def _uncertainties(self, sample: Sample) -> float | NDArray[np.float64]:
+        """Return the same for all points or, where they are floats of any size, for each: a far one changes no other."""
+        weights = np.abs(self.w)
         sizes = sample.once(
             "sizes of columns",
             lambda: np.abs([sample.X.min(axis=0), sample.X.max(axis=0)], dtype=np.float64).max(axis=0),
         )
         origin = 0.0 if sample.origin is None else np.abs(sample.origin)
-        total = float((np.abs(self.w) * (sizes + origin)).sum()) + abs(self.threshold(sample))
         exact = sample.whole and _are_short(self.w) and (2**SHORT * (sizes + origin)).sum() < 1 / EXACT
         if exact and _are_short(np.array([self.dual_norm])):
             return 0.0
-        return (4 if exact else self.n_features + 4) * EXACT * total
+        gray = sample.X.dtype == np.uint8
+        totals = float((weights * sizes).sum()) if gray else project(sample, weights, size=True)
+        rest = float((weights * origin).sum()) + abs(self.threshold(sample))
+        return (4 if exact else self.n_features + 4) * EXACT * (totals + rest)
 
     def vc_dimension(self, n_sets: int | None = None) -> int:  # noqa: ARG002
         """Return that of half spaces, d + 1; they are not united, however many sets a search was allowed."""
@@ -124,11 +131,17 @@ class HalfSpace(Region):
             return None
         gaps: NDArray[np.float64] = self._numbers(sample) - level
         rows = np.flatnonzero(gaps > 0)
-        needed = gaps[rows] * self.dual_norm * (1 - SLACK) - 2 * self.uncertainty(sample)
+        needed = (
+            gaps[rows] * self.dual_norm * (1 - SLACK)
+            - 2 * np.broadcast_to(self._uncertainties(sample), len(gaps))[rows]
+        )
         order = np.argsort(-np.abs(self.w), kind="stable")
         way = into_half_space(sample.X, rows, self.w, order, needed, self.p, *edges_in(sample, self.domain))
         gaps[rows] = np.maximum(gaps[rows], way * (1 - SLACK))
         return gaps
+
+    def _outward(self, sample: Sample) -> NDArray[np.float64]:
+        return sample.to_units(self._numbers(sample))  # the domain does not move along
 
     def _moved(self, by: float) -> HalfSpace:
         return HalfSpace(self.w, self.b - by * self.dual_norm, self.p, self.domain)
@@ -139,7 +152,7 @@ class HalfSpace(Region):
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
-        domain = check_edges(ds["domain"].values) if "domain" in ds else None
+        domain = as_domain(ds["domain"].values) if "domain" in ds else None
         return cls(ds["w"].values, float(ds["b"]), float(ds["p"]), domain)
 
 
@@ -149,9 +162,10 @@ def _are_short(numbers: NDArray[np.float64]) -> bool:
     return bool((short == np.rint(short)).all())
 
 
-def project(sample: Sample, w: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return w·x in levels. Equal points get equal values to the last bit, which a matrix product does not promise."""
+def project(sample: Sample, w: NDArray[np.float64], *, size: bool = False) -> NDArray[np.float64]:
+    """Return w·x in levels, or w·|x|. Equal points get equal values to the last bit, as a matrix product does not promise."""
     projections = np.empty(len(sample))
     for start in range(0, len(sample), BLOCK):
-        projections[start : start + BLOCK] = (sample.X[start : start + BLOCK] * w).sum(axis=1)
+        points = sample.X[start : start + BLOCK]
+        projections[start : start + BLOCK] = ((np.abs(points) if size else points) * w).sum(axis=1)
     return projections

@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.conversion import as_floats
 from numbaconc.data.floats import GRAY_LEVELS
-from numbaconc.data.sample import Sample, check_domain
+from numbaconc.data.sample import Sample, as_domain, check_domain
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, shown
 from numbaconc.kernels.rectangles import outside_floats, outside_uint8
 from numbaconc.regions.base import FINEST, SINGLE, Region
-from numbaconc.regions.domain import check_edges
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -157,7 +156,7 @@ def extend_to_domain(
         msg = f"region is {shown(region)}; allowed: a RectangleComplement"
         raise InputError(msg)
     if isinstance(domain, tuple):
-        least, largest = check_edges(domain)
+        least, largest = as_domain(domain) or (-math.inf, math.inf)
         if region.space is not None and region.space.domain not in (None, (least, largest)):
             msg = f"domain is {shown(domain)}; allowed: {region.space.domain}, that of the points that the region was found on"
             raise InputError(msg)

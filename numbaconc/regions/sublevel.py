@@ -68,16 +68,20 @@ class Sublevel(Region):
     def gap(self, X: ArrayLike | Sample) -> NDArray[np.float64]:
         """How far each point lies outside the region, as `Region.gap`; 0 on a border that is infinitely far out or in."""
         sample = self._sample(X)
+        beyond = self._beyond(self._level(sample), sample)
+        return self._outward(sample) if beyond is None else sample.to_units(beyond)
+
+    def _outward(self, sample: Sample) -> NDArray[np.float64]:
         numbers, level = self._chain(sample), self._level(sample)
-        apart = self.base._beyond(level, sample) if math.isfinite(level) else None
-        if apart is None:
-            apart = np.subtract(numbers, level, out=np.zeros(len(numbers)), where=numbers != level)
-        return sample.to_units(apart)
+        return sample.to_units(np.subtract(numbers, level, out=np.zeros(len(numbers)), where=numbers != level))
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.float64], float]:
         level = self._level(sample)
-        beyond = self.base._beyond(level, sample) if math.isfinite(level) else None
+        beyond = self._beyond(level, sample)
         return (self._chain(sample), -level) if beyond is None else (beyond, 0.0)
+
+    def _beyond(self, level: float, sample: Sample) -> NDArray[np.float64] | None:
+        return self.base._beyond(level, sample) if math.isfinite(level) else None
 
     def _chain(self, sample: Sample) -> NDArray[np.float64]:
         return self.base._numbers(sample)

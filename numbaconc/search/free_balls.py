@@ -61,7 +61,7 @@ class FreeBallSearch(Search):
 
     name = "free_balls"
     norms = ("l2",)
-    multiples = (0.92, 1.0)
+    multiples = (1.0,)
     numbers_of_sets = (1,)  # more cost much time, and seldom help
 
     n_sets: int = setting(

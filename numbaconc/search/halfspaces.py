@@ -63,7 +63,7 @@ class HalfSpaceSearch(Search):
 
     name = "halfspaces"
     norms = tuple(NORMS)
-    multiples = (0.92, 1.0)
+    multiples = (1.0,)
 
     norm: str = setting(default="linf", check=NormName(), help="what epsilon is measured in")
     n_components: int = setting(

@@ -93,7 +93,7 @@ class HeldBack:
         share = goal.share if goal.margin is not None else self._certifying(goal)
         needed = count_of(goal.alpha if goal.margin is not None else share, len(self.apart))
         ways = {
-            (label, number, factor): share * factor - goal.alpha if goal.margin is None else goal.margin
+            (label, number, factor): max(share * factor - goal.alpha, 0.0) if goal.margin is None else goal.margin
             for label, variants in self.searches.items()
             for number in range(len(variants) if goal.margin is None else 1)
             for factor in (variants[0].multiples if goal.margin is None else (1.0,))
