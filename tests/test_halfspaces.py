@@ -189,7 +189,7 @@ def test_points_may_leave_a_domain_only_if_it_is_known():
 def test_a_strength_is_widened_until_enough_points_are_beyond(values, share, strength, beyond):
     n_inside = max(1, int(share * len(values)))
     wide = descent.widened(np.array(values, np.float32), n_inside, strength, beyond)
-    enough = min(len(values), n_inside * (1 + beyond))
+    enough = n_inside + min((len(values) - n_inside) / 2, n_inside * beyond)
     assert wide >= strength
     assert cut(values, n_inside, wide)[0] >= enough
     assert wide == strength or cut(values, n_inside, wide - 1)[0] < enough

@@ -162,10 +162,12 @@ def cut(
 def widened(values: NDArray[np.floating[Any]], n_inside: int, strength: float, beyond: float) -> float:
     """Return the least strength, from the given one on, at which a region's expansion holds enough points beyond it.
 
-    Enough are a share `beyond` of the `n_inside` points with the largest values, which are inside. A border that was moved
-    by few points avoids just those: on other points it is no better than the one it came from.
+    Enough are a share `beyond` of the `n_inside` points with the largest values, which are inside, or half of the others
+    if these are fewer. A border that was moved by few points avoids just those: on other points it is no better than the
+    one it came from.
     """
-    count = math.ceil(min(len(values), n_inside + beyond * n_inside))
+    others = len(values) - n_inside
+    count = n_inside + math.ceil(min(others / 2, beyond * n_inside))
     last, level = np.sort(np.partition(values, [-count, -n_inside])[[-count, -n_inside]])
     return max(strength, float(level) - float(last))
 
