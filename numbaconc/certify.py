@@ -238,7 +238,7 @@ def _counts(region: Region, sample: Sample, epsilon: float) -> tuple[int, int]:
 
 def _atom(region: Region, moved: Region, sample: Sample) -> str:
     """Say why all points lie in a region whose border was moved to one of them."""
-    n, tied = len(sample), int(np.count_nonzero(moved.gap(sample) == 0))
+    n, tied = len(sample), int(np.count_nonzero(moved._outward(sample) == 0))
     if tied == 1:
         return f"the border is at the last of {n:,} test points"
     if np.count_nonzero(region.gap(sample) == np.inf) == tied:

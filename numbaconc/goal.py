@@ -35,16 +35,13 @@ class Goal:
     margin : float or None
         Asked for beyond α on the training points, so that the risk is at least α on others; at least 0. None leaves
         it to the search.
-    n_test : int, optional
-        Test points that the region will be measured on, if that is known.
     n_compared : int
-        Regions that will be certified together on these test points.
+        Regions that test points will certify together.
     """
 
     epsilon: float
     alpha: float
     margin: float | None = 0.0
-    n_test: int | None = None
     n_compared: int = 1
 
     @classmethod
@@ -53,14 +50,12 @@ class Goal:
         epsilon: object,
         alpha: object,
         margin: object = 0.0,
-        n_test: int | None = None,
         n_compared: int = 1,
     ) -> Goal:
         """Return a goal of these numbers; InputError if one of them is not allowed."""
         checked = check_fraction("alpha", alpha, one_allowed=False)
-        n_test = None if n_test is None else check_count("n_test", n_test)
         asked = None if margin is None else check_margin("margin", margin, 1 - checked)
-        return cls(parse_epsilon(epsilon), checked, asked, n_test, check_count("n_compared", n_compared))
+        return cls(parse_epsilon(epsilon), checked, asked, check_count("n_compared", n_compared))
 
     @property
     def share(self) -> float:

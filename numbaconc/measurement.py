@@ -126,7 +126,7 @@ def find_regions(  # noqa: PLR0913  # as measure
     how, name = _checked(how), check_text("name", name)
     samples = _samples(X_train, X_test)
     chosen = _chosen(search, norm, settings)
-    goals = _goals(chosen, epsilon, alpha, len(samples["test"]))
+    goals = _goals(chosen, epsilon, alpha)
     if check_flag("simultaneous", simultaneous):
         goals = [replace(goal, n_compared=len(goals)) for goal in goals]
     chosen = chosen.checked()
@@ -214,11 +214,11 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
     return search
 
 
-def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[Goal]:
+def _goals(search: Search, epsilon: object, alpha: object) -> list[Goal]:
     """Return a goal for every ε and α; the largest α of an ε comes first: its distances are enough for the others."""
     if epsilon is None and alpha is None:
         own = search.goal()
-        return [Goal.of(own.epsilon, own.alpha, own.margin, n_test)]
+        return [Goal.of(own.epsilon, own.alpha, own.margin)]
     parsed: list[list[float]] = []
     for name, given, parse in (("epsilon", epsilon, parse_epsilons), ("alpha", alpha, parse_alphas)):
         own = search.asked(name)
@@ -227,7 +227,7 @@ def _goals(search: Search, epsilon: object, alpha: object, n_test: int) -> list[
             raise InputError(msg)
         parsed.append(parse(own if given is None else given, name))
     margin = search.asked("margin")
-    return [Goal.of(one, threshold, margin, n_test) for one in parsed[0] for threshold in reversed(parsed[1])]
+    return [Goal.of(one, threshold, margin) for one in parsed[0] for threshold in reversed(parsed[1])]
 
 
 def _checkpoints(path: str | Path | None, goals: list[Goal], search: Search) -> dict[Goal, Path | None]:

@@ -248,7 +248,7 @@ GOOD = {
     "k": 1,
     "margin": 0.01,
     "threads": 1,
-    "n_test": 20,
+    "n_compared": 2,
     "domain": (0.0, 1.0),
     "progress": False,
     "check": Count(),

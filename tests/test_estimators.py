@@ -638,15 +638,13 @@ def test_neighbors_that_are_not_there_are_refused(k):
 def test_measure_is_fit_at_every_goal(name):
     """Work that goals share changes nothing."""
     epsilons, alphas = [0.05, "20/255", 0.15], [0.1, 0.25]
-    # a margin that is settled depends on how many test points there are, which fit does not know
-    given = {"margin": 0.0} if name == "best" else {}
-    made = search(name, epsilon=None, alpha=None, **given)
+    made = search(name, epsilon=None, alpha=None)
     found = nc.find_regions(made, X, Y, epsilon=epsilons, alpha=alphas)
     ds = nc.measure(made, X, Y, epsilon=epsilons, alpha=alphas)
     assert len(found.regions) == 6
     for epsilon, value in zip(epsilons, [0.05, 20 / 255, 0.15], strict=True):
         for alpha in alphas:
-            alone = search(name, epsilon=epsilon, alpha=alpha, **given).fit(X)
+            alone = search(name, epsilon=epsilon, alpha=alpha).fit(X)
             region = found.regions[value, alpha]
             for points in (X, Y):
                 assert region.gap(points).tobytes() == alone.decision_function(points).tobytes()

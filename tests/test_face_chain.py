@@ -257,10 +257,30 @@ def test_steps_much_smaller_than_the_data():
     region = FaceComplement([[-np.inf, -np.inf]], [[9e8, np.inf]], 1.0, [0, 1], [9e8, -8e8])
     for rank in range(1, 400, 13):
         moved = region.at_rank(X, rank)
-        on_border = X.X[region._numbers(X) == moved.level]
+        on_border = X.X[region._numbers(X) == moved.level][:9]
         for y in (x - 30.0 * step for x in on_border for step in np.eye(2)):
             assert moved.measure(Sample(y[np.newaxis]), 30.0).adversarial_risk == 1
         assert moved.measure(X, 30.0).adversarial_risk < 1 or rank > 300
+
+
+@given(seed=seeds, levels=st.integers(1, 30), n_sets=st.integers(1, 6))
+def test_the_search_takes_first_what_holds_few_points_for_each_that_it_covers(seed, levels, n_sets):
+    X = blobs(150, 4, seed)
+    region = nc.FaceSearch(n_sets=n_sets, epsilon=levels / 255, alpha=0.2).fit(X).region_
+    if not isinstance(region, FaceComplement):
+        return
+    n_own = int(np.isfinite(region.lower).sum() + np.isfinite(region.upper).sum())
+    faces = [(int(r), round(255 * c)) for r, c in zip(region.rows, region.faces, strict=True)]
+    beyond = lambda r, c, x: int(x[r]) - c if r < 4 else c - int(x[r - 4])  # noqa: E731
+    covers, holds = [{f: {i for i, x in enumerate(X) if beyond(*f, x) > e} for f in faces} for e in (levels, 0)]
+    assert {i for f in faces[:n_own] for i in covers[f]} == set(np.flatnonzero(region.contains(X)))
+    covered, held = set(), set()
+    for k, face in enumerate(faces[:n_own]):
+        prices = [len(holds[f] - held) / max(len(covers[f] - covered), 0.5) for f in faces[k:n_own]]
+        assert prices[0] == min(prices)
+        covered, held = covered | covers[face], held | holds[face]
+    reserve = set().union(*(covers[f] for f in faces))
+    assert len(faces) == n_own or len(reserve) >= 1.5 * len(covered)
 
 
 # Borders that are moved again, copies, files

@@ -75,7 +75,7 @@ def measure(sets: dict[str, Dataset], path: Path, options: argparse.Namespace) -
             search = BestSearch(norm=board.norm).checked()
             if board not in runs:  # what its α share is prepared once
                 runs = {board: Run(search, data.train, How(cache_dir=cache_dir()))}
-            found = runs[board].find(Goal.of(board.epsilon, alpha, None, len(data.test), N_ALPHAS))
+            found = runs[board].find(Goal.of(board.epsilon, alpha, None, N_ALPHAS))
             outcomes[case_of(found, data.name)] = outcome_of(found, data.test, N_ALPHAS)
         seconds += time.perf_counter() - started
         ds = _lay_out(outcomes, sets, had).assign_attrs(seconds=round(seconds, 3))

@@ -40,9 +40,9 @@ class Settled:
         self._run = Run(search, data.train, How(cache_dir=cache_dir()))
 
     def answer(self, epsilon: float, alpha: float) -> Answer:
-        """Return what it finds: nothing is known of the test points but their number until the region is fixed."""
+        """Return what it finds; nothing is known of the test points until the region is fixed."""
         test = self.data.test
-        found = self._run.find(Goal.of(epsilon, alpha, None, len(test)))
+        found = self._run.find(Goal.of(epsilon, alpha, None))
         least = min(found.trace, key=lambda one: math.inf if one.error else one.adversarial_risk)
         measured = found.region.at_rank(test, count_of(alpha, len(test)))
         proven = certify(found.region, test, epsilon, alpha, n_train=len(self.data.train))

@@ -119,9 +119,9 @@ class HeldBack:
         raise InputError(msg)
 
     def _certifying(self, goal: Goal) -> float:
-        """Return the share of the test points that certifies α; of as many as are held back, if their number is not known."""
-        n = goal.n_test or len(self.apart)
-        fewest = least_count(goal.alpha, n) or math.ceil(goal.alpha * n)
+        """Return the share of test points that certifies α, where they are as many as the points held back."""
+        n = len(self.apart)
+        fewest = least_count(goal.alpha, n, n_compared=goal.n_compared) or math.ceil(goal.alpha * n)
         return max(goal.alpha, min(fewest, n - 1) / n)  # never all of them: no region could hold so many
 
     def _candidate(self, goal: Goal, way: tuple[str, int, float], margin: float, needed: int) -> Candidate:
@@ -146,8 +146,7 @@ class HeldBack:
         How many points a region holds elsewhere is known up to the chance of both samples. A border that happens to lie
         just before a cliff, as those of faces do, must not look good.
         """
-        n, n_test = len(self.apart), goal.n_test or len(self.apart)
-        deviation = math.sqrt(needed * (1 + n / n_test))
+        n, deviation = len(self.apart), math.sqrt(2 * needed)
         ranks = [min(n, needed + round(farther * deviation)) for farther in FARTHER]
         risks = np.mean([self._risks(region.at_rank(self.apart, rank), goal.epsilon) for rank in ranks], axis=0)
         return float(risks[0]), float(risks[1])

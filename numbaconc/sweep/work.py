@@ -102,7 +102,7 @@ def _outcomes(data: Parcel | Loaded, job: Job) -> Iterator[tuple[Case, Outcome]]
         return
     for case in job.cases:
         try:
-            goal = Goal.of(case.epsilon, case.alpha, job.search.margin, len(loaded.test))
+            goal = Goal.of(case.epsilon, case.alpha, job.search.margin)
             outcome = outcome_of(run.find(goal), loaded.test)
         except Exception as error:
             outcome = failed(error)
