@@ -267,7 +267,7 @@ SMALL = [nc.FaceSearch(n_sets=2), nc.HalfSpaceSearch(n_components=3, n_starts=2,
 def settled(searches, given, n_compared, seed=0, alpha=0.1, epsilon=0.1):
     """All ways that are tried, as (label, T, margin): risks; in plain Python, by what is said of the choice."""
     order = np.random.default_rng(seed).permutation(len(given))
-    held = round(0.3 * len(given))
+    held = round(0.2 * len(given))
     rest, apart = given[np.sort(order[held:])], nc.as_sample(given[np.sort(order[:held])])
     needed = next(m for m in range(held + 1) if binom.sf(m - 1, held, alpha) <= 0.025 / n_compared)
     share, deviation = needed / held, math.sqrt(2 * needed)

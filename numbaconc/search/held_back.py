@@ -17,7 +17,7 @@ from numbaconc.how import How, bar
 from numbaconc.regions import Region
 from numbaconc.search.base import Found, Search
 
-VALIDATION = 0.3  # share of the training points that is held back
+VALIDATION = 0.2  # share of the training points that is held back: about as many as there usually are test points
 FEWEST = 4  # training points, so that both parts have some
 # Where the border of a region may have to be on other points: so many standard deviations farther out than on those held back
 FARTHER = (0.0, 1.25, 2.5)
