@@ -346,7 +346,7 @@ class OnlyLittle(Fixed):
     """One that finds nothing where much is asked for."""
 
     def find(self, prepared, goal, how):
-        if goal.share > 0.21:
+        if goal.share > 0.23:
             msg = "too much; allowed: less"
             raise InputError(msg)
         return super().find(prepared, goal, how)
@@ -365,7 +365,7 @@ def test_a_few_points_are_searched(n, alpha):
     assert nc.BestSearch(searches=["faces"], epsilon=0.1, alpha=alpha).fit(points(n, 3)).risk_ >= alpha
 
 
-@pytest.mark.parametrize(("n", "alpha"), [(4, 0.3), (5, 0.9), (9, 0.1)])
+@pytest.mark.parametrize(("n", "alpha"), [(4, 0.3), (5, 0.9)])
 def test_too_few_points_for_alpha(n, alpha):
     best = nc.BestSearch(searches=["faces"], epsilon=0.1, alpha=alpha)
     refused(lambda: best.fit(points(n, 3)), "no search found a region", f"faces: alpha is {alpha}", "allowed: ")
