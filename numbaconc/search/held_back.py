@@ -90,13 +90,14 @@ class HeldBack:
         that certifies α. The border of each region is then moved, on the points held back, to where the test points
         will place it, and the expansion is counted there. InputError if every search fails.
         """
-        share = goal.share if goal.margin is not None else self._certifying(goal)
-        needed = count_of(goal.alpha if goal.margin is not None else share, len(self.apart))
+        settled = goal.margin is None
+        share = self._certifying(goal) if settled else goal.share
+        needed = count_of(share if settled else goal.alpha, len(self.apart))
         ways = {
-            (label, number, factor): max(share * factor - goal.alpha, 0.0) if goal.margin is None else goal.margin
+            (label, number, factor): max(share * factor - goal.alpha, 0.0) if settled else goal.margin
             for label, variants in self.searches.items()
-            for number in range(len(variants) if goal.margin is None else 1)
-            for factor in (variants[0].multiples if goal.margin is None else (1.0,))
+            for number in range(len(variants) if settled else 1)
+            for factor in (variants[0].multiples if settled else (1.0,))
             if share * factor < 1 or factor == variants[0].multiples[0]
         }
         table = {
