@@ -17,7 +17,8 @@ from numbaconc.how import How, bar
 from numbaconc.regions import Region
 from numbaconc.search.base import Found, Search
 
-VALIDATION = 0.2  # share of the training points that is held back: about as many as there usually are test points
+VALIDATION = 0.3  # share of the training points that is held back
+TESTED = 0.2  # test points that are expected, as a share of the training points
 FEWEST = 4  # training points, so that both parts have some
 # Where the border of a region may have to be on other points: so many standard deviations farther out than on those held back
 FARTHER = (0.0, 1.25, 2.5)
@@ -119,9 +120,13 @@ class HeldBack:
         msg = f"no search found a region at epsilon {goal.epsilon:g} and alpha {goal.alpha:g}: {first.search}: {first.error}"
         raise InputError(msg)
 
+    @property
+    def _expected(self) -> int:
+        return max(2, round(TESTED * len(self.sample)))
+
     def _certifying(self, goal: Goal) -> float:
-        """Return the share of test points that certifies α, where they are as many as the points held back."""
-        n = len(self.apart)
+        """Return the share of test points that certifies α, where they are as many as expected."""
+        n = self._expected
         fewest = least_count(goal.alpha, n, n_compared=goal.n_compared) or math.ceil(goal.alpha * n)
         return max(goal.alpha, min(fewest, n - 1) / n)  # never all of them: no region could hold so many
 
@@ -147,7 +152,8 @@ class HeldBack:
         How many points a region holds elsewhere is known up to the chance of both samples. A border that happens to lie
         just before a cliff, as those of faces do, must not look good.
         """
-        n, deviation = len(self.apart), math.sqrt(2 * needed)
+        n = len(self.apart)
+        deviation = math.sqrt(needed * (1 + n / self._expected))
         ranks = [min(n, needed + round(farther * deviation)) for farther in FARTHER]
         risks = np.mean([self._risks(region.at_rank(self.apart, rank), goal.epsilon) for rank in ranks], axis=0)
         return float(risks[0]), float(risks[1])
