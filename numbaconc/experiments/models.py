@@ -15,7 +15,7 @@ from numbaconc.data.arrays import parse_epsilon
 from numbaconc.experiments.published import Published, published
 from numbaconc.norms import NORMS
 
-N_BEST, N_ALPHAS = 10, 20  # models of a table, and the most α of a curve
+N_BEST, N_ALPHAS = 10, 15  # models of a table, and the most α of a curve
 NORMS_OF = {"Linf": "linf", "L2": "l2"}  # as leaderboards write them
 FILES = {"robustbench.csv": "model_id", "mnist_leaderboards.csv": "model"}  # and their columns of names
 SOURCES = (
