@@ -503,9 +503,8 @@ def test_two_searches_are_told_apart():
 
 
 def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
-    without = ds.assign(
-        measure_at_least=ds["measure_at_least"] * np.nan, expansion_at_most=ds["expansion_at_most"] * np.nan
-    )
+    names = ("measure_at_least", "expansion_at_most", "certified", "certified_count")
+    without = ds.assign({name: ds[name] * np.nan for name in names})
     for one in (without, join_results([without, ds.assign_coords(dataset=["other"])]).sel(dataset=["mine"])):
         assert one["measure_at_least"].isnull().all()
         assert "with 95% confidence" not in describe(one)

@@ -133,7 +133,8 @@ def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:
     not known, or the test points had a part in choosing the region.
     """
     numbers = numbers_of_points(here)
-    if numbers is None:
+    unmoved = here.get("measure_at_least")  # missing where the file has it of others, and test points had a part
+    if numbers is None or (unmoved is not None and bool(unmoved.isnull())):
         return None
     test = kept(here).sel(split="test")
     n_train, n = numbers
@@ -149,7 +150,7 @@ def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:
 def certificate_at_alpha(here: xr.Dataset, epsilon: float) -> Certificate | None:
     """Return what the test points prove at exactly α: the kept region's border is where the m-th of them lies.
 
-    None where nothing is proven, as for `certificate`; where a file does not say how many lie in the expansion; and
+    None where the numbers of points are not known; where a file does not say how many lie in the expansion; and
     where there are too few to prove α at all.
     """
     numbers = numbers_of_points(here)
@@ -170,11 +171,8 @@ def hold_together(proven: Iterable[Certificate]) -> bool:
 
 
 def numbers_of_points(here: xr.Dataset) -> tuple[int, int] | None:
-    """Return how many points the samples of one case have, that the test points may prove something; None if they do not.
-
-    The file has no L where it has others: the test points had a part in choosing the region.
-    """
-    if "n_points" not in here or ("measure_at_least" in here and bool(here["measure_at_least"].isnull())):
+    """Return how many points the samples of one case have, so that test points may prove something; None if not known."""
+    if "n_points" not in here:
         return None
     train, test = (float(here["n_points"].sel(split=split)) for split in SPLITS)
     if not all(1 <= number < MOST and number.is_integer() for number in (train, test)):

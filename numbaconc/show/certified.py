@@ -34,7 +34,7 @@ def _why_not(here: xr.Dataset) -> str:
         return "the test points had a part in choosing, or their counts are not known"
     if "certified" in here and float(here["certified"]) == 1:
         return f"for that, {numbers[1]:,} test points are too few"
-    return "the file holds no such certificate, as none did that was made before there were any"
+    return "the file holds no such certificate: it is older than these, or the test points had a part in choosing"
 
 
 def unmoved_line(here: xr.Dataset, epsilon: float) -> str:
