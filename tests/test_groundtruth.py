@@ -271,7 +271,7 @@ def check_search(find, law, alpha, epsilon, n=2000, within=None, n_test=20_000):
     """
     region = find(law.sample(n, 0), epsilon, alpha)
     test = law.sample(n_test, 2**20)
-    found = certify(region, test, epsilon, 1 - 1e-6)
+    found = certify(region, test, epsilon, confidence=1 - 1e-6)
     assert found.L > 0
     assert law.concentration(found.L, epsilon) <= found.U
     measured = region.measure(test, epsilon)
@@ -375,7 +375,8 @@ def test_every_search_finds_separated_clusters(of, n_sets, placed):
     """What is found holds most of the least clusters that together have measure α, and grows into them alone."""
     clusters, alpha = PLACED[placed]
     law = SeparatedClusters(clusters, 0.02, NORMS[of[0]].p)
-    measured = check_search(by(*of, n_sets), law, alpha, 0.3)
+    given = {"margin": 0.0} if of[1] == "best" else {}  # as much as certifies α would take another cluster
+    measured = check_search(by(*of, n_sets, **given), law, alpha, 0.3)
     assert measured.risk > alpha - 0.01
     assert measured.adversarial_risk == pytest.approx(law.concentration(alpha, 0.3), abs=0.01)
 
