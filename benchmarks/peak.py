@@ -6,27 +6,28 @@ import numpy as np
 from numba import njit, prange
 
 from common import seconds_of
-from numbaconc.kernels import neighbors
+from numbaconc.kernels import panels
 from numbaconc.kernels.threads import using_threads
 
-ROUNDS = 1_000_000
+ROUNDS = 200_000
 APART = 128  # columns between what two threads write
-_add = neighbors._add_l1_uint8
-SIDE, SPAN = neighbors.SIDE, neighbors.SPAN
+SPAN = 1024  # bytes of a row: the rows of two panels and more stay in the cache
+_add = panels.add_differences
 
 
 @njit(parallel=True)
 def _add_again_and_again(rows, tiles, rounds):
     for thread in prange(tiles.shape[0]):
         for _ in range(rounds):
-            _add(rows, 0, rows, SIDE, 0, SPAN, tiles[thread], 0, 0)
+            _add(rows, 0, 1, 0, rows.shape[1], tiles[thread], 0, 0)
 
 
 def l1(threads: int, rounds: int = ROUNDS) -> float:
     """Absolute differences of bytes added up in a second, on so many threads; the best of five."""
-    rows = np.random.default_rng(0).integers(0, 256, (2 * SIDE, SPAN), np.uint8)
-    tiles = np.zeros((threads, SIDE, APART), np.int32)
+    height = panels.LANES + panels.SIDE
+    rows = panels.as_panels(np.random.default_rng(0).integers(0, 256, (height, SPAN), np.uint8), height)
+    tiles = np.zeros((threads, panels.LANES, APART), np.int32)
     with using_threads(threads):
         _add_again_and_again(rows, tiles, 1)
         least = min(seconds_of(lambda: _add_again_and_again(rows, tiles, rounds))[0] for _ in range(5))
-    return threads * rounds * SIDE * SIDE * SPAN / least
+    return threads * rounds * panels.LANES * panels.SIDE * SPAN / least

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +14,11 @@ from numbaconc.data.conversion import as_array
 from numbaconc.data.files import as_path, read_npz, replacing
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, check_count, check_flag, shown, warn
-from numbaconc.how import bar
-from numbaconc.kernels.neighbors import kth_distance, kth_l1_uint8
+from numbaconc.how import How, bar
+from numbaconc.kernels.neighbors import kth_distance
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 METRICS = ("l1", "l2")
 N_NEIGHBORS = 50  # the paper's k, where there are as many points
@@ -27,6 +32,7 @@ def knn_radii(
     *,
     cache_dir: str | Path | None = None,
     progress: bool = False,
+    executor: Executor | int | None = None,
 ) -> NDArray[np.float64]:
     """Distance from every point to its k-th nearest neighbor, exactly (Algorithm 1, line 1).
 
@@ -43,6 +49,10 @@ def knn_radii(
         Folder in which radii are kept, by the hash of the data, k, metric and `include_self`.
     progress : bool
         Show a progress bar on a terminal.
+    executor : concurrent.futures.Executor or int, optional
+        What pairs of blocks of rows are spread over, such as Dask's `client.get_executor()`; or in how many spawned
+        processes they are compared. Each of its slots works on one thread and is sent two blocks at a time. The radii
+        are the same, bit for bit. With `cache_dir` finished blocks are kept, and a call that was cut off goes on.
 
     Returns
     -------
@@ -52,25 +62,25 @@ def knn_radii(
     Raises
     ------
     InputError
-        If k >= n, or an argument is not allowed.
+        If k >= n, an argument is not allowed, or a worker of the executor is lost.
     """
     sample = as_sample(X)
     include_self, progress = check_flag("include_self", include_self), check_flag("progress", progress)
     k = neighbors_among(len(sample), n_neighbors, include_self=include_self)
     check_choice("metric", metric, METRICS)
+    how = How(progress, executor=_checked(executor))
     if cache_dir is None:
-        return sample.to_units(_radii(sample, k, metric, include_self, progress))
-    path = (
-        as_path(cache_dir, "cache_dir")
-        / "radii"
-        / f"{sample.sha256}-k{k}-{metric}{'-self' if include_self else ''}.npz"
-    )
+        return sample.to_units(_radii(sample, k, metric, include_self, how))
+    name = f"{sample.sha256}-k{k}-{metric}{'-self' if include_self else ''}"
+    path = as_path(cache_dir, "cache_dir") / "radii" / f"{name}.npz"
     levels = _read(path, len(sample))
     if levels is None:
-        levels = _radii(sample, k, metric, include_self, progress)
+        blocks = path.with_suffix(".blocks")
+        levels = _radii(sample, k, metric, include_self, how, blocks)
         try:
             with replacing(path, keep=False) as part:
                 np.savez(part, levels=levels)
+            shutil.rmtree(blocks, ignore_errors=True)
         except InputError as error:  # the radii are there, only not for the next time
             warn(f"radii are not kept: {error}")
     return sample.to_units(levels)
@@ -95,13 +105,33 @@ def dense_first(radii: ArrayLike) -> NDArray[np.intp]:
     return np.argsort(radii, kind="stable")
 
 
-def _radii(sample: Sample, k: int, metric: str, include_self: bool, progress: bool) -> NDArray[np.float64]:  # noqa: FBT001
-    X = sample.X
-    with bar(what="neighbor radii", shown=progress, total=len(X)) as shown:
-        if metric == "l1" and X.dtype == np.uint8:
-            return kth_l1_uint8(X, k, include_self, shown.update).astype(np.float64)
-        levels = kth_distance(X, k, include_self, metric == "l2", shown.update)
-    return np.sqrt(levels) if metric == "l2" else levels
+def _checked(executor: Executor | int | None) -> Executor | int | None:
+    if executor is None:
+        return None
+    from numbaconc.executors import check_executor
+
+    return check_executor(executor)
+
+
+def _radii(
+    sample: Sample,
+    k: int,
+    metric: str,
+    include_self: bool,  # noqa: FBT001
+    how: How,
+    blocks: Path | None = None,
+) -> NDArray[np.float64]:
+    """Find radii in levels; with an executor, finished blocks are kept in the folder `blocks`."""
+    X, squared, others = sample.X, metric == "l2", k - include_self
+    if how.executor is not None and others:
+        from numbaconc.spread import kth_of_others
+
+        ways: dict[str, Any] = {"executor": how.executor, "folder": blocks, "progress": how.progress}
+        levels = kth_of_others(X, others, squared=squared, **ways)
+    else:
+        with bar(what="neighbor radii", shown=how.progress, total=len(X)) as shown:
+            levels = kth_distance(X, k, include_self, squared, shown.update)
+    return np.sqrt(levels) if squared else levels
 
 
 def _read(path: Path, n: int) -> NDArray[np.float64] | None:

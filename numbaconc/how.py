@@ -6,11 +6,14 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from numbaconc.errors import printable
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,15 @@ class How:
         Folder in which radii are kept.
     checkpoint : path-like, optional
         A file from which an interrupted search of balls goes on; one for each goal if there are several.
+    executor : concurrent.futures.Executor or int, optional
+        What neighbor radii are spread over, as in `knn_radii`.
     """
 
     progress: bool = False
     threads: int | None = None
     cache_dir: str | Path | None = None
     checkpoint: str | Path | None = None
+    executor: Executor | int | None = None
 
 
 def bar(items: Iterable[Any] | None = None, *, what: str, shown: bool, total: float | None = None) -> Any:  # noqa: ANN401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,13 +25,17 @@ from numbaconc.kernels import (
     assignment,
     balls,
     clusters,
+    codes,
     compiling,
     distances,
     faces,
+    filtering,
+    heaps,
     neighbors,
     products,
     reaches,
     rectangles,
+    schedule,
     threads,
 )
 
@@ -46,6 +51,11 @@ HEIGHTS = (2, 3, 4, 5, 6, 7, 8, 9, 17, 257, 300)
 def same(found, expected):
     assert found.dtype == expected.dtype
     np.testing.assert_array_equal(found, expected, strict=True)
+
+
+def kth_l1(X, k, include_self):
+    """Radii of bytes, which are whole."""
+    return neighbors.kth_distance(X, k, include_self, False).astype(np.int64, casting="unsafe")
 
 
 def floats(X, seed=0):
@@ -78,7 +88,7 @@ def test_l1_radii_of_uint8(X, data):
     include_self = data.draw(st.booleans())
     k = data.draw(st.integers(1, n if include_self else n - 1))
     expected = oracles.kth_l1_uint8(X, k, include_self)
-    same(neighbors.kth_l1_uint8(X, k, include_self), expected)
+    same(kth_l1(X, k, include_self), expected)
 
 
 @given(X=grey(n=(2, 10)), as_float=st.booleans(), data=st.data())
@@ -103,7 +113,7 @@ def test_l1_radii_at_the_widths_of_vectors(d, include_self):
     X = images(20, d, seed=d)
     X[7] = X[3]
     for k in (1, 2, 19):
-        same(neighbors.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
+        same(kth_l1(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
 
 
 @needs_jit
@@ -111,7 +121,7 @@ def test_l1_radii_at_the_widths_of_vectors(d, include_self):
 def test_l1_radii_at_the_heights_of_blocks(n):
     X = images(n, 17 if n < 100 else 3, seed=n, high=5)
     for k, include_self in ((1, True), (n, True), (1, False), (n - 1, False), ((n + 1) // 2, True)):
-        same(neighbors.kth_l1_uint8(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
+        same(kth_l1(X, k, include_self), oracles.kth_l1_uint8(X, k, include_self))
         found = neighbors.kth_distance(X, k, include_self, False)
         np.testing.assert_array_equal(found, oracles.kth_l1_uint8(X, k, include_self))
 
@@ -132,58 +142,73 @@ def test_radii_at_the_widths_of_vectors(d, squared, as_float):
 @pytest.mark.parametrize("d", [257, 3072, 12288, 70000])
 def test_radii_do_not_overflow(d):
     X = extremes(d)
-    same(neighbors.kth_l1_uint8(X, 3, True), oracles.kth_l1_uint8(X, 3, True))
+    same(kth_l1(X, 3, True), oracles.kth_l1_uint8(X, 3, True))
     same(neighbors.kth_distance(X, 3, True, True), oracles.kth_distance(X, 3, True, True))
 
 
 @needs_jit
 def test_radii_do_not_overflow_in_rows_of_any_length():
     d = neighbors.MOST + 1
-    same(neighbors.kth_l1_uint8(extremes(d), 3, True), 255 * np.array([d, d, (d + 1) // 2]))
+    same(kth_l1(extremes(d), 3, True), 255 * np.array([d, d, (d + 1) // 2]))
 
 
 def test_radii_of_rows_too_long_for_the_fast_kernel(monkeypatch):
     X = images(9, 5, seed=0)
     monkeypatch.setattr(neighbors, "MOST", 4)
-    same(neighbors.kth_l1_uint8(X, 3, False), oracles.kth_l1_uint8(X, 3, False))
+    same(kth_l1(X, 3, False), oracles.kth_l1_uint8(X, 3, False))
 
 
 @given(X=grey(n=(2, 12)), data=st.data())
 def test_columns_without_differences_change_no_radius(X, data):
     k = data.draw(st.integers(1, len(X)))
     at = data.draw(st.integers(0, X.shape[1]))
-    same(neighbors.kth_l1_uint8(np.insert(X, at, 9, axis=1), k, True), neighbors.kth_l1_uint8(X, k, True))
+    same(kth_l1(np.insert(X, at, 9, axis=1), k, True), kth_l1(X, k, True))
+
+
+def players(pairs):
+    """The blocks of a round; none plays twice."""
+    assert pairs.dtype == np.int64
+    blocks = [block for first, second in pairs.tolist() for block in {first, second}]
+    assert len(blocks) == len(set(blocks))
+    return blocks
 
 
 @pytest.mark.parametrize("blocks", range(1, 10))
 def test_every_two_blocks_are_compared_once_and_none_is_in_two_pairs_of_a_round(blocks):
-    compared, told = [], []
+    turns = schedule.rounds(blocks)
+    assert all(players(pairs) for pairs in turns)
+    met = sorted(tuple(pair) for pairs in turns for pair in pairs.tolist())
+    assert met == [(i, j) for i in range(blocks) for j in range(i, blocks)]
 
-    def compare(pairs, nearest):
-        assert pairs.dtype == np.int64
-        players = [block for first, second in pairs.tolist() for block in {first, second}]
-        assert len(players) == len(set(players))
-        compared.extend(map(tuple, pairs.tolist()))
 
-    n = (blocks - 1) * neighbors.BLOCK + 1
-    neighbors._kth(compare, n, 1, False, np.float64(np.inf), told.append)
-    assert sorted(compared) == [(i, j) for i in range(blocks) for j in range(i, blocks)]
-    assert sum(told) == n
+@pytest.mark.parametrize(("first", "blocks"), [(1, 2), (1, 6), (5, 6), (3, 6), (3, 8), (5, 8)])
+def test_every_one_of_the_first_blocks_meets_every_other_once(first, blocks):
+    turns = schedule.rounds_across(first, blocks)
+    assert all(players(pairs) for pairs in turns)
+    met = sorted(tuple(pair) for pairs in turns for pair in pairs.tolist())
+    assert met == [(i, j) for i in range(first) for j in range(first, blocks)]
+
+
+def test_told_is_all_of_the_work():
+    for n in (1, 128, 129, 700):
+        told = []
+        neighbors.kth_distance(images(n, 3, seed=n), 1, False, False, told.append)
+        assert sum(told) == n
 
 
 PATHS = """
 import numpy as np, oracles
 from conftest import images
-from test_kernels import CLOSE, extremes, floats, same
-from numbaconc.kernels import neighbors
+from test_kernels import CLOSE, extremes, floats, kth_l1, same
+from numbaconc.kernels import neighbors, panels
 
 for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * neighbors.SPAN), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
-        same(neighbors.kth_l1_uint8(X, k, False), oracles.kth_l1_uint8(X, k, False))
+        same(kth_l1(X, k, False), oracles.kth_l1_uint8(X, k, False))
         for squared in (True, False):
             found = neighbors.kth_distance(floats(X), k, False, squared)
             np.testing.assert_allclose(found, oracles.kth_distance(floats(X), k, False, squared), rtol=CLOSE)
-print((neighbors.WIDTH, neighbors.INSTRUCTION))
+print((panels.WIDTH, panels.INSTRUCTION))
 """
 
 
@@ -215,16 +240,16 @@ def test_radii_in_the_vectors_of_older_processors(features, width, instruction, 
 
 def test_the_point_itself_is_the_first_neighbor():
     X = np.array([[0], [1], [5]], np.uint8)
-    same(neighbors.kth_l1_uint8(X, 1, True), np.array([0, 0, 0]))
-    same(neighbors.kth_l1_uint8(X, 1, False), np.array([1, 1, 4]))
-    same(neighbors.kth_l1_uint8(X, 2, True), np.array([1, 1, 4]))
+    same(kth_l1(X, 1, True), np.array([0, 0, 0]))
+    same(kth_l1(X, 1, False), np.array([1, 1, 4]))
+    same(kth_l1(X, 2, True), np.array([1, 1, 4]))
     same(neighbors.kth_distance(X, 2, False, True), np.array([25.0, 16.0, 25.0]))
 
 
 def test_a_duplicate_is_not_the_point_itself():
     X = np.array([[3, 3], [3, 3], [9, 9]], np.uint8)
-    same(neighbors.kth_l1_uint8(X, 1, False), np.array([0, 0, 12]))
-    same(neighbors.kth_l1_uint8(X, 2, False), np.array([12, 12, 12]))
+    same(kth_l1(X, 1, False), np.array([0, 0, 12]))
+    same(kth_l1(X, 2, False), np.array([12, 12, 12]))
 
 
 # Clusters
@@ -337,13 +362,18 @@ def test_assignment_does_not_overflow(d):
     same(found, np.array([255 * 4096 * d, 255 * 4096 * d // 2]))
 
 
+def nearest(X, centers):
+    """Labels of floats and distances to the centers that they name."""
+    labels, floors = np.zeros(len(X), np.int32), np.zeros((len(centers), len(X)), X.dtype)
+    assignment.assign_floats(X, centers, centers, labels, floors)
+    return labels, assignment.own_distances_floats(X, centers, labels)
+
+
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
 def test_assignment_of_whole_floats_is_exact(X, T, data):
     centers = data.draw(hnp.arrays(np.float32, (T, X.shape[1]), elements=st.sampled_from([0, 1, 2.5, 7, 128, 255])))
     points = X.astype(np.float32)
-    for found, expected in zip(
-        assignment.assign_floats(points, centers), oracles.assign_floats(points, centers), strict=True
-    ):
+    for found, expected in zip(nearest(points, centers), oracles.assign_floats(points, centers), strict=True):
         same(found, expected)
 
 
@@ -351,7 +381,7 @@ def test_assignment_of_whole_floats_is_exact(X, T, data):
 def test_assignment_of_any_floats(d):
     X = floats(images(19, d, seed=d))
     centers = floats(images(4, d, seed=d + 1))
-    labels, distances = assignment.assign_floats(X, centers)
+    labels, distances = nearest(X, centers)
     _, expected = oracles.assign_floats(X, centers)
     assert labels.dtype == np.int32
     assert distances.dtype == np.float64
@@ -366,7 +396,6 @@ def test_the_first_of_equally_near_centers_wins():
     centers = np.array([[9], [5], [3], [5]], np.int32)
     for guess in range(4):
         check_assignments(X, [centers, centers], 0, np.full(3, guess, np.int32))
-    same(assignment.assign_floats(X.astype(np.float32), centers.astype(np.float32))[0], np.array([1, 1, 1], np.int32))
 
 
 @given(X=grey(), T=st.integers(1, 5), data=st.data())
@@ -590,9 +619,7 @@ def test_numbers_that_only_float64_holds(X, T, data):
     found = neighbors.kth_distance(points, k, include_self, squared)
     same(found, oracles.kth_distance(points, k, include_self, squared))
     centers = wide(data.draw(hnp.arrays(np.uint8, (T, X.shape[1]))))
-    for one, expected in zip(
-        assignment.assign_floats(points, centers), oracles.assign_floats(points, centers), strict=True
-    ):
+    for one, expected in zip(nearest(points, centers), oracles.assign_floats(points, centers), strict=True):
         same(one, expected)
     order, starts = grouped(data.draw(st.lists(st.integers(0, T - 1), min_size=n, max_size=n)), T)
     for one, expected in zip(
@@ -605,8 +632,8 @@ def test_numbers_that_only_float64_holds(X, T, data):
     lower, upper = centers - 3.25, centers + data.draw(st.sampled_from([-3.25, 0.5, 40, np.inf]))
     same(rectangles.outside_floats(points, lower, upper), oracles.outside(points, lower, upper))
     levels = np.sort(np.vstack([points.T, -points.T]) - 3, axis=1)
-    codes = faces.code_points(points, levels, 3.0, 2.0), oracles_faces.code_points(points, levels, 3.0, 2.0)
-    for one, expected in zip(*codes, strict=True):
+    coded = faces.code_points(points, levels, 3.0, 2.0), oracles_faces.code_points(points, levels, 3.0, 2.0)
+    for one, expected in zip(*coded, strict=True):
         same(one, expected)
 
 
@@ -657,11 +684,11 @@ def launches():
     lower = images(7, 37, seed=4, high=120).astype(np.float32)
     upper = lower + 130
     return {
-        "kth_l1_uint8": lambda: neighbors.kth_l1_uint8(rows, 9, True),
+        "kth_l1_uint8": lambda: kth_l1(rows, 9, True),
         "kth_distance, uint8": lambda: neighbors.kth_distance(rows, 9, False, True),
         "kth_distance, float32": lambda: neighbors.kth_distance(floats(rows), 9, True, False),
         "assign_uint8": lambda: assigned(X, centers),
-        "assign_floats": lambda: assignment.assign_floats(points, points[:7]),
+        "assign_floats": lambda: nearest(points, points[:7]),
         "own_distances_uint8": lambda: assignment.own_distances_uint8(X, centers, 12, labels),
         "move_sums": lambda: moved(X, labels),
         "sum_clusters": lambda: clusters.sum_clusters(points, order, starts),
@@ -676,7 +703,7 @@ def launches():
         "code_points": lambda: faces.code_points(
             points, np.sort(floats(rows[:200]).reshape(74, -1)[:, :90]), 3.5, 0.25
         ),
-        "float64, assign_floats": lambda: assignment.assign_floats(wide(X), wide(X[:7])),
+        "float64, assign_floats": lambda: nearest(wide(X), wide(X[:7])),
         "float64, sum_clusters": lambda: clusters.sum_clusters(wide(X) / 7, order, starts),
         "float64, bound_clusters": lambda: clusters.bound_clusters(wide(X), order, starts),
         "float64, median_clusters_floats": lambda: clusters.median_clusters_floats(wide(X), order, starts),
@@ -777,15 +804,48 @@ def imports(path):
             yield "." * node.level + (node.module or "")
 
 
-SHARED = ("threads", "processor", "compiling", "environment")  # files without kernels, which the others may import
+SHARED = ("threads", "processor", "compiling", "environment", "schedule")  # files without kernels
 
 
 @pytest.mark.parametrize("path", sorted(KERNELS.glob("*.py")), ids=lambda path: path.name)
-def test_a_kernel_file_stands_alone(path):
-    """Numba's cache does not notice a change in a jitted function of another file, so none may be imported."""
-    allowed = {f"numbaconc.kernels.{shared}" for shared in SHARED}
-    allowed |= {"numbaconc.errors"} if path.stem in SHARED else set()
-    assert {name for name in imports(path) if name.startswith((".", "numbaconc"))} <= allowed
+def test_kernel_files_import_one_another_only(path):
+    others = {name for name in imports(path) if name.startswith((".", "numbaconc"))}
+    others = {name for name in others if name != "numbaconc.kernels" and not name.startswith("numbaconc.kernels.")}
+    assert others <= ({"numbaconc.errors"} if path.stem in SHARED else set())
+
+
+CHANGED = """
+import numpy as np
+from numbaconc.kernels import neighbors
+print(neighbors.__file__, neighbors.kth_distance(np.array([[0.0], [1.0], [3.0]]), 1, False, False).tolist())
+"""
+
+
+@needs_jit
+@pytest.mark.slow
+def test_a_change_in_any_kernel_file_is_noticed(tmp_path):
+    """Compiled code has functions of other files in it, which Numba's own cache does not look at."""
+    shutil.copytree(PACKAGE, tmp_path / "numbaconc", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = os.environ | {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def found():
+        ran = subprocess.run(
+            [sys.executable, "-c", CHANGED],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=True,
+        )
+        file, _, radii = ran.stdout.strip().partition(" ")
+        assert Path(file).is_relative_to(tmp_path)
+        return radii
+
+    assert found() == "[1.0, 1.0, 2.0]"
+    heaps = tmp_path / "numbaconc" / "kernels" / "heaps.py"
+    text = heaps.read_text()
+    heaps.write_text(text.replace("    heap[place] = value\n", "    heap[place] = value + 5\n"))
+    assert found() != "[1.0, 1.0, 2.0]"
 
 
 def decorators(path):
@@ -821,13 +881,37 @@ def test_only_kernels_import_numba():
     assert not users
 
 
-MODULES = (assignment, balls, clusters, distances, faces, neighbors, products, reaches, rectangles)
+MODULES = (
+    assignment,
+    balls,
+    clusters,
+    codes,
+    distances,
+    faces,
+    filtering,
+    heaps,
+    neighbors,
+    products,
+    reaches,
+    rectangles,
+)
+
+
+def jitted(module):
+    """Return the functions of a file that Numba compiles."""
+    functions = [
+        one if hasattr(one, "targetoptions") else getattr(one, "__wrapped__", one) for one in vars(module).values()
+    ]
+    functions = [one for one in functions if hasattr(one, "targetoptions") and one.__module__ == module.__name__]
+    assert functions
+    return functions
 
 
 def test_every_kernel_file_is_known_here():
     assert {path.stem for path in KERNELS.glob("*.py")} == {
         "__init__",
         *SHARED,
+        *("sums", "panels"),  # which have instructions only
         *(module.__name__.split(".")[-1] for module in MODULES),
     }
 
@@ -836,10 +920,7 @@ def test_every_kernel_file_is_known_here():
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_no_kernel_gives_up_the_meaning_of_infinity(module):
     """Full fastmath makes comparisons with infinite bounds undefined; only the order of sums may be given up."""
-    functions = [getattr(function, "__wrapped__", function) for function in vars(module).values()]
-    functions = [function for function in functions if hasattr(function, "targetoptions")]
-    assert functions
-    for function in functions:
+    for function in jitted(module):
         flags = function.targetoptions.get("fastmath", False)
         assert flags is False or set(flags) == compiling.ANY_ORDER == {"reassoc", "nsz", "contract"}
         assert not function.targetoptions.get("parallel") or flags is False
@@ -848,7 +929,5 @@ def test_no_kernel_gives_up_the_meaning_of_infinity(module):
 @needs_jit
 @pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
 def test_every_kernel_is_cached_beside_its_own_file(module):
-    for function in vars(module).values():
-        function = getattr(function, "__wrapped__", function)
-        if hasattr(function, "targetoptions"):
-            assert Path(function._cache._impl.locator._py_file) == Path(module.__file__)
+    for function in jitted(module):
+        assert Path(function._cache._impl.locator._py_file) == Path(module.__file__)

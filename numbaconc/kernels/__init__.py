@@ -2,9 +2,9 @@
 
 Docstrings give an array by its shape and type, as in `X : (n, d) uint8`.
 
-Numba's cache on disk does not notice a change in a jitted function of another file, so each kernel file stands alone:
-it imports nothing of ours but `compiling` (how functions are compiled), `processor` (what instructions there are),
-`threads` and `environment`, none of which has a jitted function. A test holds the files to it.
+Nearest neighbors are found from below to above: `sums` and `panels` add up over pairs of rows, of numbers and of bytes;
+`codes` turns rows of numbers into bytes; `schedule` says which blocks of rows meet when, and `heaps` keeps what is
+least; `filtering` sums up only what codes leave open; `neighbors` puts them together. Other files stand alone.
 """
 
 import os

@@ -1,12 +1,9 @@
-"""How kernels are compiled: `kernel` for those that other rooms call, `helper` for what kernels call.
-
-Numba's cache on disk looks at the file of a jitted function only. It does not notice a change in this file: empty the
-`__pycache__` folder of the kernels after one.
-"""
+"""How kernels are compiled: `kernel` for those that other rooms call, `helper` for what kernels call."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
@@ -40,10 +37,25 @@ class _Place(CompileResultCacheImpl):  # type: ignore[misc]  # numba ships no ty
     ]
 
 
+@functools.cache
+def _stamp() -> tuple[tuple[str, float, int], ...]:
+    """Return the names of all kernel files, when each was written, and its size."""
+    found = ((path.name, path.stat()) for path in Path(__file__).parent.glob("*.py"))
+    return tuple(sorted((name, file.st_mtime, file.st_size) for name, file in found))
+
+
 class _Cache(FunctionCache):  # type: ignore[misc]  # the same
-    """Numba's cache on disk, which saves time and is nothing more: what it cannot read or keep is compiled again."""
+    """Numba's cache on disk, which saves time and is nothing more: what it cannot read or keep is compiled again.
+
+    Numba looks at the file of a function only. What is compiled of it has functions of other files in it, too, and
+    depends on this file, so that it is forgotten when any file of the kernels has changed.
+    """
 
     _impl_class = _Place
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = _stamp()
 
     def load_overload(self, signature: Any, target: Any) -> Any:
         """Return what is kept; None, and what is damaged is forgotten, where that fails for whatever reason."""

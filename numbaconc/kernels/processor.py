@@ -1,7 +1,6 @@
 """What the processor can do that Numba compiles for. Nothing else in the package looks.
 
-Kernels read these constants when they are compiled. Numba's cache on disk tells processors and their features apart,
-but it does not notice a change in this file: empty the `__pycache__` folder of the kernels after one.
+Kernels read these constants when they are compiled. Numba's cache on disk tells processors and their features apart.
 """
 
 from numba.core.registry import cpu_target

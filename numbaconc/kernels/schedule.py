@@ -1,0 +1,40 @@
+"""The order in which blocks of rows meet: all pairs, in rounds in each of which no block is in two of them.
+
+So one thread alone changes what is known of a row.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 128  # rows in a block
+
+
+def rounds(n_blocks: int) -> list[NDArray[np.int64]]:
+    """Return all pairs of blocks, shape (pairs, 2) each round.
+
+    In round 0 each block is compared with itself. Rounds 1 and on are a round-robin schedule: the last block stays and
+    the others rotate. Of an odd number of blocks one has no opponent.
+    """
+    turns = [np.stack([np.arange(n_blocks)] * 2, axis=1)]
+    rotating = n_blocks + n_blocks % 2 - 1
+    step = np.arange(rotating // 2 + 1)
+    for turn in range(rotating if n_blocks > 1 else 0):
+        pairs = np.stack([(turn - step) % rotating, (turn + step) % rotating], axis=1)
+        pairs[0, 1] = rotating
+        pairs.sort(axis=1)
+        turns.append(pairs[pairs[:, 1] < n_blocks])
+    return turns
+
+
+def rounds_across(n_first: int, n_blocks: int) -> list[NDArray[np.int64]]:
+    """Return the pairs of one of the first blocks with one of the others."""
+    n_second = n_blocks - n_first
+    few = np.arange(min(n_first, n_second))
+    turns = []
+    for turn in range(max(n_first, n_second)):
+        many = (few + turn) % max(n_first, n_second)
+        first, second = (few, many) if n_first <= n_second else (many, few)
+        turns.append(np.stack([first, n_first + second], axis=1))
+    return turns
