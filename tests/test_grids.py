@@ -16,6 +16,7 @@ from test_rounding import SEARCHES
 import numbaconc as nc
 from numbaconc.data import floats, grids
 from numbaconc.data.arrays import as_sample
+from numbaconc.data.rows import Rows
 
 pytestmark = [needs_jit, pytest.mark.filterwarnings("ignore::numbaconc.data.arrays.UnitWarning")]
 
@@ -37,7 +38,8 @@ NORMS = {"halfspaces, l1": 1, "balls": 2, "free balls": 2, "halfspaces, l2": 2, 
 
 
 def step_of(X):
-    return grids.step_of(X, float(np.abs(X).max()), grids.precision_of(X))
+    rows = Rows.of(X)
+    return grids.step_of(rows, float(np.abs(X).max()), grids.precision_of(rows))
 
 
 @given(
@@ -55,7 +57,7 @@ def test_multiples_come_back_as_what_they_are_multiples_of(step, K, dtype):
     levels = X.astype(np.float64) / unit
     whole = np.rint(levels)
     assert np.abs(levels - whole).max() <= 1 / 8
-    assert error <= grids.precision_of(X)
+    assert error <= grids.precision_of(Rows.of(X))
     # as whole numbers they are in the ratios that the multiples are in
     first = int(np.flatnonzero(K)[0])
     assert all(
@@ -109,17 +111,18 @@ def test_levels_of_a_unit_are_whole(unit):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_frames_and_what_is_put_into_them(dtype):
     X = (np.random.default_rng(5).integers(-50, 50, (40, 2)) * 0.1).astype(dtype)
-    frame, said = floats.frame_of(X, *floats.ends_of(X, "X"))
+    rows = Rows.of(X)
+    frame, said = floats.frame_of(rows, *floats.ends_of(rows))
     assert (frame.unit, frame.whole, frame.origin) == (0.1, True, None)
     assert "multiples of 0.1" in said
-    other = np.array([[0.3, 0.25], [-7.7, 1e9]], dtype)
-    levels = floats.put(other, frame, *floats.ends_of(other, "X"))
+    other = Rows.of(np.array([[0.3, 0.25], [-7.7, 1e9]], dtype))
+    levels = floats.put(other, frame, *floats.ends_of(other))
     assert not levels.whole
-    np.testing.assert_allclose(levels.X, [[3, 2.5], [-77, 1e10]], rtol=1e-6)
-    assert levels.X[0, 0] == 3
+    np.testing.assert_allclose(levels.parts[0], [[3, 2.5], [-77, 1e10]], rtol=1e-6)
+    assert levels.parts[0][0, 0] == 3
     assert levels.rounding > 0
-    again = floats.put(X, frame, *floats.ends_of(X, "X"))
-    assert (again.whole, again.X.dtype) == (True, np.float32)
+    again = floats.put(rows, frame, *floats.ends_of(rows))
+    assert (again.whole, again.parts[0].dtype) == (True, np.float32)
     assert again.rounding <= 2.0**-18  # of a level: no whole number of steps is taken for another
 
 

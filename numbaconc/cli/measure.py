@@ -12,7 +12,6 @@ from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 EPSILON, ALPHA = "0.1", "0.05"
 BEST = "best"  # the search that a classifier is compared with, if none is named
 ROUNDING = 1e-12  # .3 and .7 make 1
-SUBSAMPLE_SEED = 0  # of the training points that --max-train leaves, as in sweeps
 
 
 def add_measure(commands: Any) -> None:  # noqa: ANN401
@@ -78,6 +76,7 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
     add_data_options(parser)
     add_plugin_option(parser)
     add("--threads", metavar="N", help="threads for the kernels (default: all)")
+    add("--workers", metavar="N", help="rectangles: find neighbor radii in N processes (default: here)")
     add("--out", metavar="FILE.nc", help="result file; plot and region are saved beside it (default: NAME-NORM.nc)")
     add("--json", action="store_true", help="print JSON instead of words")
     add("--quiet", action="store_true", help="no progress bars and no notes")
@@ -106,18 +105,17 @@ def _measure(options: argparse.Namespace) -> int:
         verify=not options.unverified_data,
         test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
         progress=not options.quiet,
+        max_train=whole_number(options.max_train),
     )
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
-    if options.max_train is not None:
-        n, why = len(data.train), "the training points there are"
-        provided["max_train"] = check_count("--max-train", whole_number(options.max_train), 2, n, why)
-    train = _subsample(data.train, provided.get("max_train"))
+    provided |= {} if options.max_train is None else {"max_train": len(data.train)}
     if not options.quiet:
         for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
             tell(f"note: {note}")
-    how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint)
+    workers = None if options.workers is None else check_count("--workers", whole_number(options.workers))
+    how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint, workers)
     told: dict[str, Any] = {"name": data.name, "simultaneous": options.simultaneous, "how": how}
-    found = find_regions(search, train, data.test, epsilon=epsilons, alpha=alphas, **told)
+    found = find_regions(search, data.train, data.test, epsilon=epsilons, alpha=alphas, **told)
     ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
     ds.attrs |= provided
     save_results(ds, outputs.result)
@@ -211,10 +209,6 @@ def _draw(ds: xr.Dataset, path: Path) -> bool:
         tell(f"numbaconc measure: warning: no plot was drawn: {said(error)}")
         return False
     return True
-
-
-def _subsample(train: Sample, n: int | None) -> Sample:
-    return train if n is None else train.subsample(n, SUBSAMPLE_SEED)
 
 
 class Outputs(NamedTuple):

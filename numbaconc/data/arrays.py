@@ -6,13 +6,14 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import as_array, values_of
+from numbaconc.data.conversion import values_of
 from numbaconc.data.floats import GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
+from numbaconc.data.rows import Parts, Rows, rows_of
 from numbaconc.data.sample import Sample, as_domain, check_unit
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
@@ -42,6 +43,7 @@ def as_sample(
     X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
         uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8; of another step, whole numbers of
         it. Other floats become float32, columns far from 0 centered, or float64 where float32 would round too much.
+        Arrays in chunks (of zarr, Dask, h5py, xarray) and maps of files are read some rows at a time, and never whole.
     name : str
         What messages call the array.
     unit : float, optional
@@ -77,14 +79,54 @@ def as_sample(
     if isinstance(X, Sample):
         sample = _as_it_is(X, name, unit=unit, domain=domain)
     else:
-        array, shape = _as_matrix(X, name, integers=integers)
-        columns = _columns_of(X, (len(array), *(shape or array.shape[1:])))
-        space = Space(array.shape[1], shape, columns, unit, domain)
-        sample = _sample_of(array, name, space, None if unit is not None else frame)
-    if len(sample) < min_rows:
-        msg = f"{name} has {len(sample)} row{'s' * (len(sample) != 1)}; allowed: at least {min_rows}"
-        raise InputError(msg)
+        rows = _numbers_in(X, name, integers=integers)
+        space = replace(_space_of(X, rows), unit=unit, domain=domain)
+        (sample,) = _samples_of(rows, space, None if unit is not None else frame).samples
+    check_rows(name, len(sample), min_rows)
     return sample
+
+
+def check_rows(name: str, n: int, least: int) -> None:
+    """Refuse fewer rows than are needed: InputError."""
+    if n < least:
+        msg = f"{name} has {n} row{'s' * (n != 1)}; allowed: at least {least}"
+        raise InputError(msg)
+
+
+class Drawn(NamedTuple):
+    """Samples of some rows of one array, and the space of all of its rows."""
+
+    samples: list[Sample]
+    space: Space
+
+
+def samples_in(X: Rows | NDArray[Any], name: str, choose: Callable[[int], Parts], like: Sample | None = None) -> Drawn:
+    """Return samples of some rows of a file's array, which are what `as_sample` makes of all of them, and then `take`.
+
+    The array is read some rows at a time, and no others than the wanted ones are kept.
+
+    Parameters
+    ----------
+    X : Rows or ndarray, shape (n, d), (n, h, w) or (n, h, w, c)
+        uint8 or floats.
+    name : str
+        What messages call it.
+    choose : callable
+        Takes the number of rows and returns those of each sample, ascending, or None for all.
+    like : Sample, optional
+        As in `as_sample`.
+
+    Returns
+    -------
+    Drawn
+
+    Raises
+    ------
+    InputError
+        As `as_sample`, and what `choose` raises.
+    """
+    rows = _numbers_in(X, name, integers=False)
+    return _samples_of(rows, _space_of(None, rows), _frame_like(like), choose)
 
 
 def _frame_like(like: Any) -> Frame | None:  # noqa: ANN401
@@ -106,62 +148,70 @@ def _as_it_is(sample: Sample, name: str, **given: object) -> Sample:
     return sample
 
 
-def _sample_of(array: NDArray[Any], name: str, space: Space, frame: Frame | None) -> Sample:
-    """Return a matrix of uint8 or floats as a sample: of a space that may lack unit and domain, in a frame if there is one."""
-    unit, domain = space.unit, space.domain
-    if array.dtype == np.uint8:
+def _samples_of(
+    rows: Rows, space: Space, frame: Frame | None, choose: Callable[[int], Parts] = lambda _: (None,)
+) -> Drawn:
+    """Return some rows of uint8 or floats as samples: of a space that may lack unit and domain, in a frame if there is one."""
+    name, unit, domain = rows.name, space.unit, space.domain
+    if rows.dtype == np.uint8:
         domain = domain or (IMAGE if unit is None else None)
         frame = Frame(unit or 1 / GRAY_LEVELS, whole=True)
-        return Sample(array, frame.unit, domain, _space=replace(space, unit=frame.unit, domain=domain, frame=frame))
-    low, high = ends_of(array, name)
+        space = replace(space, unit=frame.unit, domain=domain, frame=frame)
+        return Drawn([Sample(X, frame.unit, domain, _space=space) for X in rows.take(choose(len(rows)))], space)
+    low, high = ends_of(rows)
     least, most = float(low.min()), float(high.max())
     said, nearly = "", ""
     inside = least >= 0 and most <= 1
     if inside and unit is None and domain in (None, IMAGE):
-        image, nearly = image_of(array)
+        image, nearly = image_of(rows)
         if frame is None or frame.image:
             frame = image or frame
-        elif image and np.count_nonzero((array > 0) & (array < 1)) > SURE:  # whatever it is to go together with
+        elif image and _n_between(rows) > SURE:  # whatever it is to go together with
             space = replace(space, unit=image.unit, domain=IMAGE, guessed=True)
     if frame is None:
-        frame, said = frame_of(array, low, high) if unit is None else (Frame(unit, whole=are_whole(array)), "")
+        frame, said = frame_of(rows, low, high) if unit is None else (Frame(unit, whole=are_whole(rows)), "")
     if nearly:
         warn(f"{name} is nearly an image, but {nearly}: it is kept as floats", UnitWarning)
     elif unit is None and not inside:
         warn(f"{name} lies in [{least:g}, {most:g}], not in [0, 1]: epsilon is in the data's own units", UnitWarning)
     # levels that are given as such are not multiplied again
-    found = put(array, frame if unit is None else frame._replace(unit=1.0), low, high)
-    if found.X.dtype == np.uint8:
+    found = put(rows, frame if unit is None else frame._replace(unit=1.0), low, high, choose(len(rows)))
+    if found.parts[0].dtype == np.uint8:
         said = f"the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
         space = replace(space, unit=frame.unit, guessed=domain is None)
         domain = IMAGE
     note = f"{name}: {said}" if said else ""
     space = replace(space, domain=space.domain or domain, frame=frame, stray=found.stray)
-    return Sample(found.X, frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
+    told = (frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
+    return Drawn([Sample(X, *told) for X in found.parts], replace(space, extent=(least, most)))
 
 
-def _as_matrix(X: ArrayLike, name: str, *, integers: bool) -> tuple[NDArray[Any], tuple[int, ...] | None]:
-    """Return points as rows, and the shape that one had, if it was none."""
-    array = as_array(X, name)
-    if not 2 <= array.ndim <= 4 or 0 in array.shape:
-        msg = f"{name} has shape {array.shape}; allowed: (n, d), (n, h, w) or (n, h, w, c), none of them 0"
-        raise InputError(msg)
-    if integers and array.dtype != np.uint8 and array.dtype.kind in "iub":
-        array = _exactly_float64(array, name)  # larger numbers than 1 are warned of, as those of floats are
-    if array.dtype != np.uint8 and array.dtype.kind != "f":
-        msg = f"{name} has dtype {array.dtype}; allowed: uint8, or floats"
-        if array.dtype.kind in "iub":
+def _n_between(rows: Rows) -> int:
+    """Return how many numbers are between 0 and 1."""
+    return sum(int(np.count_nonzero((block > 0) & (block < 1))) for block in rows.blocks())
+
+
+def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool) -> Rows:
+    """Return points as rows of uint8 or floats."""
+    rows = rows_of(X, name)
+    if integers and rows.dtype != np.uint8 and rows.dtype.kind in "iub":
+        largest = max(abs(int(rows.ends[0].min())), abs(int(rows.ends[1].max())))
+        if largest > 2**53:
+            msg = f"{name} holds whole numbers up to {largest}; allowed: up to 2^53, which float64 holds"
+            raise InputError(msg)
+        rows = rows.astype(np.float64)  # larger numbers than 1 are warned of, as those of floats are
+    if rows.dtype != np.uint8 and rows.dtype.kind != "f":
+        msg = f"{name} has dtype {rows.dtype}; allowed: uint8, or floats"
+        if rows.dtype.kind in "iub":
             msg += f" (scale it: {name}.astype('uint8') if all are in 0..255, or {name} / {name}.max() for floats in [0, 1])"
         raise InputError(msg)
-    return array.reshape(len(array), -1), array.shape[1:] if array.ndim > 2 else None
+    return rows
 
 
-def _exactly_float64(array: NDArray[Any], name: str) -> NDArray[np.float64]:
-    largest = max(abs(int(array.min())), abs(int(array.max())))
-    if largest > 2**53:
-        msg = f"{name} holds whole numbers up to {largest}; allowed: up to 2^53, which float64 holds"
-        raise InputError(msg)
-    return array.astype(np.float64)
+def _space_of(X: Any, rows: Rows) -> Space:  # noqa: ANN401
+    """Return what is known of points before they are looked at: how many coordinates, their layout, their names."""
+    point = rows.point if len(rows.point) > 1 else None
+    return Space(rows.shape[1], point, _columns_of(X, (len(rows), *rows.point)))
 
 
 def _columns_of(X: Any, shape: tuple[int, ...]) -> tuple[str, ...] | None:  # noqa: ANN401

@@ -24,7 +24,7 @@ class NotNumbersError(InputError, TypeError):
     """Objects among the numbers of an array; a TypeError too, and in such words, as scikit-learn asks of estimators."""
 
 
-def as_array(X: Any, name: str) -> NDArray[Any]:  # noqa: ANN401
+def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # noqa: ANN401
     """Return a plain array of real numbers: booleans, integers or floats, of any shape, not copied where it need not be.
 
     What other libraries hold is taken as they give it: tensors detached and from their device, lazy arrays computed,
@@ -36,6 +36,8 @@ def as_array(X: Any, name: str) -> NDArray[Any]:  # noqa: ANN401
     X : array-like
     name : str
         What messages call it.
+    rows : slice, optional
+        Which rows of it are read: all if not given.
 
     Returns
     -------
@@ -47,7 +49,7 @@ def as_array(X: Any, name: str) -> NDArray[Any]:  # noqa: ANN401
         If it is ragged, sparse, masked somewhere, no array at all, or holds anything but real numbers.
     """
     try:
-        array = np.asarray(_plain(X, name))
+        array = np.asarray(_plain(X if rows is None else X[rows], name))
         if array.dtype == object:
             array = _numbers(array, name)
     except InputError:
@@ -93,6 +95,7 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
     if hasattr(X, "toarray"):
         msg = f"{name} is a sparse {type(X).__name__} of shape {X.shape}; allowed: a dense array, as {name}.toarray() makes"
         raise InputError(msg)
+    X = X.compute() if hasattr(X, "chunks") and callable(getattr(X, "compute", None)) else X  # masks would be lost
     if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
         X = np.ma.stack(X)
     if isinstance(X, np.ma.MaskedArray):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.metadata
 import os
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 import pooch
+from numpy.typing import NDArray
 
 from numbaconc.data import readers
 from numbaconc.data.arrays import as_sample
@@ -21,7 +23,7 @@ from numbaconc.data.files import as_path, cache_dir, check_writable
 from numbaconc.data.own import read_own
 from numbaconc.data.registry import REGISTRY, Published
 from numbaconc.data.sample import Sample
-from numbaconc.data.space import check_pair
+from numbaconc.data.splits import TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import (
     InputError,
     check_choice,
@@ -37,10 +39,9 @@ from numbaconc.how import bar
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
 OWN_FILES = (".npy", ".npz")  # users' files
-TEST_FRACTION = 0.2  # where none is given
-MIN_ROWS = 2  # of train and of test
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 DIGITS_SEED = 0  # the split of the bundled digits
+DIGITS_FILE = "sklearn/datasets/data/digits.csv.gz"
 DIGITS_SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"  # of all, (1797, 64) uint8
 
 
@@ -103,14 +104,15 @@ def load_dataset(
     test_fraction: float | None = None,
     seed: int | None = None,
     progress: bool = False,
+    max_train: int | None = None,
 ) -> Dataset:
     """Load a data set from disk; nothing is downloaded.
 
     Parameters
     ----------
     name : str or path-like
-        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `svhn`), or a path to an
-        `.npz` file with arrays `X_train` and `X_test`, or one `X`, or to an `.npy` file with one array.
+        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `svhn`), or a path to an `.npz` file with
+        arrays `X_train` and `X_test`, or one `X`, or to an `.npy` file with one array.
     data_dir : path-like, optional
         The folder of the data; by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache.
     verify : bool
@@ -122,13 +124,16 @@ def load_dataset(
         Seed of the permutation that splits a user's single array; 0 if not given, as the digits always have.
     progress : bool
         Show a bar while a large archive is unpacked, if standard error is a terminal.
+    max_train : int, optional
+        Keep so many of the training points, drawn evenly; all if not given. Of a user's file, unless it is compressed,
+        no others are in memory but those looked at just then.
 
     Returns
     -------
     Dataset
-        Images are uint8 rows in the file's order of coordinates: (n, 784) for MNIST and
-        Fashion-MNIST, (n, 3072) planes red, green, blue for CIFAR-10, (n, 3072) height, width,
-        channel for SVHN, with unit 1/255; (n, 64) with unit 1/16 for the digits.
+        Images are uint8 rows in the file's order of coordinates: (n, 784) for MNIST and Fashion-MNIST, (n, 3072) planes
+        red, green, blue for CIFAR-10, (n, 3072) height, width, channel for SVHN, with unit 1/255; (n, 64) with unit 1/16
+        for the digits.
 
     Raises
     ------
@@ -138,32 +143,48 @@ def load_dataset(
         If the name is unknown, a file is not what it claims, its contents are not the published ones (unless `verify`
         is False), or an argument has no effect on it.
     """
-    if test_fraction is not None:
-        test_fraction = check_fraction("test_fraction", test_fraction, one_allowed=False)
-    if seed is not None:
-        seed = check_count("seed", seed, low=0)
+    share = None if test_fraction is None else check_fraction("test_fraction", test_fraction, one_allowed=False)
+    seed = None if seed is None else check_count("seed", seed, low=0)
     verify, progress = check_flag("verify", verify), check_flag("progress", progress)
     known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
-    if known == "digits":
-        _check_unused(seed=seed)
-        return _load_digits(TEST_FRACTION if test_fraction is None else test_fraction)
     if known in REGISTRY:
-        _check_unused(seed=seed, test_fraction=test_fraction)
-        return _load_images(known, data_dir, verify=verify, progress=progress)
+        data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress)
+        return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))
     if known and (path := as_path(known, "data set")).suffix.lower() in OWN_FILES:
-        return _load_own(path, test_fraction, seed)
+        train, test = read_own(path, share, seed, max_train)
+        return Dataset(printable(path.stem), train, test, verified=None)
     msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path to an .npz or .npy file"
     msg += did_you_mean(name, tuple(REGISTRY))
     raise InputError(msg)
 
 
-def _load_digits(test_fraction: float) -> Dataset:
-    from sklearn.datasets import load_digits  # slow to import
+def _load_known(
+    name: str, data_dir: PathLike | None, test_fraction: float | None, seed: int | None, *, verify: bool, progress: bool
+) -> Dataset:
+    check_unused(seed=seed)
+    if name == "digits":
+        return _load_digits(TEST_FRACTION if test_fraction is None else test_fraction)
+    check_unused(test_fraction=test_fraction)
+    return _load_images(name, data_dir, verify=verify, progress=progress)
 
-    X = load_digits().data.astype(np.uint8)  # levels 0..16
+
+def _load_digits(test_fraction: float) -> Dataset:
+    X = _digits()
     verified = hashlib.sha256(X.tobytes()).hexdigest() == DIGITS_SHA256
-    train, test = _split(Sample(X, 1 / 16, (0.0, 1.0)), test_fraction, DIGITS_SEED)
+    sample = Sample(X, 1 / 16, (0.0, 1.0))
+    train, test = map(sample.take, split(len(sample), test_fraction, DIGITS_SEED))
     return Dataset("digits", train, test, verified)
+
+
+def _digits() -> NDArray[np.uint8]:
+    """Return scikit-learn's digits, levels 0 to 16, from its file: importing scikit-learn is slow."""
+    file = Path(str(importlib.metadata.distribution("scikit-learn").locate_file(DIGITS_FILE)))
+    if file.is_file():
+        return np.loadtxt(file, np.uint8, delimiter=",", usecols=range(64))  # the last column is the label
+    from sklearn.datasets import load_digits
+
+    levels: NDArray[np.uint8] = load_digits().data.astype(np.uint8)
+    return levels
 
 
 def _load_images(name: str, data_dir: PathLike | None, *, verify: bool, progress: bool) -> Dataset:
@@ -186,38 +207,6 @@ def _load_images(name: str, data_dir: PathLike | None, *, verify: bool, progress
     X_train = np.concatenate([images.pop(part) for part in entry.contents if part != entry.test])
     train, test = as_sample(X_train, name=f"{name} (train)"), as_sample(X_test, name=f"{name} (test)")
     return Dataset(name, train, test, verified)
-
-
-def _check_unused(**given: float | None) -> None:
-    """Refuse what was given and has no effect, since the data are split already."""
-    for name, value in given.items():
-        if value is not None:
-            msg = f"{name} is {shown(value)} with data that have a test part already; allowed: with an array that is split"
-            raise InputError(msg)
-
-
-def _load_own(path: Path, test_fraction: float | None, seed: int | None) -> Dataset:
-    arrays = read_own(path)
-    if "X" in arrays:
-        sample = as_sample(arrays["X"], name="X", min_rows=2 * MIN_ROWS, integers=False)
-        share = TEST_FRACTION if test_fraction is None else test_fraction
-        return Dataset(printable(path.stem), *_split(sample, share, seed or 0), verified=None)
-    _check_unused(seed=seed, test_fraction=test_fraction)
-    train = as_sample(arrays["X_train"], name="X_train", integers=False)
-    test = as_sample(arrays["X_test"], name="X_test", integers=False, like=train)
-    check_pair(train, test)
-    return Dataset(printable(path.stem), train, test, verified=None)
-
-
-def _split(sample: Sample, test_fraction: float, seed: int) -> tuple[Sample, Sample]:
-    n = len(sample)
-    n_test = round(n * test_fraction)
-    if min(n_test, n - n_test) < MIN_ROWS:
-        leaves = f"{n - n_test} train and {n_test} test rows of {n}"
-        msg = f"test_fraction is {test_fraction}, which leaves {leaves}; allowed: at least {MIN_ROWS} of each"
-        raise InputError(msg)
-    order = np.random.default_rng(seed).permutation(n)
-    return sample.take(np.sort(order[n_test:])), sample.take(np.sort(order[:n_test]))
 
 
 def data_folders(data_dir: PathLike | None = None) -> list[Path]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLOCK = 1 << 17  # numbers looked at together, so that checks need little memory
+from numbaconc.data.rows import Rows
+
 FEW = 2048  # values in which a step is looked for, before all others are compared with it
 SHORT = 20  # bits of numbers whose differences no float rounds
 DENOMINATORS = (1, 10, 100, 1000, 10_000, 100_000)  # of a step, as short as they can be
@@ -19,7 +19,7 @@ DECIMALS = 12  # digits after the leading one of a decimal step
 MOST_LEVELS = 2.0**50  # of a number in steps, so that differences are exact in float64
 
 
-def precision_of(X: NDArray[np.floating]) -> float:
+def precision_of(X: Rows) -> float:
     """Return the relative spacing of the shortest kind of float that holds all of some numbers exactly."""
     for kind in (np.float16, np.float32):
         if X.dtype.itemsize <= np.dtype(kind).itemsize or hold(kind, X):
@@ -27,28 +27,20 @@ def precision_of(X: NDArray[np.floating]) -> float:
     return float(np.finfo(np.float64).eps)
 
 
-def hold(kind: type[np.floating], X: NDArray[np.floating]) -> bool:
+def hold(kind: type[np.floating], X: Rows) -> bool:
     """Whether a kind of float holds all numbers exactly, once a power of two has taken them to a usual size."""
-    power = math.ldexp(1.0, math.frexp(float(np.abs([X.min(), X.max()]).max()))[1])
-    scaled = (block.astype(np.float64) / power for block in blocks(X))
+    power = math.ldexp(1.0, math.frexp(float(np.abs(X.ends).max()))[1])
+    scaled = (block.astype(np.float64) / power for block in X.blocks())
     return all(bool((block.astype(kind) == block).all()) for block in scaled)
 
 
-def blocks(X: NDArray[np.floating]) -> Iterator[NDArray[np.floating]]:
-    """Yield the rows, some at a time: first a few, as most arrays differ from what they are compared with at once."""
-    start, rows = 0, max(1, BLOCK // X.shape[1])
-    while start < len(X):
-        stop = start + (rows if start else min(rows, 16))
-        yield X[start:stop]
-        start = stop
-
-
-def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[float, float] | None:
+def step_of(X: Rows, largest: float, precision: float) -> tuple[float, float] | None:
     """Return a step that all of some numbers are whole multiples of, within their rounding.
 
     Parameters
     ----------
-    X : ndarray, shape (n, d), floats
+    X : Rows
+        Floats.
     largest : float
         The largest of their sizes, above 0.
     precision : float
@@ -73,28 +65,28 @@ def step_of(X: NDArray[np.floating], largest: float, precision: float) -> tuple[
         if (
             step
             and _tells_apart(X, step)
-            and all(_fits(block.astype(np.float64), step, precision) for block in blocks(X))
+            and all(_fits(block.astype(np.float64), step, precision) for block in X.blocks())
         ):
             return step, error
     return None
 
 
-def are_short(X: NDArray[np.floating], largest: float) -> bool:
+def are_short(X: Rows, largest: float) -> bool:
     """Whether all numbers are whole, and of few bits, in units of one power of two: nothing has rounded them."""
     unit = np.float64(2.0 ** (math.frexp(largest)[1] - SHORT))
-    return all(bool((levels == np.rint(levels)).all()) for levels in (block / unit for block in blocks(X)))
+    return all(bool((levels == np.rint(levels)).all()) for levels in (block / unit for block in X.blocks()))
 
 
-def _tells_apart(X: NDArray[np.floating], step: float) -> bool:
+def _tells_apart(X: Rows, step: float) -> bool:
     """Whether no column of numbers that differ becomes a single level: their differences would be taken for rounding."""
-    low, high = X.min(axis=0).astype(np.float64), X.max(axis=0).astype(np.float64)
+    low, high = (end.astype(np.float64) for end in X.ends)
     return bool(((low == high) | (np.rint(low * per_one(step)) < np.rint(high * per_one(step)))).all())
 
 
-def _some(X: NDArray[np.floating]) -> NDArray[np.float64]:
+def _some(X: Rows) -> NDArray[np.float64]:
     """Return a few of the sizes of the numbers, ascending, each once, without 0."""
     rows = np.linspace(0, len(X) - 1, min(len(X), max(1, FEW // X.shape[1]), FEW)).astype(np.intp)
-    some = np.unique(np.abs(X[rows, :FEW].astype(np.float64)))
+    some = np.unique(np.abs(X.take([rows])[0][:, :FEW].astype(np.float64)))
     return some[some > 0]
 
 

@@ -61,8 +61,7 @@ def write(ds: xr.Dataset, path: str | Path) -> None:
         raise InputError(msg) from error
     with replacing(path) as part:
         if _has_locks(part):
-            with _turns:
-                plain.to_netcdf(part, engine="netcdf4", encoding=_packing(plain))
+            _on_disk(plain, part)
         else:
             part.write_bytes(contents)
 
@@ -104,14 +103,27 @@ def _packing(plain: xr.Dataset) -> dict[Any, dict[str, bool]]:
 def _in_memory(plain: xr.Dataset) -> bytes:
     """Return the bytes of a file that holds the dataset. Other tools can read such a file, but not add to it."""
     with _turns:
-        file = netCDF4.Dataset("memory", mode="w", memory=1)  # it grows
-        try:
-            store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]  # xarray gives it no types
-            plain.dump_to_store(store, encoding=_packing(plain))
-        finally:
-            contents = bytes(file.close())
+        contents = bytes(_fill(netCDF4.Dataset("memory", mode="w", memory=1), plain))  # it grows
     (end,) = struct.unpack_from("<Q", contents, END_AT)
     return contents[:end]  # after which memory is left over
+
+
+def _on_disk(plain: xr.Dataset, path: Path) -> None:
+    with _turns:
+        _fill(netCDF4.Dataset(path.absolute(), mode="w"), plain)
+
+
+def _fill(file: netCDF4.Dataset, plain: xr.Dataset) -> Any:  # noqa: ANN401
+    """Write a dataset to a file that is open, close it, and return what closing does: the bytes of one in memory.
+
+    `Dataset.to_netcdf` does the same once it has imported Dask, all of it, to ask for its scheduler.
+    """
+    try:
+        store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]  # xarray gives it no types
+        plain.dump_to_store(store, encoding=_packing(plain))
+    finally:
+        closed = file.close()
+    return closed
 
 
 def _attribute(value: object) -> object:

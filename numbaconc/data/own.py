@@ -1,49 +1,119 @@
-"""Users' .npy and .npz files: what they claim is held against their length before memory is spent on it."""
+"""Users' .npy and .npz files: nothing that they say of themselves is believed, and nothing in them is unpickled."""
 
 from __future__ import annotations
 
-import io
-import math
-import warnings
+import contextlib
+import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any, TypeAlias
 
-import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from numbaconc.data.arrays import check_rows, samples_in
+from numbaconc.data.npy import read_array, rows_in
 from numbaconc.data.readers import reading
+from numbaconc.data.rows import CHUNK, Parts, Rows
+from numbaconc.data.sample import Sample
+from numbaconc.data.space import check_pair
+from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import InputError
 
 WANTED = (("X_train", "X_test"), ("X",))  # of an archive: the first of these that it has
 NPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")  # how the files begin; the last is an empty archive
-HEAD = 1 << 16  # bytes at the start of an array that have its header in them
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}  # bytes that one byte of a member can unpack to, at most
+LOCAL = 30  # bytes of the header before a member of an archive; the last four have the lengths of two texts after it
+
+Arrays: TypeAlias = "dict[str, Rows | NDArray[Any]]"
 
 
-def read_own(path: Path) -> dict[str, NDArray[np.generic]]:
-    """Return the arrays of a user's file: `X_train` and `X_test`, or `X`, which an .npy file's one array is.
+def read_own(path: Path, test_fraction: float | None, seed: int | None, max_train: int | None) -> tuple[Sample, Sample]:
+    """Return the training and the test points of a user's file, as `load_dataset` does.
 
-    Nothing is ever unpickled. InputError if the file is missing, is not one, is damaged, has other arrays, or promises
-    more than its length can hold: deflate packs 1032 bytes into one at best.
+    Raises
+    ------
+    InputError
+        As `open_own`, and if the arrays are no points, or do not go together.
     """
-    where = repr(str(path))
-    with reading(where, f"{path.suffix} of plain arrays"):
-        if not path.is_file():  # a pipe would never end
-            found = "is a folder" if path.is_dir() else "does not exist, or is no file"
-            msg = f"file {where} {found}; allowed: an .npz or .npy file"
-            raise InputError(msg)
-        length = path.stat().st_size
-        with path.open("rb") as file:
-            begins = file.read(len(NPY))
-            if begins == NPY:
-                return {"X": read_array(file, length)}
-            if begins.startswith(ZIP):
-                with zipfile.ZipFile(file) as archive:
-                    return {name: read_array(*_opened(archive, one, length)) for name, one in _wanted(archive, where)}
-    msg = f"file {where} is neither .npy nor .npz: it begins with {begins.hex(' ') or 'nothing'}"
-    raise InputError(msg)
+    share = TEST_FRACTION if test_fraction is None else test_fraction
+
+    def of_both(n: int) -> Parts:
+        check_rows("X", n, 2 * MIN_ROWS)
+        rows, others = split(n, share, seed or 0)
+        return rows if max_train is None else rows[kept(len(rows), max_train)], others
+
+    def of_train(n: int) -> Parts:
+        check_rows("X_train", n, MIN_ROWS)
+        return (None if max_train is None else kept(n, max_train),)
+
+    def of_test(n: int) -> Parts:
+        check_rows("X_test", n, MIN_ROWS)
+        return (None,)
+
+    with open_own(path) as arrays:
+        if "X" in arrays:
+            train, test = samples_in(arrays["X"], "X", of_both).samples
+            return train, test
+        check_unused(seed=seed, test_fraction=test_fraction)
+        (train,), space = samples_in(arrays["X_train"], "X_train", of_train)
+        (test,), _ = samples_in(arrays["X_test"], "X_test", of_test, like=train)
+    check_pair(train, test, space=None if max_train is None else space)
+    return train, test
+
+
+@contextlib.contextmanager
+def open_own(path: Path) -> Iterator[Arrays]:
+    """Yield the arrays of a user's file: `X_train` and `X_test`, or `X`, which an .npy file's one array is.
+
+    They are read from the file while it is open, but for packed ones of an archive: these are in memory.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not one, is damaged, has other arrays, or promises more than its length can hold:
+        deflate packs 1032 bytes into one at best.
+    """
+    told = repr(str(path)), f"{path.suffix} of plain arrays"
+    with contextlib.ExitStack() as opened:
+        with reading(*told):
+            arrays = _arrays(path, told, opened)
+        yield arrays
+
+
+def _arrays(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -> Arrays:
+    """Return the arrays of a file, which stays open."""
+    where, _ = told
+    if not path.is_file():  # a pipe would never end
+        found = "is a folder" if path.is_dir() else "does not exist, or is no file"
+        msg = f"file {where} {found}; allowed: an .npz or .npy file"
+        raise InputError(msg)
+    length = path.stat().st_size
+    file = opened.enter_context(path.open("rb", buffering=0))  # what is read is large
+    begins = file.read(len(NPY))
+    if begins == NPY:
+        return {"X": rows_in(file, 0, length, "X", told)}
+    if not begins.startswith(ZIP):
+        msg = f"file {where} is neither .npy nor .npz: it begins with {begins.hex(' ') or 'nothing'}"
+        raise InputError(msg)
+    archive = opened.enter_context(zipfile.ZipFile(file))
+    arrays: Arrays = {}
+    for name, member in _wanted(archive, where):
+        stream, size = _opened(archive, member, length)
+        if member.compress_type == zipfile.ZIP_STORED:
+            while stream.read(CHUNK):  # to the end, where the checksum is
+                pass
+            arrays[name] = rows_in(file, _begin(file, member), size, name, told)
+        else:
+            arrays[name] = read_array(stream, size)
+    return arrays
+
+
+def _begin(file: IO[bytes], member: zipfile.ZipInfo) -> int:
+    """Return where in a file the contents of a member begin."""
+    file.seek(member.header_offset + LOCAL - 4)
+    of_name, of_more = struct.unpack("<HH", file.read(4))
+    return int(member.header_offset + LOCAL + of_name + of_more)
 
 
 def _wanted(archive: zipfile.ZipFile, where: str) -> list[tuple[str, zipfile.ZipInfo]]:
@@ -74,21 +144,3 @@ def _opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo, length: int) -> t
         )
         raise ValueError(msg)
     return archive.open(member), member.file_size
-
-
-def read_array(file: IO[bytes], length: int) -> NDArray[np.generic]:
-    """Read one array, which is all that the file of that length has."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of how its header is written
-        file.seek(0)
-        head = io.BytesIO(file.read(HEAD))  # the header may claim any length of its own, too
-        version = npy.read_magic(head)
-        read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        shape, _, dtype = read_header(head)
-        promised = math.prod(shape) * dtype.itemsize
-        if promised != length - head.tell() and not dtype.hasobject:  # these are refused by NumPy
-            msg = f"its header promises {dtype} of shape {shape}, {promised} bytes; there are {length - head.tell()}"
-            raise ValueError(msg)
-        file.seek(0)
-        array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
-    return array

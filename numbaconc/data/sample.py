@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import as_array, values_of
 from numbaconc.data.files import sha256_of_array
+from numbaconc.data.floats import are_whole
 from numbaconc.data.grids import per_one
+from numbaconc.data.rows import Rows
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, shown
 
@@ -78,7 +80,7 @@ class Sample:
         # writable, too: for read-only arrays Numba would compile every kernel again
         checked = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
         if X.dtype != np.uint8 and self.whole:
-            checked["whole"] = bool((np.rint(X) == X).all())
+            checked["whole"] = are_whole(Rows.of(X))
         self.__dict__.update(checked)
         low, high = self.extent
         if not math.isfinite(low + high):
@@ -198,9 +200,14 @@ class Sample:
 
     def subsample(self, n: int, seed: int) -> Sample:
         """Return `n` distinct points drawn with `seed`, in their order; all of them if there are no more."""
-        if n >= len(self):
-            return self
-        return self.take(np.sort(np.random.default_rng(seed).choice(len(self), n, replace=False)))
+        return self if n >= len(self) else self.take(drawn(len(self), n, seed))
+
+
+def drawn(n_rows: int, n: int, seed: int) -> NDArray[np.intp]:
+    """Return which of so many rows a subsample of `n` has, ascending; all of them if there are no more."""
+    if n >= n_rows:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, n, replace=False))
 
 
 def check_unit(unit: object) -> float:

@@ -127,10 +127,14 @@ def _check_units(one: Space, other: Space, name: str, whose: str) -> None:
             raise InputError(msg)
 
 
-def check_pair(train: Any, test: Any) -> None:  # noqa: ANN401
-    """Refuse two samples that do not belong together: InputError."""
-    check_same(test.space, train.space, "X_test", "X_train")
-    check_same(train.space, test.space, "X_train", "X_test")
+def check_pair(train: Any, test: Any, *, space: Space | None = None) -> None:  # noqa: ANN401
+    """Refuse two samples that do not belong together: InputError.
+
+    `space` is that of all training points, if `train` has some of them.
+    """
+    of_train = space or train.space
+    check_same(test.space, of_train, "X_test", "X_train")
+    check_same(of_train, test.space, "X_train", "X_test")
     if test.space.stray > FEW:
         strays = f"{100 * test.space.stray:.0f}% of its numbers are no multiples of {_worth(train.unit)}"
         msg = f"X_test is not of the kind of X_train: {strays}, as all of X_train are; allowed: points of one kind"

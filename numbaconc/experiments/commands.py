@@ -16,9 +16,10 @@ import xarray as xr
 from numbaconc.cli.console import Parser, add_data_options, reporting, tell
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, replacing
+from numbaconc.data.splits import SUBSAMPLE_SEED
 from numbaconc.density import N_NEIGHBORS
 from numbaconc.errors import InputError, check_choice, check_count, printable
-from numbaconc.sweep.run import SUBSAMPLE_SEED, run_sweep
+from numbaconc.sweep.run import run_sweep
 
 QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
 

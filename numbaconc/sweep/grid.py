@@ -12,7 +12,7 @@ from typing import Any
 
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.conversion import values_of
-from numbaconc.data.datasets import TEST_FRACTION
+from numbaconc.data.splits import TEST_FRACTION
 from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean, shown
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.results.layout import Case, check_alike

@@ -20,20 +20,20 @@ from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
+from numbaconc.data.splits import SUBSAMPLE_SEED
 from numbaconc.errors import InputError, check_count, check_flag, printable, said, shown
+from numbaconc.executors import jobs_at_once, opened
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import Case, Outcome, check_alike, lay_out, outcomes_of
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.search.base import Search
-from numbaconc.sweep.executors import jobs_at_once, opened, run, ship
+from numbaconc.sweep.executors import run, ship
 from numbaconc.sweep.grid import Grid, read_grid
 from numbaconc.sweep.identity import Identity, attributes, identity_in, identity_of, joined
 from numbaconc.sweep.journal import Journal
 from numbaconc.sweep.work import Done, Job, Loaded, Settings
-
-SUBSAMPLE_SEED = 0  # of the training points that `max_train` leaves
 
 
 def run_sweep(
@@ -92,7 +92,8 @@ def run_sweep(
     how = How(progress, threads, None if cache_dir is None else as_path(cache_dir, "cache_dir"))
     progress, data = _checked(out, threads, progress), _given(data, load, plan.datasets)
     searches, sets = _named(plan.cases, {name: _load(name, plan, data, load, progress) for name in plan.datasets})
-    with _folder_of_parcels(executor) as folder, opened(executor) as pool, Journal(out) as journal:
+    workers = contextlib.nullcontext() if executor is None else opened(executor)
+    with _folder_of_parcels(executor) as folder, workers as pool, Journal(out) as journal:
         so_far = _so_far(out, journal, identity_of(plan, sets.values()))
         return _run(searches, sets, so_far, Workers(pool, folder), how)
 
@@ -245,6 +246,8 @@ def _load(
 def _from(load: Callable[..., Dataset], key: str, plan: Grid, progress: bool) -> Dataset:  # noqa: FBT001
     """Return what `load` makes of a name; InputError for whatever one of the caller's raises or returns instead."""
     given = {} if plan.test_fraction is None else {"test_fraction": plan.test_fraction}
+    if getattr(load, "func", load) is load_dataset:  # what others leave out, `_load` does
+        given |= {"max_train": plan.settings["max_train"]}
     try:
         found: Any = load(key, **given, progress=progress)
     except InputError:
