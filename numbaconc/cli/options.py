@@ -26,9 +26,14 @@ def add_plugin_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--plugin", action="append", metavar="MODULE", help="import a module with searches of your own")
 
 
+def names_plugins(arguments: Sequence[str]) -> bool:
+    """Return whether a module may be named with --plugin, of which argparse takes the beginning, too."""
+    return any(word.startswith("--pl") for word in arguments)
+
+
 def import_plugins(arguments: Sequence[str]) -> None:
     """Import the modules that are named with --plugin, from the working folder too; their searches are known then."""
-    if not any(word.startswith("--pl") for word in arguments):
+    if not names_plugins(arguments):
         return
     early = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     add_plugin_option(early)

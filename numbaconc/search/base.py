@@ -5,27 +5,24 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
-import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from numbaconc.data.arrays import as_sample
 from numbaconc.data.conversion import as_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, did_you_mean, said, shown, warn
+from numbaconc.estimator import base_of_searches, searches_of_others
 from numbaconc.goal import Goal, check_goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.regions import Region
 from numbaconc.search.settings import Margin, Setting, Unchecked, documented, plain, setting, settings_of
 
-ENTRY_POINTS = "numbaconc.searches"  # the group in which packages of others name modules or classes with searches
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
 
 
@@ -62,7 +59,7 @@ class Found:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(setting,))
 @dataclass(eq=False, repr=False)
-class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ships no types: its base class is Any
+class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # scikit-learn ships no types: its base class is Any
     """A search for an error region of little adversarial risk.
 
     A subclass names itself and its norms, declares its settings, and has `find`; `prepare` too, where goals can
@@ -77,6 +74,7 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
     numbers_of_sets: ClassVar[tuple[int, ...]] = ()
     contends: ClassVar[bool] = True  # whether it is among those that are compared if none is named
     resumable: ClassVar[bool] = False  # whether it goes on from a checkpoint
+    spreads: ClassVar[bool] = False  # whether it has work for an executor: neighbor radii
     holds_back: ClassVar[bool] = False  # whether it compares others on points held back
     known: ClassVar[dict[str, type[Search]]] = {}
 
@@ -307,11 +305,15 @@ class Search(BaseEstimator, abc.ABC):  # type: ignore[misc]  # scikit-learn ship
         return -float(measured.adversarial_risk) - max(0.0, goal.alpha - float(measured.risk)) / goal.alpha
 
     def _region(self) -> Region:
+        from sklearn.utils.validation import check_is_fitted  # slow to import, as what else is of scikit-learn
+
         check_is_fitted(self, "region_")
         return self.region_
 
     def _sample(self, X: ArrayLike | Sample, *, reset: bool) -> Sample:
         """Return points as a sample, once scikit-learn has looked at their names, their number and their type."""
+        from sklearn.utils.validation import check_array, validate_data
+
         fewest = 2 if reset else 1
         array = X.X if isinstance(X, Sample) else as_array(X, "X")
         rows = array.reshape(len(array), -1) if array.ndim in (3, 4) and array.size else array
@@ -335,7 +337,7 @@ def known_searches() -> dict[str, type[Search]]:
 
 @functools.cache
 def _load_entry_points() -> None:
-    for point in importlib.metadata.entry_points(group=ENTRY_POINTS):
+    for point in searches_of_others():
         try:
             point.load()
         except Exception as error:  # whatever it is, it is not the search that the user asked for
