@@ -148,32 +148,34 @@ class _Bytes:
 
 
 class _Floats:
-    """The same for floats, each step on its own."""
+    """The same for floats; centers are of the type of the points."""
 
     def __init__(self, X: NDArray[Any], centers: NDArray[Any], update: str) -> None:
-        self._X, self._update, self._centers = X, update, centers
-        self._distances: NDArray[np.float64]
+        self._X, self._update = X, update
+        self._centers = self._last = centers
+        self._labels, self._floors = np.zeros(len(X), np.int32), np.zeros((len(centers), len(X)), X.dtype)
 
     @property
     def levels(self) -> NDArray[np.float64]:
         return self._centers.astype(np.float64)
 
     def assign(self) -> NDArray[np.int32]:
-        labels: NDArray[np.int32]
-        labels, self._distances = assignment.assign_floats(self._X, self._centers)
-        return labels
+        assignment.assign_floats(self._X, self._centers, self._last, self._labels, self._floors)
+        return self._labels.copy()
 
-    def distances(self, _: NDArray[np.int32]) -> NDArray[np.float64]:
-        return self._distances
+    def distances(self, labels: NDArray[np.int32]) -> NDArray[np.float64]:
+        distances: NDArray[np.float64] = assignment.own_distances_floats(self._X, self._centers, labels)
+        return distances
 
     def update(self, _: NDArray[np.int32], labels: NDArray[np.int32]) -> None:
+        self._last = self._centers
         order, starts = _group(labels, len(self._centers))
         counts = np.diff(starts)[:, None]
         if self._update == "mean":
             moved = (clusters.sum_clusters(self._X, order, starts) / np.maximum(counts, 1)).astype(self._X.dtype)
         else:
             moved = clusters.median_clusters_floats(self._X, order, starts)
-        self._centers = np.where(counts > 0, moved, self._centers)
+        self._centers = np.where(counts > 0, moved, self._last)
 
 
 def _give_points_to_empty_clusters(
@@ -198,7 +200,7 @@ def _give_points_to_empty_clusters(
 
 def _group(labels: NDArray[np.int32], n_clusters: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows cluster by cluster, and where each cluster starts."""
-    order = np.argsort(labels, kind="stable")
+    order = np.argsort(labels.astype(np.min_scalar_type(n_clusters)), kind="stable")  # fast for 8 and 16 bits
     return order, np.concatenate([[0], np.cumsum(np.bincount(labels, minlength=n_clusters))])
 
 

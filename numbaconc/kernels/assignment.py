@@ -12,7 +12,8 @@ from numba.extending import intrinsic
 from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.processor import BYTE_DIFFERENCES
 
-POINTS = 64  # float points that a thread takes at a time, so that a center is read once for all of them
+POINTS = 64  # float points that a thread takes at a time
+BLOCK = 512  # coordinates whose differences are summed up in the points' own type, the fewer the less rounding
 CHUNK = 1024  # coordinates whose differences, each below 2^21, int32 can sum up; it has twice the lanes of int64
 WORD, BYTE = ir.IntType(64), ir.IntType(8)
 
@@ -200,23 +201,118 @@ def _float_distance(x, center):
     return total
 
 
-@kernel
-def assign_floats(X, centers):
-    """Find the nearest center of each point in ℓ1; the lowest index wins a tie.
+@helper(any_order=True)
+def _quick_distance(x, center):
+    """Return about the ℓ1 distance of BLOCK coordinates or less; float32 has twice the lanes of float64."""
+    total = x.dtype.type(0)
+    for c in range(x.shape[0]):
+        total += abs(x[c] - center[c])
+    return total
 
-    X, centers : (n, d) and (T, d), float32 or float64
-    Returns the labels, (n,) int32, and the distances to the nearest center, (n,) float64, summed in float64.
+
+@helper
+def _quick_blocks(x, center):
+    """Return the same of more coordinates. Blocks are added up in float64, so that no sum is much rounded."""
+    total = 0.0
+    for low in range(0, x.shape[0], BLOCK):
+        total += np.float64(_quick_distance(x[low : low + BLOCK], center[low : low + BLOCK]))
+    return total
+
+
+@helper
+def _margin(X):
+    """Return how far, relatively, a quick distance and one summed in float64 may differ, whatever their orders.
+
+    A sum of m numbers, none below 0, is rounded by m - 1 halves of the spacing at most. The rest of the margin is for
+    what else is rounded on the way: differences, bounds, and these as they are stored.
     """
-    n = X.shape[0]
-    labels = np.zeros(n, np.int32)
-    distances = np.full(n, np.inf)
+    d = X.shape[1]
+    return 1.001 * ((min(d, BLOCK) + 8) * np.float64(np.finfo(X.dtype).eps) / 2 + (d + 8) * np.finfo(np.float64).eps)
+
+
+@kernel
+def assign_floats(X, centers, last, labels, floors):
+    """Find the nearest center of each point in ℓ1 as sums in float64 tell; the lowest index wins a tie.
+
+    A center that has moved is nearer by so much at most. These bounds, and quick distances, leave one center for nearly
+    every point; sums in float64 decide between several.
+
+    X : (n, d) float32 or float64
+    centers, last : (T, d), of the same dtype, now and at the assignment before
+    labels : (n,) int32, a guess at the nearest centers, which is overwritten by them
+    floors : (T, n), of the same dtype, lower bounds of the distances to `last`; 0 is always right. They are overwritten
+        by lower bounds of the distances now.
+    """
+    n, T = X.shape[0], centers.shape[0]
+    moved = np.empty(T)
+    for t in range(T):
+        moved[t] = (1 + _margin(X)) * _float_distance(centers[t], last[t])
     for group in prange((n + POINTS - 1) // POINTS):
         low = group * POINTS
         high = min(n, low + POINTS)
-        for t in range(centers.shape[0]):
-            for i in range(low, high):
-                distance = _float_distance(X[i], centers[t])
-                if distance < distances[i]:
-                    distances[i] = distance
-                    labels[i] = t
-    return labels, distances
+        _assign_some(X[low:high], centers, moved, labels[low:high], floors[:, low:high])
+
+
+@helper
+def _assign_some(X, centers, moved, labels, floors):
+    """Find the nearest centers of a few points, for `assign_floats`.
+
+    Loops that do one thing only run without waiting: their branches can be foreseen, and distances overlap in time.
+    """
+    n, T, narrow = X.shape[0], centers.shape[0], X.shape[1] <= BLOCK
+    less, more = 1 - _margin(X), 1 + _margin(X)
+    most = np.float64(np.finfo(X.dtype).max) / 2  # a sum that is infinite in this type is larger
+    guess, some = labels.copy(), np.empty(n, np.int64)
+    own, least, second, distances = np.empty(n), np.empty(n), np.full(n, np.inf), np.empty(n)
+    for i in range(n):
+        center = centers[guess[i]]
+        own[i] = least[i] = _quick_distance(X[i], center) if narrow else _quick_blocks(X[i], center)
+    for t in range(T):
+        center, floor = centers[t], floors[t]
+        for i in range(n):
+            bound = less * (np.float64(floor[i]) - moved[t])
+            floor[i] = bound if bound > 0 else 0.0
+        n_left = 0
+        for i in range(n):
+            some[n_left] = i
+            n_left += int(floor[i] <= more * least[i]) & int(guess[i] != t)
+        for k in range(n_left):
+            i = some[k]
+            distances[k] = _quick_distance(X[i], center) if narrow else _quick_blocks(X[i], center)
+        for k in range(n_left):
+            i, distance = some[k], distances[k]
+            floor[i] = min(less * distance, most)
+            second[i] = min(second[i], max(distance, least[i]))
+            labels[i] = t if distance < least[i] else labels[i]
+            least[i] = min(distance, least[i])
+    for i in range(n):
+        t = guess[i]
+        floors[t, i] = min(less * own[i], most)
+        if less * second[i] <= more * least[i]:
+            labels[i] = _first_nearest(X[i], centers, floors[:, i], more * least[i])
+
+
+@helper
+def _first_nearest(x, centers, floor, ceiling):
+    """Return the nearest of the centers whose floor is at most `ceiling`, by distances summed in float64."""
+    nearest, least = 0, np.inf
+    for t in range(centers.shape[0]):
+        if floor[t] <= ceiling:
+            distance = _float_distance(x, centers[t])
+            if distance < least:
+                nearest, least = t, distance
+    return nearest
+
+
+@kernel
+def own_distances_floats(X, centers, labels):
+    """Compute the ℓ1 distance from each point to the center of its own cluster, summed in float64.
+
+    X, centers : as for `assign_floats`
+    labels : (n,) int32
+    Returns (n,) float64.
+    """
+    distances = np.empty(X.shape[0])
+    for i in prange(X.shape[0]):
+        distances[i] = _float_distance(X[i], centers[labels[i]])
+    return distances

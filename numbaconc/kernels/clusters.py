@@ -36,6 +36,13 @@ def move_sums(X, rows, before, after, sums):
                 new[c] += x[c]
 
 
+@helper
+def _add(total, x, y, z, u):
+    """Add four points one after the other: `total` is loaded and stored a fourth as often."""
+    for c in range(total.shape[0]):
+        total[c] = total[c] + x[c] + y[c] + z[c] + u[c]
+
+
 @kernel
 def sum_clusters(X, order, starts):
     """Sum the points of each cluster, coordinate by coordinate, in the order given.
@@ -51,11 +58,16 @@ def sum_clusters(X, order, starts):
     for task in prange(sums.shape[0] * n_blocks):
         t = task // n_blocks
         low = task % n_blocks * COLUMNS
-        high = min(d, low + COLUMNS)
-        for p in range(starts[t], starts[t + 1]):
-            i = order[p]
-            for c in range(low, high):
-                sums[t, c] += X[i, c]
+        total = sums[t, low : low + COLUMNS]
+        members = order[starts[t] : starts[t + 1]]
+        fours = members.shape[0] // 4 * 4
+        for p in range(0, fours, 4):
+            i, j, k, m = members[p], members[p + 1], members[p + 2], members[p + 3]
+            _add(total, X[i, low:], X[j, low:], X[k, low:], X[m, low:])
+        for i in members[fours:]:
+            x = X[i, low:]
+            for c in range(total.shape[0]):
+                total[c] += x[c]
     return sums
 
 
