@@ -16,6 +16,7 @@ from numbaconc.data.files import as_path
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, check_count, check_flag, check_text, shown
+from numbaconc.executors import Executor, check_executor
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
@@ -54,13 +55,14 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
     name: str = "data",
     simultaneous: bool = False,
     how: How | None = None,
+    executor: Executor | int | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> xr.Dataset:
     """Measure how concentrated data are: find error regions on train, measure them on train and test.
 
     Parameters
     ----------
-    search, X_train, X_test, epsilon, alpha, norm, name, simultaneous, how, **settings
+    search, X_train, X_test, epsilon, alpha, norm, name, simultaneous, how, executor, **settings
         As in `find_regions`.
 
     Returns
@@ -76,7 +78,7 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
         If an argument is not allowed, or no region of enough risk is found.
     """
     goal: dict[str, Any] = {"epsilon": epsilon, "alpha": alpha}
-    told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "how": how}
+    told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "how": how, "executor": executor}
     return find_regions(search, X_train, X_test, **goal, **told, **settings).dataset
 
 
@@ -91,6 +93,7 @@ def find_regions(  # noqa: PLR0913  # as measure
     name: str = "data",
     simultaneous: bool = False,
     how: How | None = None,
+    executor: Executor | int | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> Findings:
     """Do what `measure` does, and return the kept regions as well.
@@ -112,6 +115,8 @@ def find_regions(  # noqa: PLR0913  # as measure
         Whether certificates hold for all ε and α together, by Bonferroni's correction; otherwise each by itself.
     how : How, optional
         Progress bars, threads, the cache folder, a checkpoint.
+    executor : concurrent.futures.Executor or int, optional
+        What neighbor radii are spread over, as in `knn_radii`; for searches that need them.
 
     Returns
     -------
@@ -123,14 +128,11 @@ def find_regions(  # noqa: PLR0913  # as measure
         If an argument is not allowed, or no region of enough risk is found.
     """
     started = time.perf_counter()
-    how, name = _checked(how), check_text("name", name)
+    how, name = _checked(how, executor), check_text("name", name)
     samples = _samples(X_train, X_test)
     chosen = _chosen(search, norm, settings)
-    goals = _goals(chosen, epsilon, alpha)
-    if check_flag("simultaneous", simultaneous):
-        goals = [replace(goal, n_compared=len(goals)) for goal in goals]
-    chosen = chosen.checked()
-    check_coordinates(type(next(chosen.alone())))
+    goals = _goals(chosen, epsilon, alpha, simultaneous)
+    chosen = _checked_search(chosen, how)
     paths = _checkpoints(how.checkpoint, goals, chosen)
     with using_threads(how.threads) as n_threads:
         found = _found(chosen, samples["train"], paths, how)
@@ -150,8 +152,8 @@ def _samples(X_train: ArrayLike | Sample, X_test: ArrayLike | Sample) -> dict[st
     return samples
 
 
-def _checked(how: object) -> How:
-    """Return how work is done, its parts checked; the default for None."""
+def _checked(how: object, executor: Executor | int | None) -> How:
+    """Return how work is done, its parts checked; the default for None. The executor may be given beside it."""
     if not isinstance(how, How | None):
         msg = f"how is {shown(how)}; allowed: a numbaconc.How"
         raise InputError(msg)
@@ -160,9 +162,23 @@ def _checked(how: object) -> How:
     if how.threads is not None:
         check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
     cache_dir = None if how.cache_dir is None else as_path(how.cache_dir, "cache_dir")
-    return replace(
-        how, cache_dir=cache_dir, checkpoint=None if how.checkpoint is None else as_path(how.checkpoint, "checkpoint")
-    )
+    checkpoint = None if how.checkpoint is None else as_path(how.checkpoint, "checkpoint")
+    if executor is not None and how.executor is not None:
+        msg = f"executor is {shown(executor)} beside a how that has {shown(how.executor)}; allowed: one of them"
+        raise InputError(msg)
+    workers = check_executor(how.executor if executor is None else executor)
+    return replace(how, cache_dir=cache_dir, checkpoint=checkpoint, executor=workers)
+
+
+def _checked_search(search: Search, how: How) -> Search:
+    """Return the search, its settings checked; InputError for an executor that it would have no work for, too."""
+    search = search.checked()
+    check_coordinates(type(next(search.alone())))
+    if how.executor is not None and not search.spreads:
+        spreading = ", ".join(name for name, cls in Search.known.items() if cls.spreads is True)
+        msg = f"executor is {shown(how.executor)} with {type(search).__name__}; allowed: only with {spreading}"
+        raise InputError(msg)
+    return search
 
 
 def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: How) -> dict[Goal, list[Found]]:
@@ -214,8 +230,14 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
     return search
 
 
-def _goals(search: Search, epsilon: object, alpha: object) -> list[Goal]:
+def _goals(search: Search, epsilon: object, alpha: object, simultaneous: object) -> list[Goal]:
     """Return a goal for every ε and α; the largest α of an ε comes first: its distances are enough for the others."""
+    goals = _goals_apart(search, epsilon, alpha)
+    n_compared = len(goals) if check_flag("simultaneous", simultaneous) else 1
+    return [replace(goal, n_compared=n_compared) for goal in goals]
+
+
+def _goals_apart(search: Search, epsilon: object, alpha: object) -> list[Goal]:
     if epsilon is None and alpha is None:
         own = search.goal()
         return [Goal.of(own.epsilon, own.alpha, own.margin)]

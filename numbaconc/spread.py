@@ -23,7 +23,7 @@ from numbaconc.kernels.neighbors import nearest_distances
 from numbaconc.kernels.schedule import BLOCK
 from numbaconc.kernels.threads import using_threads
 
-PER_SLOT = 8  # squares of blocks that each slot gets: two of a pair of blocks, one of a block with itself
+PER_SLOT = 18  # squares of blocks that each slot gets: two of a pair of blocks, one of a block with itself
 MOST_ROWS = 1 << 16  # of a block: minutes of work for a pair of them, far longer than sending it takes
 MOST_BYTES = 1 << 30  # of a block: a slot holds two, and copies of them
 AHEAD = 2  # tasks for each slot that are handed over: one that runs, one that is on its way
@@ -107,7 +107,8 @@ def _tasks(
         return sent[a]
 
     for a, b in pairs:
-        yield a, b, rows(a), rows(b) if a < b else None, so_far.nearest.shape[1], squared
+        known = np.concatenate([so_far.nearest[so_far.rows(c)].max(axis=1) for c in sorted({a, b})])
+        yield a, b, rows(a), rows(b) if a < b else None, so_far.nearest.shape[1], squared, known
 
 
 def _compare(
@@ -117,14 +118,16 @@ def _compare(
     second: NDArray[Any] | None,
     k: int,
     squared: bool,  # noqa: FBT001
+    known: NDArray[np.float64],
 ) -> tuple[int, int, NDArray[np.float64]]:
     """Find, for the rows of two blocks, the k least distances to rows of the other; within one block, to each other.
 
+    Those that are not less than what is `known` of a row, (rows,), are not looked for: that stands for them.
     Returns the numbers of the blocks as well, shape (rows, k) float64.
     """
     rows, split = (first.copy(), None) if second is None else (np.concatenate([first, second]), len(first))
     with using_threads(1):  # the slots of the executor are what runs side by side
-        return a, b, nearest_distances(rows, k, squared, split)
+        return a, b, nearest_distances(rows, k, squared, split, bounds=known)
 
 
 class _SoFar:

@@ -79,7 +79,8 @@ def test_any_number_of_rows(n):
 
 
 @pytest.mark.parametrize("slots", [1, 2, 7, 1000])
-def test_any_number_of_slots(slots):
+def test_any_number_of_slots(slots, monkeypatch):
+    monkeypatch.setattr(spread, "PER_SLOT", 8)
     executor = Inline(slots)
     same(executor, POINTS["ties"])
     assert len(executor.done) == (3 if slots == 1 else 10)
@@ -104,7 +105,9 @@ def test_a_thread_pool(monkeypatch):
     """Each of its threads has one for its kernels."""
     counts, find = [], spread.nearest_distances
     monkeypatch.setattr(
-        spread, "nearest_distances", lambda *given: counts.append(numba.get_num_threads()) or find(*given)
+        spread,
+        "nearest_distances",
+        lambda *given, bounds: counts.append(numba.get_num_threads()) or find(*given, bounds=bounds),
     )
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         same(pool, POINTS["float32"])
@@ -256,8 +259,9 @@ def test_it_is_cut_off_again_and_again(tmp_path):
     assert goes_on(tmp_path) == 1
 
 
-def test_others_do_not_take_what_was_finished(tmp_path):
+def test_others_do_not_take_what_was_finished(tmp_path, monkeypatch):
     """Another metric, another rank, other blocks."""
+    monkeypatch.setattr(spread, "PER_SLOT", 8)
     cut_off(tmp_path, 9)
     left = blocks(tmp_path)
     for settings in ({"include_self": False}, {"metric": "l2"}):

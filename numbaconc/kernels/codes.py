@@ -34,6 +34,7 @@ WIDTHS = (1.0, 1.5, 2.0, 3.0)  # bytes of a code for each coordinate, that are t
 FINEST = 4095  # steps between the ends, where codes are not bytes
 ROTATED = 256  # coordinates that are rotated together, at most
 WRONG = 2**26  # units that a code may be wrong by
+NONE = -(2**30)  # what a code is wrong by that is none, so that its pairs are never open
 
 # What things cost, in differences of two bytes: deterministic, since a choice by the clock would not be
 PLAIN = 14.0  # a difference in float64, one after the other
@@ -42,8 +43,12 @@ EARLY = 2.5  # times as many pairs are open while little is known
 
 
 class Codes(NamedTuple):
-    """Codes of n rows, in panels of whole blocks."""
+    """Codes of n rows, in panels of whole blocks.
 
+    Those near the middle come first: they are among the nearest of many, and who knows near ones early has few open pairs.
+    """
+
+    order: NDArray[np.int64]  # (n,), which row each code is of
     panels: NDArray[np.uint64]
     left: NDArray[np.int32]  # norms: a squared distance is one row's left, the other's right, less twice the product
     right: NDArray[np.int32]
@@ -113,11 +118,12 @@ class _Plan(NamedTuple):
     rotation: _Rotation  # of coordinates, before they become codes, for ℓ2
 
 
-def codes_of(X: NDArray[Any], k: int, squared: bool) -> Codes | None:
+def codes_of(X: NDArray[Any], k: int, squared: bool, split: int | None = None) -> Codes | None:
     """Return codes of floats, shape (n, d), that are worth it, or None if there are none.
 
     k : the rank of the distances that are to be found
     squared : whether these are ℓ2
+    split : how many rows stay the first ones, if some are to
     """
     n, d = X.shape
     rows, others = X[spread_evenly(n, ROWS)], X[spread_evenly(n, OTHERS)]
@@ -132,7 +138,7 @@ def codes_of(X: NDArray[Any], k: int, squared: bool) -> Codes | None:
         cost = float(one.widths.sum()) + EARLY * share * (REFINED * d + ALONE)
         if cost < best:
             best, plan = cost, one
-    return None if plan is None else _encoded(X, plan, squared)
+    return None if plan is None else _encoded(X, plan, squared, split or 0)
 
 
 def _plans(X: NDArray[Any], squared: bool) -> list[_Plan]:
@@ -181,53 +187,58 @@ def _share_open(
     squared: bool,
 ) -> float:
     """Return which share of some pairs stay open, where the limits of the rows are known."""
-    (x, wrong), (y, wrong_too) = (_encoded_rows(some, plan, squared) for some in (rows, others))
+    (x, wrong, _), (y, wrong_too, _) = (_encoded_rows(some, plan, squared) for some in (rows, others))
     least = cdist(x.astype(np.float64), y.astype(np.float64), "euclidean" if squared else "cityblock")
     least -= (wrong[:, None] + wrong_too) / UNITS
     return float(np.mean((least * plan.step < limits[:, None]) & (exact < np.inf)))
 
 
-def _encoded(X: NDArray[Any], plan: _Plan, squared: bool) -> Codes | None:
+def _encoded(X: NDArray[Any], plan: _Plan, squared: bool, split: int) -> Codes | None:
     """Return the codes of all rows; None if they are too wrong for what int32 holds."""
-    rows, wrong = _encoded_rows(X, plan, squared)
+    rows, wrong, far = _encoded_rows(X, plan, squared)
     if wrong.max() > WRONG:
         return None
-    height = -(-len(X) // BLOCK) * BLOCK
-    own = np.full(height, -(2**30), np.int32)
-    own[: len(X)] = wrong
+    n, height = len(X), -(-len(X) // BLOCK) * BLOCK
+    order = np.lexsort((far, np.arange(n) >= split))
+    rows, own = rows[order], np.full(height, NONE, np.int32)
+    own[:n] = wrong[order]
     left, right = np.zeros((2, height), np.int32)
     if squared:
-        left[: len(X)], right[: len(X)] = _norms(rows)
-    return Codes(as_panels(rows, BLOCK), left, right, own, plan.step)
+        left[:n], right[:n] = _norms(rows)
+    return Codes(order, as_panels(rows, BLOCK), left, right, own, plan.step)
 
 
-def _encoded_rows(X: NDArray[Any], plan: _Plan, squared: bool) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Return codes, one a row, and what they are wrong by, in units."""
+def _encoded_rows(
+    X: NDArray[Any], plan: _Plan, squared: bool
+) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.float64]]:
+    """Return codes, one a row, what they are wrong by, in units, and how far from the middle the rows are."""
     codes = np.empty((len(X), int(plan.widths.sum())), PART if squared else np.uint8)
-    wrong = np.empty(len(X))
+    wrong, far = np.empty((2, len(X)))
     levels = _levels(X.shape[1]) if squared else LEVELS
     shift = levels // 2 if squared and not BYTE_PRODUCTS else 0
-    _encode(X, plan.rotation, plan.low, plan.step, plan.widths, (levels, shift), squared, codes, wrong)
-    return codes, np.ceil(wrong * UNITS) + 1
+    _encode(X, plan.rotation, plan.low, plan.step, plan.widths, (levels, shift), squared, codes, wrong, far)
+    return codes, np.ceil(wrong * UNITS) + 1, far
 
 
 @kernel
-def _encode(X, rotation, low, step, widths, form, squared, codes, wrong):
-    """Write the codes of rows, and what they are wrong by, in steps.
+def _encode(X, rotation, low, step, widths, form, squared, codes, wrong, far):
+    """Write the codes of rows, what they are wrong by, in steps, and how far from the middle the rows are, in levels.
 
-    Numbers of steps are exact to some units in the last place of the numbers; rotated ones to ROTATED times as many.
+    Of the latter only the order matters. Numbers of steps are exact to some units in the last place of the numbers; rotated ones to ROTATED times as many.
     """
     n, d = X.shape
     levels, shift = form
     for i in prange(n):
-        total = largest = 0.0
+        total = largest = away = 0.0
         place = 0
         numbers = np.empty(d)
         for c in range(d):
             numbers[c] = X[i, c]
             largest = max(largest, abs(numbers[c]) + abs(low[c]) + abs(rotation[0][c]))
+            away += abs(numbers[c] - rotation[0][c])
         if squared:
             _turn(X[i], rotation, numbers)
+            away = (numbers * numbers).sum()
         for c in range(d):
             if widths[c] > 0:
                 exact = min(max((numbers[c] - low[c]) / step, 0.0), np.float64(levels * widths[c]))
@@ -239,6 +250,7 @@ def _encode(X, rotation, low, step, widths, form, squared, codes, wrong):
                     rest -= min(rest, levels)
                     place += 1
         wrong[i] = (np.sqrt(total) if squared else total) * (1 + 1e-9) + d * largest / step * 2.0**-40
+        far[i] = away
 
 
 def _norms(rows: NDArray[Any]) -> NDArray[np.int32]:

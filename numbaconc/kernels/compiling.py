@@ -84,7 +84,7 @@ def _cached(compiled: Any) -> Any:
 
 def kernel(function: Callable[..., Any]) -> Any:
     """Compile a function whose `prange` loops run in parallel; it is safe to call from several threads at once."""
-    return in_turn(_cached(njit(parallel=True)(function)))
+    return in_turn(_cached(njit(parallel=True, nogil=True)(function)))
 
 
 def helper(function: Callable[..., Any] | None = None, *, any_order: bool = False) -> Any:

@@ -19,7 +19,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from numbaconc.kernels.codes import UNITS, Codes
+from numbaconc.kernels.codes import NONE, UNITS, Codes
 from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.heaps import sift
 from numbaconc.kernels.panels import LANES, SIDE, WORD, add_differences, add_products
@@ -29,29 +29,34 @@ from numbaconc.kernels.sums import LANES as NUMBERS, SIDE as FEW, sum_l1, sum_l2
 logger = logging.getLogger("numbaconc")
 
 SPAN = 2048 // WORD  # words of a row compared at a time, so that a block of them stays in the cache
-WAITING = 4 * BLOCK  # pairs that wait with a row, at the least
+WAITING = 3 * BLOCK  # pairs that wait with a row, at the least
 GLANCE = 64  # distances looked at together
 BUCKETS = 256  # that tell which pairs are nearest
 FAR = 2**30 - 1  # more than any distance of codes, in units
-NONE = -(2**30)  # what rows that are none are wrong by, and know, so that their pairs are never open
 
 
 class Waiting(NamedTuple):
-    """What is known of each row, and which of its pairs are open; one row a row of the data, filled up to whole blocks."""
+    """What is known of each row, and which of its pairs are open, in the order of the codes, filled up to whole blocks."""
 
     pairs: NDArray[
         np.int64
-    ]  # (n, most), each the least that the distance may be, in units, times 2^32, plus the other row
+    ]  # (n, most), each the least that the distance may be, in units, times 2^32, plus the other's place
     counts: NDArray[np.int64]  # (n,), how many wait
     limits: NDArray[np.int32]  # (n,), the k-th least distance so far, in units, plus what the row's code is wrong by
     refined: NDArray[np.int64]  # (n,), how many were summed up in float64
 
 
-def waiting(codes: Codes, n: int, k: int) -> Waiting:
-    """Return that nothing is known of n rows, of whose distances the k least are wanted."""
-    height, most = len(codes.own), max(WAITING, 2 * k + 2 * BLOCK)
-    limits = np.full(height, FAR, np.int32)
-    limits[n:] = NONE
+def waiting(n: int, k: int, own: NDArray[np.int32], known: NDArray[np.float64]) -> Waiting:
+    """Return that no pair of n rows waits.
+
+    k : how many distances are wanted
+    own : what their codes are wrong by
+    known : (n,), least distances so far, in units
+    """
+    height = len(own)
+    most = max(WAITING, 2 * k + 2 * BLOCK) // 16 * 16 + 8  # so that rows begin in different lines of a cache
+    limits = np.full(height, NONE, np.int32)
+    limits[:n] = np.minimum(np.ceil(known) + own[:n], FAR)
     return Waiting(np.empty((height, most), np.int64), np.zeros(height, np.int64), limits, np.zeros(height, np.int64))
 
 
@@ -108,7 +113,7 @@ if config.DISABLE_JIT:
 
 def filtered(
     X: NDArray[Any],
-    k: int,
+    nearest: NDArray[np.float64],
     squared: bool,
     codes: Codes,
     turns: list[NDArray[np.int64]],
@@ -117,22 +122,27 @@ def filtered(
     """Find the k least distances from each row, as a max-heap, shape (n, k) float64.
 
     X : (n, d) uint8, float32 or float64
+    nearest : such heaps of what is known already, all entries of a row alike
     squared : whether to sum squares instead of absolute differences
     turns : pairs of blocks, shape (p, 2) each; no block is in two pairs of a turn
     advance : called after each turn with how many rows' worth of work it was
     Also returns the share of pairs that were summed up in float64, which is logged, too.
     """
-    n = len(X)
-    nearest, rows = np.full((n, k), np.inf), waiting(codes, n, k)
+    n, k = nearest.shape
+    nearest = nearest[codes.order]
     per_unit = UNITS / codes.step * (1 + (X.shape[1] + 64) * 2.0**-52)  # sums in float64 are rounded, too
-    parts = (codes.panels, codes.left, codes.right, codes.own)
+    levels = np.sqrt(nearest[:, 0]) if squared else nearest[:, 0]
+    rows = waiting(n, k, codes.own, levels * per_unit)
+    parts = (codes.order, codes.panels, codes.left, codes.right, codes.own)
     for number, pairs in enumerate(turns):
         _compare_codes(X, squared, parts, per_unit, pairs, nearest, rows)
         advance(n * (number + 1) // len(turns) - n * number // len(turns))
     _refine_rest(X, squared, parts, per_unit, nearest, rows)
+    ordered = np.empty_like(nearest)
+    ordered[codes.order] = nearest
     share = float(rows.refined.sum() / (sum(len(pairs) for pairs in turns) * BLOCK**2))
     logger.info("distances of %d points: %.2g%% of the pairs were summed up in float64", n, 100 * share)
-    return nearest, share
+    return ordered, share
 
 
 @kernel
@@ -141,16 +151,16 @@ def _compare_codes(X, squared, codes, per_unit, pairs, nearest, waiting):
 
     X : (n, d) uint8, float32 or float64
     squared : whether to sum squares instead of absolute differences
-    codes : panels, left and right norms, and what the codes of each row are wrong by (`Codes`)
+    codes : order, panels, left and right norms, and what each code is wrong by (`Codes`); `nearest` is in this order
     per_unit : units for one level, rounded up
     pairs : (p, 2) int64, blocks, none of which is in two pairs
     waiting : `Waiting`
     """
-    panels, left, right, own = codes
+    order, panels, left, right, own = codes
     for p in prange(pairs.shape[0]):
         first, second = pairs[p, 0] * BLOCK, pairs[p, 1] * BLOCK
-        _make_room(X, squared, first, per_unit, nearest, waiting, own)
-        _make_room(X, squared, second, per_unit, nearest, waiting, own)
+        _make_room(X, order, squared, first, per_unit, nearest, waiting, own)
+        _make_room(X, order, squared, second, per_unit, nearest, waiting, own)
         tile = np.zeros((BLOCK, BLOCK), np.int32)
         for start in range(0, panels.shape[1], SPAN):
             stop = min(panels.shape[1], start + SPAN)
@@ -201,7 +211,7 @@ def _keep_open(tile, first, second, own, waiting):
 
 
 @helper
-def _make_room(X, squared, first, per_unit, nearest, waiting, own):
+def _make_room(X, order, squared, first, per_unit, nearest, waiting, own):
     """See to it that another block's pairs have room with each row of a block.
 
     The nearest pairs are refined, which closes most others. Where it does not, all are.
@@ -210,26 +220,26 @@ def _make_room(X, squared, first, per_unit, nearest, waiting, own):
     most = pairs.shape[1] - BLOCK
     for i in range(first, min(first + BLOCK, X.shape[0])):
         if counts[i] > most:
-            _refine(X, squared, i, per_unit, nearest, waiting, own)
+            _refine(X, order, squared, i, per_unit, nearest, waiting, own)
             if counts[i] > most - BLOCK:
-                _refine_all(X, squared, i, per_unit, nearest, waiting, own)
+                _refine_all(X, order, squared, i, per_unit, nearest, waiting, own)
 
 
 @kernel
 def _refine_rest(X, squared, codes, per_unit, nearest, waiting):
     """Refine all rows; the arguments are those of `_compare_codes`."""
     for i in prange(X.shape[0]):
-        _refine_all(X, squared, i, per_unit, nearest, waiting, codes[3])
+        _refine_all(X, codes[0], squared, i, per_unit, nearest, waiting, codes[4])
 
 
 @helper
-def _refine_all(X, squared, i, per_unit, nearest, waiting, own):
+def _refine_all(X, order, squared, i, per_unit, nearest, waiting, own):
     while waiting[1][i] > 0:
-        _refine(X, squared, i, per_unit, nearest, waiting, own)
+        _refine(X, order, squared, i, per_unit, nearest, waiting, own)
 
 
 @helper
-def _refine(X, squared, i, per_unit, nearest, waiting, own):
+def _refine(X, order, squared, i, per_unit, nearest, waiting, own):
     """Sum up the nearest pairs that wait with a row, about as many as its heap takes, and offer the sums to it.
 
     Those that are left and are open still wait on.
@@ -238,14 +248,14 @@ def _refine(X, squared, i, per_unit, nearest, waiting, own):
     heap, some = nearest[i], pairs[i, : counts[i]]
     x = np.zeros((X.shape[1] + NUMBERS - 1) // NUMBERS * NUMBERS)
     for c in range(X.shape[1]):
-        x[c] = X[i, c]
+        x[c] = X[order[i], c]
     rows, sums = np.empty(FEW, np.int64), np.empty(FEW)
     farthest = _farthest_of_nearest(some, heap.shape[0])
     n_rows = n_left = 0
     for place in range(some.shape[0]):
         pair = some[place]
         if pair <= farthest:
-            rows[n_rows] = pair & 0xFFFFFFFF
+            rows[n_rows] = order[pair & 0xFFFFFFFF]
             n_rows += 1
         else:
             some[n_left] = pair

@@ -22,7 +22,7 @@ from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.filtering import filtered
 from numbaconc.kernels.heaps import sift
 from numbaconc.kernels.panels import LANES, SIDE, WORD, add_differences, as_panels
-from numbaconc.kernels.schedule import BLOCK, rounds, rounds_across
+from numbaconc.kernels.schedule import BLOCK, rounds, rounds_across, rounds_outward
 
 SPAN = 2048  # bytes of a row compared at a time, so that a block of them stays in the cache
 GLANCE = 16  # distances looked at together, since few are among the least
@@ -128,21 +128,32 @@ def kth_distance(
 
 
 def nearest_distances(
-    X: NDArray[Any], k: int, squared: bool, split: int | None = None, advance: Callable[[int], object] = _silently
+    X: NDArray[Any],
+    k: int,
+    squared: bool,
+    split: int | None = None,
+    advance: Callable[[int], object] = _silently,
+    bounds: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Find the k least ℓ1 (or squared ℓ2) distances from each row to other rows.
 
     X, squared, advance : as for `kth_distance`
     k : how many; a row is none of its own neighbors
     split : a multiple of BLOCK; only distances between the first so many rows and the others are looked at. None for all.
+    bounds : (n,) float64, of each row; distances that are not less are not looked for, and stand for what is not found
     Returns (n, k) float64, in levels (or squared levels), in no order; inf where there are fewer.
     """
-    nearest = nearest_and_share(X, k, squared, split, advance)[0]
+    nearest = nearest_and_share(X, k, squared, split, advance, bounds)[0]
     return nearest if nearest.dtype == np.float64 else np.where(nearest == FARTHEST, np.inf, nearest)
 
 
 def nearest_and_share(
-    X: NDArray[Any], k: int, squared: bool, split: int | None = None, advance: Callable[[int], object] = _silently
+    X: NDArray[Any],
+    k: int,
+    squared: bool,
+    split: int | None = None,
+    advance: Callable[[int], object] = _silently,
+    bounds: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[Any], float]:
     """Return a max-heap of the k least distances for each row, shape (n, k), and the share of pairs summed up in float64.
 
@@ -151,15 +162,18 @@ def nearest_and_share(
     n = len(X)
     n_blocks = -(-n // BLOCK)
     turns = rounds(n_blocks) if split is None else rounds_across(split // BLOCK, n_blocks)
+    nearest, share = np.full((n, k), np.inf), 1.0
+    if bounds is not None:
+        nearest[:] = bounds[:, np.newaxis]
     if X.dtype == np.uint8 and not squared and X.shape[1] <= MOST:
-        nearest, share = np.full((n, k), FARTHEST), 0.0
+        nearest, share = np.minimum(nearest, FARTHEST).astype(FARTHEST.dtype), 0.0
         compare = partial(_compare_l1_uint8, as_panels(_varying(X), BLOCK))
     else:
-        codes = codes_of(X, k, squared) if n >= FEWEST else None
-        if codes is not None:
-            return filtered(X, k, squared, codes, turns, advance)
-        nearest, share = np.full((n, k), np.inf), 1.0
         compare = partial(_compare, X, squared)
+        codes = codes_of(X, k, squared, split) if n >= FEWEST else None
+        if codes is not None:
+            turns = rounds_outward(n_blocks, None if split is None else split // BLOCK)
+            return filtered(X, nearest, squared, codes, turns, advance)
     for number, pairs in enumerate(turns):
         compare(pairs, nearest)
         advance(n * (number + 1) // len(turns) - n * number // len(turns))

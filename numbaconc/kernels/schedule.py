@@ -38,3 +38,21 @@ def rounds_across(n_first: int, n_blocks: int) -> list[NDArray[np.int64]]:
         first, second = (few, many) if n_first <= n_second else (many, few)
         turns.append(np.stack([first, n_first + second], axis=1))
     return turns
+
+
+def rounds_outward(n_blocks: int, n_first: int | None = None) -> list[NDArray[np.int64]]:
+    """Return all pairs of blocks, or those of one of the first with one of the others, so that each meets the lowest first.
+
+    In a round the places of two blocks have the same sum. There are twice as many rounds as in the others.
+    """
+    n_left, n_right = (n_blocks, n_blocks) if n_first is None else (n_first, n_blocks - n_first)
+    turns = []
+    for total in range(n_left + n_right - 1):
+        left = np.arange(max(0, total - n_right + 1), min(total, n_left - 1) + 1)
+        right = total - left
+        turns.append(
+            np.stack([left, right], axis=1)[left <= right]
+            if n_first is None
+            else np.stack([left, n_first + right], axis=1)
+        )
+    return turns

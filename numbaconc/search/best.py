@@ -114,6 +114,11 @@ class BestSearch(Search):
         for one in members.values():
             type(one)(**one.get_params(deep=False) | {"margin": self.margin or 0.0}).checked()
 
+    @property
+    def spreads(self) -> bool:  # type: ignore[override]  # it is as those that it compares, not as its class
+        """Whether one of the searches that are compared has work for an executor."""
+        return any(one.spreads for one in self.members().values())
+
     def _variants(self) -> dict[str, tuple[Search, ...]]:
         """Return the searches that are compared, each with the numbers of sets that are tried if none was given."""
         members = self.members()

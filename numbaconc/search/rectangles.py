@@ -53,6 +53,7 @@ class RectangleSearch(Search):
     name = "rectangles"
     norms = ("linf",)
     contends = False
+    spreads = True
 
     n_sets: int = setting(default=5, check=Count(), help="T, the number of boxes", coordinate="T")
     q: float | None = setting(
@@ -150,9 +151,9 @@ class Coverings:
     def radii(self) -> NDArray[np.float64]:
         """Return how far each point's neighbors reach (line 1)."""
         k, itself, how = self.settings.n_neighbors, self.settings.include_self, self.how
+        ways: dict[str, Any] = {"cache_dir": how.cache_dir, "progress": how.progress, "executor": how.executor}
         return self.sample.once(
-            ("radii", self.n_neighbors, itself),
-            lambda: knn_radii(self.sample, k, include_self=itself, cache_dir=how.cache_dir, progress=how.progress),
+            ("radii", self.n_neighbors, itself), lambda: knn_radii(self.sample, k, include_self=itself, **ways)
         )
 
     @functools.cached_property

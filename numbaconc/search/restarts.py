@@ -53,6 +53,11 @@ class Restarts(Search):
         return self._repeated().holds_back
 
     @property
+    def spreads(self) -> bool:  # type: ignore[override]  # likewise
+        """Whether the search that is repeated has work for an executor."""
+        return self._repeated().spreads
+
+    @property
     def norm_name(self) -> str:
         """The norm of the search that is repeated."""
         return self._repeated().norm_name
