@@ -16,14 +16,14 @@ import numpy as np
 
 import numbaconc as nc
 
-FEW = 1000  # points on which kernels are compiled before
+FEW = 2500  # points on which kernels are compiled before; of fewer, other kernels take care
 K = 50
 BY_FUNCTIONS = hasattr(nc, "search_balls")  # in an older version
 
 
-def radii(train: nc.Sample, _: nc.Sample) -> None:
+def radii(train: nc.Sample, _: nc.Sample, metric: str = "l1") -> None:
     """Find the radii of Algorithm 1."""
-    nc.knn_radii(train, K)
+    nc.knn_radii(train, K, metric)
 
 
 def table1(
@@ -58,6 +58,14 @@ def table1_by_functions(
         coverings = coverings.next_seed()
 
 
+def rectangles(train: nc.Sample, _: nc.Sample, **settings: Any) -> None:
+    """Run Algorithm 1: radii, and a search for q."""
+    if BY_FUNCTIONS:
+        nc.search_rectangles(train, **settings)
+    else:
+        nc.RectangleSearch(n_neighbors=K, **settings).fit(train)
+
+
 def balls(train: nc.Sample, _: nc.Sample, **settings: Any) -> None:
     """Run Algorithm 2."""
     if BY_FUNCTIONS:
@@ -78,16 +86,25 @@ def peak_memory() -> float:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e9
 
 
+def points(dataset: str, most: int | None) -> tuple[nc.Sample, nc.Sample]:
+    """Return training and test points of a data set; a file of floats is both."""
+    if dataset.endswith(".npy"):
+        train = test = nc.as_sample(np.load(dataset), unit=1.0)
+    else:
+        data = nc.load_dataset(dataset, verify=False)
+        train, test = data.train, data.test
+    return (train if most is None else train.subsample(most, 0)), test
+
+
 def main() -> None:
     """Do what the only argument says."""
     settings = json.loads(sys.argv[1])
-    call = {"radii": radii, "table1": table1, "balls": balls}[settings.pop("call")]
-    data = nc.load_dataset(settings.pop("dataset"), verify=False)
-    most = settings.pop("most")
-    train = data.train if most is None else data.train.subsample(most, 0)
-    call(train.subsample(FEW, 0), data.test, **settings | ({"restarts": 1} if "restarts" in settings else {}))
+    call = {"radii": radii, "table1": table1, "rectangles": rectangles, "balls": balls}[settings.pop("call")]
+    train, test = points(settings.pop("dataset"), settings.pop("most"))
+    few = train.subsample(min(FEW, len(train)), 0)
+    call(few, test, **settings | ({"restarts": 1} if "restarts" in settings else {}))
     start = time.perf_counter()
-    call(train, data.test, **settings)
+    call(train, test, **settings)
     seconds = time.perf_counter() - start
     print(json.dumps({"seconds": seconds, "peak": peak_memory(), "package": nc.__file__}))
 

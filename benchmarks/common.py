@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import numbaconc as nc
+from made import FLOATS, array_of
 from numbaconc.kernels.threads import available_threads
 
 if TYPE_CHECKING:
@@ -44,13 +45,17 @@ class Row:
     ratio : float, optional
         `seconds` over those that numbaconc took for the same.
     operations, performed : float, optional
-        Operations (|x - y| of two bytes, added up) that the definition asks for, and that were made.
+        Operations (|x - y| or products of two numbers, added up) that the definition asks for, and that were made.
     peak : float, optional
         Operations a second on data in the first-level cache, by the same instructions.
     memory : float, optional
         Most memory of a process that does nothing else, in GB.
     same : bool, optional
         Whether the answers are equal, as far as the peer gave any.
+    refined : float, optional
+        Share of the pairs of points that were summed up in float64.
+    right, recall : float, optional
+        Share of the radii that are the true ones, to 1e-4 of them, and of the neighbors' distances that are within those.
     """
 
     work: str
@@ -66,6 +71,9 @@ class Row:
     peak: float | None = None
     memory: float | None = None
     same: bool | None = None
+    refined: float | None = None
+    right: float | None = None
+    recall: float | None = None
 
     def cells(self) -> dict[str, str]:
         """Return the line as text, by the heads of the columns."""
@@ -82,8 +90,11 @@ class Row:
             "G op/s": _text(self.operations and self.operations / self.seconds / 1e9, ".3g"),
             "G op/s made": _text(performed and performed / 1e9, ".3g"),
             "share of peak": _text(performed and self.peak and performed / self.peak, ".0%"),
+            "refined": _text(self.refined, ".2%"),
             "peak memory, GB": _text(self.memory, ".2f"),
             "same answer": "" if self.same is None else "yes" if self.same else "NO",
+            "radii right": _text(self.right, ".2%"),
+            "recall": _text(self.recall, ".2%"),
         }
 
 
@@ -93,7 +104,7 @@ def _text(value: float | None, form: str) -> str:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set of at most so many training points, and their radii once they are known."""
+    """A data set, or one of `FLOATS`, of at most so many training points, and their radii once they are known."""
 
     name: str
     most: int | None
@@ -105,6 +116,8 @@ class Data:
     @functools.cached_property
     def train(self) -> nc.Sample:
         """The training points."""
+        if self.name in FLOATS:
+            return nc.as_sample(array_of(self.name, self.most), unit=1.0)
         train = self._loaded.train
         return train if self.most is None else train.subsample(self.most, 0)
 
@@ -134,6 +147,12 @@ def some(n: int, count: int) -> NDArray[np.intp]:
     return np.sort(np.random.default_rng(0).choice(n, min(n, count), replace=False))
 
 
+@functools.cache
+def _kernels_of(root: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a kernel cache for another checkout, which goes when this program ends."""
+    return tempfile.TemporaryDirectory(suffix=f"-{root.name}")
+
+
 def alone(call: str, data: Data, root: Path | None = None, **settings: Any) -> tuple[float, float]:
     """Run a function of `alone.py` in a process of its own; return its seconds and the process's peak memory in GB.
 
@@ -148,12 +167,15 @@ def alone(call: str, data: Data, root: Path | None = None, **settings: Any) -> t
         Passed on.
     """
     script = Path(__file__).with_name("alone.py")
-    case = json.dumps({"call": call, "dataset": data.name, "most": data.most} | settings)
+    case: dict[str, Any] = {"call": call, "dataset": data.name, "most": data.most}
+    environment = os.environ | {"PYTHONPATH": str(root or Path(nc.__file__).parents[1])}
+    if root is not None:
+        environment["NUMBA_CACHE_DIR"] = _kernels_of(root).name
     with tempfile.TemporaryDirectory() as folder:
-        environment = os.environ | {"PYTHONPATH": str(root or Path(nc.__file__).parents[1])}
-        if root is not None:
-            environment["NUMBA_CACHE_DIR"] = folder
-        command = [sys.executable, str(script), case]
+        if data.name in FLOATS:
+            case |= {"dataset": f"{folder}/floats.npy", "most": None}
+            np.save(case["dataset"], array_of(data.name, data.most))
+        command = [sys.executable, str(script), json.dumps(case | settings)]
         found = json.loads(subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE).stdout)
     if not Path(found["package"]).is_relative_to(environment["PYTHONPATH"]):
         sys.exit(f"measured was {found['package']}, not what is in {environment['PYTHONPATH']}")

@@ -8,17 +8,19 @@ import platform
 from pathlib import Path
 
 from common import THREADS
+from numbaconc.kernels.panels import WIDTH
+from numbaconc.kernels.processor import BYTE_PRODUCTS
 
 
 def description() -> dict[str, str]:
     """Return the processor, its caches, the system and the versions that matter, by name."""
-    found = {"processor": _processor(), "processors used": str(THREADS)} | _caches()
+    found = {"processor": _processor(), "vectors": _vectors(), "processors used": str(THREADS)} | _caches()
     if hasattr(os, "sysconf"):
         found["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.0f} GB"
     if hasattr(os, "getloadavg"):
         found["load before"] = f"{os.getloadavg()[0]:.1f}"
     found |= {"system": f"{platform.system()} {platform.release()}", "python": platform.python_version()}
-    for name in ("numbaconc", "numba", "llvmlite", "numpy", "scikit-learn", "faiss-cpu"):
+    for name in ("numbaconc", "numba", "llvmlite", "numpy", "scikit-learn", "faiss-cpu", "pynndescent", "distributed"):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -33,9 +35,14 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
     facts = dict(reversed([tuple(map(str.strip, line.split(":", 1))) for line in lines if ":" in line]))
     name = facts.get("model name") or platform.machine()
-    wide = " with AVX-512" if "avx512bw" in facts.get("flags", "") else ""
     number = f" (family {facts['cpu family']}, model {facts['model']})" if "cpu family" in facts else ""
-    return f"{name}{number}{wide}"
+    return f"{name}{number}"
+
+
+def _vectors() -> str:
+    """What kernels are compiled for."""
+    width = f"{8 * WIDTH} bits"
+    return f"{width}, with products of bytes (VNNI)" if BYTE_PRODUCTS else width
 
 
 def _caches() -> dict[str, str]:

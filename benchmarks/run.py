@@ -1,8 +1,8 @@
 """Everything beside its peers, in one command: `python benchmarks/run.py`.
 
-Radii and clustering of Algorithm 1 and the search of Algorithm 2, in one process with scikit-learn, faiss
-and plain loops on the same data (peers that are slow on some of it: the table says on how much); growth with n
-and d, one thread and all of them, and how long it takes to begin. Needs MNIST and CIFAR-10 where numbaconc looks for
+Radii and clustering of Algorithm 1 and the search of Algorithm 2, of bytes and of floats, in one process with
+scikit-learn, faiss, pynndescent and plain loops on the same data (peers that are slow on some of it: the table says on
+how much); growth with n and d, one thread, all of them and Dask, and how long it takes to begin. Needs MNIST and CIFAR-10 where numbaconc looks for
 them ($NUMBACONC_DATA_DIR). Peers that are not installed, and data that are not to be had, are left out.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import itertools
 import json
 import time
 from pathlib import Path
@@ -17,34 +18,45 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 import clustering
+import floats
 import greedy
 import numbaconc as nc
 import peak
 import radii
 import start
+import workers
 from common import OURS, THREADS, Data, Row
 from machine import description
+from made import FLOATS
 
 QUICK = 3000  # points
 STAGES = {
     "radii": ("Radii: ℓ1 distance to the 50th neighbor", ("mnist", "cifar10")),
     "clustering": ("Clustering, and Table 1", ("cifar10", "mnist")),
     "balls": ("Balls: Algorithm 2", ("mnist",)),
+    "floats": ("Floats: distance to the 50th neighbor, and both algorithms", tuple(FLOATS)),
+    "workers": ("Radii over Dask", ("mnist",)),
     "start": ("To begin: import and the first measurement, of the digits", ("digits",)),
 }
-NOTES = """An operation is |x - y| of two bytes, added up (for balls a product of two levels). "G op/s" counts those that the
-definition asks for, n² d for radii, in the time taken; "G op/s made" those that were made: each pair of points once, constant
-columns never. "Share of peak" is the latter over what the same instructions do on rows that stay in the first-level
-cache. "Times ours" is the time over numbaconc's with all threads; a peer's time is for the whole, scaled from what was measured.
-Peak memory is of a process that does nothing else, data set included."""
+NOTES = """An operation is |x - y| of two numbers, added up (for ℓ2 and balls a product of two). "G op/s" counts those that the
+definition asks for, n² d for radii, in the time taken; "G op/s made" those that were made: each pair of points once, of
+bytes without constant columns, of floats on the bytes of their codes. "Share of peak" is the latter over what the same
+instructions do on rows that stay in the first-level cache. "Refined" is the share of pairs of floats that were summed up in
+float64, too. "Times ours" is the time over numbaconc's with all threads; a peer's time is for the whole, scaled from what
+was measured. "Radii right" is the share of a peer's radii that are within 1e-4 of ours, "recall" that of the neighbors it
+found that are within ours. Peak memory is of a process that does nothing else, data set included."""
 
 
 def measured(name: str, data: Data, options: argparse.Namespace) -> list[Row]:
-    """Run one stage on one data set."""
+    """Run one stage on one data set; nothing where these are not floats, or the stage is not one of them."""
+    if (name == "floats") != (data.name in FLOATS):
+        return []
+    if name == "floats":
+        return list(floats.stage(data, options.before, quick=options.quick))
     if name == "radii":
         return list(radii.stage(data, quick=options.quick))
-    if name == "start":
-        return list(start.stage(data))
+    if name in ("start", "workers"):
+        return list({"start": start, "workers": workers}[name].stage(data))
     return list({"clustering": clustering, "balls": greedy}[name].stage(data, options.before))
 
 
@@ -56,22 +68,26 @@ def table(rows: list[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def plot(rows: list[Row], path: Path) -> None:
-    """Write the plot of seconds against n: of everything that was measured at several, with all threads."""
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-    axes = figure.subplots()
-    curves: dict[tuple[str, str], dict[int, float]] = {}
+def curves_of(rows: list[Row]) -> dict[str, dict[int, float]]:
+    """Return seconds by n of everything that was measured at several, with all threads, by what it is."""
+    curves: dict[str, dict[int, float]] = {}
     for row in rows:
         if row.threads == THREADS:
-            curves.setdefault((row.work, row.who), {})[row.n] = row.seconds
-    for (work, who), points in curves.items():
-        if len(points) > 1:
+            curves.setdefault(f"{row.work}, {row.who}", {})[row.n] = row.seconds
+    return {name: points for name, points in curves.items() if len(points) > 1}
+
+
+def plot(stages: list[list[Row]], path: Path) -> None:
+    """Write the plots of seconds against n, one for each stage that has any."""
+    plots = [curves for curves in map(curves_of, stages) if curves]
+    figure = Figure(figsize=(6.4, 4.6 * max(1, len(plots))), layout="constrained")
+    for axes, curves in zip(figure.subplots(len(plots) or 1, squeeze=False)[:, 0], plots, strict=False):
+        for name, points in curves.items():
             sizes = sorted(points)
-            axes.loglog(sizes, [points[n] for n in sizes], "o-" if who == OURS else "s:", label=f"{work}, {who}")
-    axes.set_xlabel("points n")
-    axes.set_ylabel("seconds")
-    axes.grid(alpha=0.3)
-    if axes.lines:
+            axes.loglog(sizes, [points[n] for n in sizes], "o-" if name.endswith(OURS) else "s:", label=name)
+        axes.set_xlabel("points n")
+        axes.set_ylabel("seconds")
+        axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     figure.savefig(path, dpi=150)
 
@@ -81,7 +97,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"at most {QUICK:,} points of each data set")
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES), metavar="STAGE")
-    parser.add_argument("--datasets", nargs="+", help="in place of those of each stage: mnist, cifar10, digits")
+    parser.add_argument(
+        "--datasets", nargs="+", help=f"in place of those of each stage: mnist, cifar10, digits, {', '.join(FLOATS)}"
+    )
     parser.add_argument("--before", type=Path, metavar="DIR", help="a checkout of an older version to compare with")
     parser.add_argument("--out", type=Path, default=Path("experiments/benchmarks"), metavar="DIR")
     options = parser.parse_args()
@@ -108,12 +126,12 @@ def main() -> None:
         if rows:
             text += ["", f"## {title}", "", table(rows)]
             print("\n".join(text[-4:]), flush=True)
-            everything += rows
+            everything.append(rows)
     text += ["", f"All of this took {time.perf_counter() - started:.0f} s."]
     print("\n".join(text[-2:]))
 
     (options.out / "benchmarks.md").write_text("\n".join(text) + "\n", encoding="utf-8")
-    record = {"machine": machine, "rows": [dataclasses.asdict(row) for row in everything]}
+    record = {"machine": machine, "rows": [dataclasses.asdict(row) for row in itertools.chain(*everything)]}
     (options.out / "benchmarks.json").write_text(
         json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
     )

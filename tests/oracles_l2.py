@@ -33,13 +33,19 @@ def _distances(X, Y, squared):
     return [[math.sqrt(math.fsum((x - y) ** 2 for x, y in zip(a, b, strict=True))) for b in others] for a in rows]
 
 
+def place(distance, scale):
+    """The bucket of a distance, and the part of it."""
+    coarse, fine, offset, gap = scale
+    return min(max(coarse * distance, fine * distance - offset), coarse * distance + gap)
+
+
 def count_pairs(X, pairs, tile, scale, counts):
     """Add to `counts`; return how far from a whole number any distance in buckets is that is not 0."""
     margin = 0.5
     for one, other in pairs.tolist():
         for i in range(one * tile, min(len(X), (one + 1) * tile)):
             for j in range(other * tile, min(len(X), (other + 1) * tile)):
-                position = math.dist(X[i].tolist(), X[j].tolist()) * scale
+                position = place(math.dist(X[i].tolist(), X[j].tolist()), scale)
                 bucket = min(int(position), counts.shape[1] - 1)
                 counts[i, bucket] += 1
                 counts[j, bucket] += one != other
@@ -47,15 +53,45 @@ def count_pairs(X, pairs, tile, scale, counts):
     return margin
 
 
-def bound_balls(counts, steps, k_high, floors):
+def count_from(X, Y, scale, counts, rows, limits):
+    """Add to `counts`; return how many are up to each limit, and how far from a whole number any is, as above."""
+    margin, within = 0.5, []
+    for x, row, limit in zip(X.tolist(), rows.tolist(), limits.tolist(), strict=True):
+        positions = [place(math.dist(x, y), scale) for y in Y.tolist()]
+        buckets = [min(int(position), counts.shape[1] - 1) for position in positions]
+        for bucket in buckets:
+            counts[row, bucket] += 1
+        within.append(sum(bucket <= limit for bucket in buckets))
+        margin = min([margin, *(abs(position - round(position)) for position in positions if position)])
+    return np.array(within, np.int64), margin
+
+
+def round_rows(X, middle, scale):
+    """Rows as whole numbers, their squared lengths, and how far they have been moved."""
+    places = [[(x - m) * scale for x, m in zip(row, middle.tolist(), strict=True)] for row in X.tolist()]
+    rounded = [[round(place) for place in row] for row in places]
+    return rounded, [sum(c * c for c in row) for row in rounded], [*map(math.dist, places, rounded)]
+
+
+def bound_balls(counts, covered, expanded, rows, tops, spread, k_high, floors):
     least, last = [], []
-    for row in counts.tolist():
-        within = [sum(row[: b + 1]) for b in range(len(row))]
-        high = min(b for b in range(len(row)) if within[b] >= k_high)
-        worth = [within[max(b, min(b + steps, len(row) - 2))] - within[b] for b in range(high + 1)]
-        least.append([min(worth[b] for b in range(high + 1) if within[b] >= floor) for floor in floors.tolist()])
-        last.append(high)
-    return np.array(least, np.int32).reshape(len(counts), len(floors)), np.array(last, np.int64)
+    for i in rows.tolist():
+        uncovered, unexpanded = (
+            [sum((counts[i] - held[i])[: b + 1].tolist()) for b in range(counts.shape[1])]
+            for held in (covered, expanded)
+        )
+        first = min(b for b in range(len(tops)) if uncovered[b] >= k_high)
+        high = min(first + spread, len(tops) - 1)
+        reached = [unexpanded[max(b, min(top, len(tops) - 2))] for b, top in enumerate(tops.tolist())]
+        worth = [more - within for more, within in zip(reached, uncovered, strict=True)]
+        least.append(
+            [
+                min([unexpanded[-1], *(worth[b] for b in range(high + 1) if uncovered[b] >= floor)])
+                for floor in floors.tolist()
+            ]
+        )
+        last.append(first)
+    return np.array(least, np.int32).reshape(len(rows), len(floors)), np.array(last, np.int64)
 
 
 def expand_radius(radius, strength, squared):
@@ -70,11 +106,11 @@ def expand_radius(radius, strength, squared):
     return v
 
 
-def bound_expansions(counts, steps, rank):
+def bound_expansions(counts, tops, rank):
     near, top = [], []
     for row in counts.tolist():
         bucket = min(b for b in range(len(row)) if sum(row[: b + 1]) >= rank)
-        top.append(min(bucket + steps, len(row) - 2))
+        top.append(min(int(tops[bucket]), len(row) - 2))
         near.append(sum(row[: top[-1] + 1]))
     return np.array(near, np.int64), np.array(top, np.int64)
 

@@ -23,9 +23,10 @@ import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal
-from numbaconc.kernels import balls as kernels, distances as distance_kernels, processor
+from numbaconc.kernels import balls as kernels, distances as distance_kernels, processor, rounding
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.search import distances, greedy as search
+from numbaconc.search.histograms import Histograms, Ruler
 from numbaconc.search.run import Run
 
 LEVELS = (0.3, 1, 2, 3.5, 5, 8, 40.25, 300)  # strengths in grey levels
@@ -126,31 +127,153 @@ def test_equal_points_are_equally_far_wherever_they_are():
             )
 
 
+EVEN, UNEVEN = np.array([1.0, 1, 0, 0]), np.array([0.2, 1.3, 2, 3.5])  # buckets of one width, and of two
+
+
+def as_points(X):
+    """What kernels take for uint8 points, for whole numbers of 16 bits, and for floats."""
+    if X.dtype == np.int16:
+        parts = np.pad(X, ((0, 0), (0, X.shape[1] % 2)))
+        norms = (X.astype(np.int32) ** 2).sum(axis=1, dtype=np.int32)
+        return parts.view(np.uint32), norms, norms
+    return distance_kernels.as_words(X) if X.dtype == np.uint8 else (X, None, None)
+
+
+def as_scale(X, scale):
+    """What kernels take beside such points."""
+    return scale.astype(np.float64 if X.dtype.kind == "f" else np.float32)
+
+
 def counted(X, pairs, scale, n_buckets):
     counts = np.zeros((len(X), n_buckets), np.int32)
-    points = distance_kernels.as_words(X) if X.dtype == np.uint8 else (X, None, None)
-    distance_kernels.count_pairs(*points, pairs, scale, counts)
+    distance_kernels.count_pairs(*as_points(X), pairs, as_scale(X, scale), counts)
     return counts
 
 
-@given(X=grey(n=(1, 20), d=(1, 9)), scale=st.floats(1e-3, 3), n_buckets=st.integers(1, 30), as_float=st.booleans())
-def test_distances_are_counted(X, scale, n_buckets, as_float):
-    X = X.astype(np.float32) if as_float else X
+KINDS = (np.uint8, np.int16, np.float32, np.float64)
+
+
+@given(
+    X=grey(n=(1, 20), d=(1, 9)),
+    scale=st.floats(1e-3, 3),
+    widths=st.sampled_from([EVEN, UNEVEN]),
+    n_buckets=st.integers(1, 30),
+    kind=st.sampled_from(KINDS),
+)
+def test_distances_are_counted(X, scale, widths, n_buckets, kind):
+    X, scale = X.astype(kind), scale * widths
     expected = np.zeros((len(X), n_buckets), np.int32)
     assume(oracles.count_pairs(X, np.zeros((1, 2), int), distance_kernels.TILE, scale, expected) > 1e-3)
     same(counted(X, np.zeros((1, 2), np.int64), scale, n_buckets), expected)
 
 
+@settings(max_examples=50)
+@given(
+    X=grey(n=(1, 20), d=(1, 9)),
+    cut=st.integers(1, 20),
+    scale=st.floats(1e-3, 3),
+    widths=st.sampled_from([EVEN, UNEVEN]),
+    kind=st.sampled_from(KINDS),
+    seed=st.integers(0, 99),
+)
+def test_distances_from_some_points_are_counted(X, cut, scale, widths, kind, seed):
+    X, scale, rng = X.astype(kind), scale * widths, np.random.default_rng(seed)
+    (left, norms, _), (right, _, others) = as_points(X[:cut].copy()), as_points(X[::-2].copy())
+    rows, limits = rng.permutation(len(left) + 2)[: len(left)], rng.integers(-1, 9, len(left))
+    found = rng.integers(0, 3, (len(left) + 2, 8)).astype(np.int32)
+    expected = found.copy()
+    within, margin = oracles.count_from(X[:cut], X[::-2], scale, expected, rows, limits)
+    assume(margin > 1e-3)
+    same(distance_kernels.count_from(left, norms, right, others, as_scale(X, scale), found, rows, limits), within)
+    same(found, expected)
+
+
 @needs_jit
-@pytest.mark.parametrize("as_float", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("n", [1, 64, 65, 300, 2100])
+def test_distances_from_many_points_are_counted(n, kind):
+    """Around the heights of blocks that one thread counts, whatever their number."""
+    X, Y = (images(m, 3, seed).astype(kind) for m, seed in ((n, 0), (270, 1)))
+    (left, norms, _), (right, _, others) = as_points(X), as_points(Y)
+    scale = as_scale(X, np.float64(np.float32(0.1)) * EVEN)
+    scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - Y) ** 2).sum(axis=2)) * np.float64(np.float32(0.1))
+    buckets, rows = np.minimum(scaled.astype(int), 39), np.arange(n)[::-1].copy()
+    for n_threads in {1, available_threads()}:
+        counts = np.zeros((n, 40), np.int32)
+        with using_threads(n_threads):
+            within = distance_kernels.count_from(left, norms, right, others, scale, counts, rows, np.arange(n) % 50)
+        same(counts[rows], (buckets[:, :, np.newaxis] == np.arange(40)).sum(axis=1, dtype=np.int32))
+        same(within, (buckets <= (np.arange(n) % 50)[:, np.newaxis]).sum(axis=1))
+
+
+@needs_jit
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n", [256, 257, 600])
-def test_every_pair_of_tiles_is_counted_once(n, as_float):
-    X = images(n, 3, 0).astype(np.float32 if as_float else np.uint8)
-    found = sum(counted(X, pairs, 0.1, 40) for pairs in distances.rounds(-(-n // distance_kernels.TILE)))
-    scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - X) ** 2).sum(axis=2)) * np.float64(np.float32(0.1))
+def test_every_pair_of_tiles_is_counted_once(n, kind):
+    X = images(n, 3, 0).astype(kind)
+    scale = np.float64(np.float32(0.1))
+    found = sum(counted(X, pairs, scale * EVEN, 40) for pairs in distances.rounds(-(-n // distance_kernels.TILE)))
+    scaled = np.sqrt(((X[:, np.newaxis].astype(np.float64) - X) ** 2).sum(axis=2)) * scale
     for i in (0, 17, 255, n - 1):
         same(found[i], np.bincount(np.minimum(scaled[i].astype(int), 39), minlength=40).astype(np.int32))
     assert (found.sum(axis=1) == n).all()
+
+
+@given(
+    X=hnp.arrays(
+        np.float32, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.floats(-1000, 1000, width=32)
+    ),
+    scale=st.sampled_from([0.01, 1.0, 3.7]),
+    wider=st.integers(0, 2),
+)
+def test_rounded_rows(X, scale, wider):
+    middle, (n, d) = X.mean(axis=0, dtype=np.float64), X.shape
+    rounded = np.full((n, d + wider), 7, np.int16)
+    norms, moved = rounding.round_rows(X, middle, scale, rounded)
+    expected = oracles.round_rows(X, middle, scale)
+    same(rounded, np.pad(np.array(expected[0], np.int16), ((0, 0), (0, wider))))
+    same(norms, np.array(expected[1], np.int32))
+    np.testing.assert_allclose(moved, expected[2], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(
+        rounding.distances_from(X, middle),
+        [math.dist(row, middle.tolist()) for row in X.tolist()],
+        rtol=1e-12,
+        atol=1e-12,
+    )
+
+
+@needs_jit
+@pytest.mark.parametrize("d", [1, 2, 17, 700])
+@pytest.mark.parametrize("kind", ["normal", "heavy", "ends", "far"])
+def test_distances_of_rounded_points(d, kind):
+    """Off by no more than is said, and no larger than what they are made of can hold."""
+    rng = np.random.default_rng(d)
+    X = {
+        "normal": rng.normal(size=(300, d)),
+        "heavy": rng.standard_cauchy((300, d)),
+        "ends": rng.choice([-1e30, 1e30], (300, d)),
+        "far": 1e6 + rng.random((300, d)),
+    }[kind].astype(np.float64 if kind == "far" else np.float32)
+    exact = distances.Distances(nc.Sample(X))
+    points = exact.within(np.inf)
+    assert points.points.dtype == np.uint32
+    found = np.empty((300, 300), np.int32)
+    distance_kernels.fill_distances(*points[:2], points.points, points.right_norms, found)
+    off = np.abs(np.sqrt(found) / points.per_level - distances_between(X, X))
+    assert (found >= 0).all()
+    assert off.max() <= points.error
+    assert points.error <= 1e-3 * distances_between(X, X).max()
+    assert exact.within(points.error) is points
+    assert exact.within(points.error * 0.999) is exact.points
+
+
+def test_points_that_cannot_be_rounded():
+    for X in (np.zeros((3, 2)), np.array([[1e200, 0], [0, 0], [-1e200, 1]])):
+        exact = distances.Distances(nc.Sample(X))
+        points = exact.within(1e-3)
+        assert points is exact.points or not X.any()
+    pixels = distances.Distances(nc.as_sample(X90))
+    assert pixels.within(0.0) is pixels.points
 
 
 @pytest.mark.parametrize("n_tiles", [1, 2, 3, 4, 5, 8, 11])
@@ -170,7 +293,11 @@ def test_bounds_of_balls(data, n_buckets, n):
     counts[:, data.draw(st.integers(0, n_buckets - 1))] += 3
     k_high = data.draw(st.integers(1, int(counts.sum(axis=1).min())))
     floors = np.array(sorted(data.draw(st.sets(st.integers(1, k_high), min_size=1))), np.int64)
-    arguments = counts, data.draw(st.integers(0, 14)), k_high, floors
+    covered, expanded = (data.draw(hnp.arrays(np.int32, (n, n_buckets), elements=st.integers(0, 5))) for _ in range(2))
+    counts += np.maximum(covered, expanded)  # so that k_high points are uncovered
+    rows = data.draw(st.permutations(range(n)).map(lambda order: np.array(order[: len(order) // 2 + 1])))
+    tops = np.arange(n_buckets) + data.draw(hnp.arrays(np.int64, n_buckets, elements=st.integers(-1, 14)))
+    arguments = counts, covered, expanded, rows, tops, data.draw(st.integers(0, 3)), k_high, floors
     for ours, theirs in zip(kernels.bound_balls(*arguments), oracles.bound_balls(*arguments), strict=True):
         same(ours, theirs)
 
@@ -180,9 +307,13 @@ def test_bounds_of_balls(data, n_buckets, n):
     not processor.WIDE_REGISTERS,
     reason="no wide vectors on this processor: all other tests take the portable path anyway",
 )
-def test_a_processor_without_wide_vectors():
-    """The same tests of what is made of vector instructions, compiled for the plainest processor of the kind."""
-    plain = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": ""}
+@pytest.mark.parametrize(
+    ("name", "features"),
+    [("generic", ""), ("haswell", "+avx,+avx2,+fma"), ("skylake-avx512", "+avx512f,+avx512bw,+avx512vl,+fma")],
+)
+def test_a_processor_of_other_vectors(name, features):
+    """The same tests of what is made of vector instructions, compiled for plainer processors of the kind."""
+    plain = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
     said = subprocess.run(
         [
             sys.executable,
@@ -193,7 +324,7 @@ def test_a_processor_without_wide_vectors():
             "no:cacheprovider",
             __file__,
             "-k",
-            "between_points and not fu or many_points or extreme or any_byte or counted",
+            "between_points and not fu or many_points or extreme or any_byte or are_counted and not 2100 or rounded_points",
         ],
         env=os.environ | plain,
         capture_output=True,
@@ -201,6 +332,13 @@ def test_a_processor_without_wide_vectors():
         check=False,
     )
     assert said.returncode == 0, said.stdout
+
+
+def coarsened(patch, data):
+    """Let distances be off by more, and buckets be narrower in parts."""
+    patch.setattr(search, "TOLD_APART", data.draw(st.sampled_from([0.1, 4, 1e6])))
+    patch.setattr(search, "ERROR", data.draw(st.sampled_from([0, 1 / 16, 0.49])))
+    patch.setattr(distances, "LONGEST", data.draw(st.sampled_from([10, 60, distances.LONGEST])))
 
 
 @settings(max_examples=100)
@@ -213,7 +351,7 @@ def test_a_processor_without_wide_vectors():
     as_float=st.booleans(),
 )
 def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
-    """No center is worth less than it is said to be, and none reaches farther."""
+    """No center is worth less than it is said to be, and none reaches farther, however coarsely points are rounded."""
     n = len(X)
     sample = nc.Sample(X.astype(np.float32) if as_float else X, 1.0)
     target = data.draw(st.integers(1, n - 1))
@@ -221,6 +359,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
         patch.setattr(search, "STEPS", steps)
         patch.setattr(search, "BUCKETS", buckets)
         patch.setattr(search, "FEW", 2)
+        coarsened(patch, data)
         greedy = search.Greedy(distances.Distances(sample), levels, target, data.draw(st.integers(1, 4)))
         greedy.bound(progress=False)
     everyone = np.ones(n, np.bool_)
@@ -230,6 +369,38 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
     assert (greedy.least <= least).all()
     assert (greedy.least >= 0).all()
     assert (greedy.reach >= np.minimum(reach * (1 - 1e-12), np.inf if as_float else BIG)).all()
+
+
+@settings(max_examples=300)
+@given(
+    data=st.data(),
+    away=st.lists(st.integers(0, 40).map(lambda eighths: eighths / 8), min_size=2, max_size=8),
+    strength=st.sampled_from([1.0, 2.0]),
+    share=st.sampled_from([0, 0.25, 0.5]),
+    ruler=st.sampled_from([Ruler(0.7, 0.7), Ruler(40.0, 40.0), Ruler(2.0, 40.0, 1.0, 4.0)]),
+)
+def test_what_histograms_of_distances_that_are_off_say(data, away, strength, share, ruler):
+    """Distances that tie may be off by as much as is said, either way, and what is said of them still holds."""
+    n, error = len(away), share * strength
+    exact = np.array([away], np.float64)
+    shifts = data.draw(st.lists(st.sampled_from([-1, 1]), min_size=n, max_size=n))
+    off = np.maximum(0, exact + error * np.array(shifts))
+    last_bucket = data.draw(st.sampled_from([9, 300]))  # has all larger distances, too
+    buckets = np.minimum(ruler.place(off), last_bucket).astype(int)
+    counts = np.bincount(buckets[0], minlength=last_bucket + 1)[np.newaxis].astype(np.int32)
+    known = Histograms(counts, ruler, distances.Points(exact, error=error))
+    k_high = data.draw(st.integers(1, n - 1))
+    floors, none, tops = np.arange(1, k_high + 1), np.zeros_like(counts), known.tops(strength)
+    least, last = kernels.bound_balls(counts, none, none, np.zeros(1, np.int64), tops, known.spread, k_high, floors)
+    everyone = np.ones(n, np.bool_)
+    state = exact, False, everyone, everyone, strength, 1, k_high, floors, np.full(1, np.inf)
+    _, _, expected, reach = oracles.best_balls(*state)
+    assert (least <= expected).all()
+    assert known.farthest(last)[0] + strength >= reach[0]
+    near, top = kernels.bound_expansions(counts, tops, k_high)
+    within = exact[0] <= np.sort(exact[0])[k_high - 1] + strength
+    assert near[0] <= (within & (exact[0] <= known.farthest(top)[0])).sum()
+    assert (known.buckets(exact) >= buckets).all()
 
 
 @settings(max_examples=200)
@@ -432,7 +603,9 @@ def whole_floats(shape):
 def test_the_search_among_floats(data, X, epsilon, scale):
     sample = nc.Sample(X * np.float32(scale), 1.0)
     chosen = data.draw(search_settings(len(X)))
-    found = search_balls(sample, epsilon * scale, *chosen)
+    with pytest.MonkeyPatch.context() as patch:
+        coarsened(patch, data)
+        found = search_balls(sample, epsilon * scale, *chosen)
     expected = oracles.search_balls(sample.X, epsilon * scale, *chosen)
     check_balls(found, expected, sample.X, unit=1)
     on_train = found.region_.measure(sample, epsilon * scale)
@@ -958,6 +1131,8 @@ def test_a_stop_within_a_long_pass_loses_little(tmp_path, monkeypatch, looked_at
     X = cloud(700, 2, 1, spread=40)
     monkeypatch.setattr(search, "SAVE_EVERY", -1.0)
     monkeypatch.setattr(search, "BATCH", 32)
+    for name in ("STEPS", "TOLD_APART"):  # so few buckets that many centers are looked at
+        monkeypatch.setattr(search, name, 1)
     rounds = counted_rounds(monkeypatch)
     asked = {"epsilon": 0.2, "alpha": 0.1, "n_sets": 3}
     whole = run_search(X, **asked)

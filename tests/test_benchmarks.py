@@ -30,15 +30,22 @@ def run(script, *arguments):
 
 @needs_jit
 @pytest.mark.slow
-def test_digits(tmp_path):
-    stages = ["radii", "clustering", "balls"]
-    done = run("run.py", "--quick", "--datasets", "digits", "--out", tmp_path, "--stages", *stages)
+def test_digits_and_floats(tmp_path):
+    """Each in the stages that are about them."""
+    stages = ["radii", "clustering", "balls", "floats", "workers"]
+    done = run("run.py", "--quick", "--datasets", "digits", "normal-512", "--out", tmp_path, "--stages", *stages)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "benchmarks.json").read_text(encoding="utf-8"))["rows"]
+    assert "numbaconc, 2 Dask workers" in {row["who"] for row in rows}
+    ours = [row for row in rows if row["work"].startswith("normal-512") and row["who"] == "numbaconc"]
+    assert [row["d"] for row in ours] == [512, 64, 128, 256] * 2 + [512] * 2  # radii in both metrics, both algorithms
+    assert all(0 < row["refined"] < 0.5 for row in ours[:-2])
+    assert all(row["recall"] > 0.9 for row in rows if row["recall"] is not None)
     assert {"plain loops, compiled", "scikit-learn BallTree", "numbaconc"} <= {row["who"] for row in rows}
     assert all(row["same"] is not False for row in rows)
     written = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
     assert "share of peak" in written
+    assert "refined" in written
     assert "processor" in written
     assert (tmp_path / "benchmarks.png").stat().st_size > 0
 

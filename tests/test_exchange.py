@@ -13,6 +13,7 @@ from test_balls import (
     LEVELS,
     Stop,
     cloud,
+    coarsened,
     identical,
     lumps,
     run_search,
@@ -67,7 +68,8 @@ def test_bounds_of_expansions(data, n_buckets, n):
     counts = data.draw(hnp.arrays(np.int32, (n, n_buckets), elements=st.integers(0, 5)))
     counts[:, data.draw(st.integers(0, n_buckets - 1))] += 3
     rank = data.draw(st.integers(1, int(counts.sum(axis=1).min())))
-    arguments = counts, data.draw(st.integers(-1, 14)), rank
+    tops = np.arange(n_buckets) + data.draw(hnp.arrays(np.int64, n_buckets, elements=st.integers(-1, 14)))
+    arguments = counts, tops, rank
     for ours, theirs in zip(kernels.bound_expansions(*arguments), oracles.bound_expansions(*arguments), strict=True):
         same(ours, theirs)
 
@@ -102,6 +104,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"STEPS": steps, "BUCKETS": buckets, "FEW": 2}.items():
             patch.setattr(greedy, name, value)
+        coarsened(patch, data)
         local = exchange.Exchange(greedy.Greedy(Distances(sample), levels, target, 2), progress=False)
     to = oracles.distances(sample.X, sample.X).tolist()
     for rank in range(1, target + 1):

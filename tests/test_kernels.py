@@ -35,6 +35,7 @@ from numbaconc.kernels import (
     products,
     reaches,
     rectangles,
+    rounding,
     schedule,
     threads,
 )
@@ -187,6 +188,18 @@ def test_every_one_of_the_first_blocks_meets_every_other_once(first, blocks):
     assert all(players(pairs) for pairs in turns)
     met = sorted(tuple(pair) for pairs in turns for pair in pairs.tolist())
     assert met == [(i, j) for i in range(first) for j in range(first, blocks)]
+
+
+@pytest.mark.parametrize(("blocks", "first"), [(1, None), (2, None), (9, None), (2, 1), (6, 1), (6, 5), (8, 3)])
+def test_every_block_meets_the_lowest_first(blocks, first):
+    turns = schedule.rounds_outward(blocks, first)
+    assert all(players(pairs) for pairs in turns)
+    met = [tuple(pair) for pairs in turns for pair in pairs.tolist()]
+    others = [(i, j) for i in range(blocks) for j in range(i, blocks) if first is None or i < first <= j]
+    assert sorted(met) == others
+    for block in range(blocks):
+        partners = [sum(pair) - block for pair in met if block in pair and (first is None or block < first)]
+        assert partners == sorted(partners)
 
 
 def test_told_is_all_of_the_work():
@@ -646,7 +659,7 @@ def test_distances_of_numbers_that_only_float64_holds(shape):
     distances.fill_distances(points, None, points[:7].copy(), None, found)
     same(found, oracles_l2.distances(points, points[:7]))
     counts, expected = np.zeros((2, shape[0], 40), np.int32)
-    scale = 0.1234567
+    scale = np.array([0.1234567, 0.1234567, 0, 0])
     tiles = np.array([(i, j) for j in range(-(-shape[0] // distances.TILE)) for i in range(j + 1)])
     assert oracles_l2.count_pairs(points, tiles, distances.TILE, scale, expected) > CLOSE
     for pair in tiles:  # one after the other: pairs that have a tile in common are never counted at once
@@ -894,6 +907,7 @@ MODULES = (
     products,
     reaches,
     rectangles,
+    rounding,
 )
 
 

@@ -18,43 +18,49 @@ BUCKETS = 1024  # of the histograms that find ranks
 
 
 @kernel
-def bound_balls(counts, steps, k_high, floors):
-    """Compute lower bounds of what the balls of each center are worth while no other ball holds a point.
+def bound_balls(counts, covered, expanded, rows, tops, spread, k_high, floors):
+    """Compute lower bounds of what the balls of some centers are worth.
 
     counts : (n, buckets) int32, histograms of the distances from each center (`count_pairs`)
-    steps : a point whose bucket is at most so many above that of a ball's radius is in its expansion
+    covered, expanded : (n, buckets) int32, of those, the ones to covered and to expanded points
+    rows : (b,) int64, the centers
+    tops : (buckets,) int64, up to which bucket all points are in the expansion of a ball whose radius is in each bucket
+    spread : the bucket of a ball's radius, for `tops`, is at most so many above that of the point of its rank
     k_high : the largest rank, from 1
     floors : (f,) int64, ascending ranks
-    Returns (n, f) int32, at most the least objective over the ranks from each floor to `k_high`; and (n,) int64, the
-    bucket of the largest ball's radius.
+    Returns (b, f) int32, at most the least objective over the ranks from each floor to `k_high`; and (b,) int64, the
+    bucket of the point of rank `k_high`. Ranks are among the uncovered points.
     """
-    n, n_buckets = counts.shape
-    least = np.empty((n, floors.shape[0]), np.int32)
-    last = np.empty(n, np.int64)
-    for i in prange(n):
-        within = np.empty(n_buckets, np.int32)
-        total = np.int32(0)
-        bucket = 0  # of the largest ball's radius
+    n_buckets = counts.shape[1]
+    least = np.empty((rows.shape[0], floors.shape[0]), np.int32)
+    last = np.empty(rows.shape[0], np.int64)
+    for r in prange(rows.shape[0]):
+        i = rows[r]
+        uncovered, unexpanded = np.empty((2, n_buckets), np.int32)
+        n_uncovered = n_unexpanded = np.int32(0)
+        bucket = 0  # of the point of rank `k_high`
         for b in range(n_buckets):
-            bucket += total < k_high and b > 0
-            total += counts[i, b]
-            within[b] = total
-        last[i] = bucket
-        lowest = total
+            bucket += n_uncovered < k_high and b > 0
+            n_uncovered += counts[i, b] - covered[i, b]
+            n_unexpanded += counts[i, b] - expanded[i, b]
+            uncovered[b], unexpanded[b] = n_uncovered, n_unexpanded
+        last[r] = bucket
+        bucket = min(bucket + spread, n_buckets - 1)
+        lowest = n_unexpanded
         for f in range(floors.shape[0] - 1, -1, -1):
-            while bucket >= 0 and within[bucket] >= floors[f]:
-                reached = within[max(bucket, min(bucket + steps, n_buckets - 2))]
-                lowest = min(lowest, reached - within[bucket])
+            while bucket >= 0 and uncovered[bucket] >= floors[f]:
+                reached = unexpanded[max(bucket, min(tops[bucket], n_buckets - 2))]
+                lowest = min(lowest, reached - uncovered[bucket])
                 bucket -= 1
-            least[i, f] = lowest
+            least[r, f] = lowest
     return least, last
 
 
 @kernel
-def bound_expansions(counts, steps, rank):
+def bound_expansions(counts, tops, rank):
     """Compute lower bounds of how many points the expansions of each center's balls of `rank` points or more hold.
 
-    counts, steps : as for `bound_balls`; steps from -1
+    counts, tops : as for `bound_balls`; at least the bucket before that of the radius
     rank : from 1 to n
     Returns, (n,) int64 each, how many points are in the expansion for sure, and the last of their buckets, -1 if there
     is none.
@@ -66,7 +72,7 @@ def bound_expansions(counts, steps, rank):
         while total < rank:
             bucket += 1
             total += counts[i, bucket]
-        top[i] = min(bucket + steps, n_buckets - 2)  # points of the last bucket may be any distance away
+        top[i] = min(tops[bucket], n_buckets - 2)  # points of the last bucket may be any distance away
         for b in range(top[i] + 1):
             near[i] += counts[i, b]
     return near, top

@@ -33,6 +33,7 @@ LONGEST = 2**17  # bytes whose distances in units are less than `filtering.FAR`
 WIDTHS = (1.0, 1.5, 2.0, 3.0)  # bytes of a code for each coordinate, that are tried for ℓ1
 FINEST = 4095  # steps between the ends, where codes are not bytes
 ROTATED = 256  # coordinates that are rotated together, at most
+LEAST = 1e-290  # range whose steps float64 still divides by
 WRONG = 2**26  # units that a code may be wrong by
 NONE = -(2**30)  # what a code is wrong by that is none, so that its pairs are never open
 
@@ -149,7 +150,9 @@ def _plans(X: NDArray[Any], squared: bool) -> list[_Plan]:
     low, high = some.min(axis=0), some.max(axis=0)
     budgets = sorted({-(-math.ceil(width * d) // STEP) * STEP for width in WIDTHS})
     return [
-        _plan_l1(low, high - low, budget, rotation) for budget in budgets if budget <= LONGEST and (high > low).any()
+        _plan_l1(low, high - low, budget, rotation)
+        for budget in budgets
+        if budget <= LONGEST and (high - low).max() > LEAST
     ]
 
 

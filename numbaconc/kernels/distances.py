@@ -26,12 +26,12 @@ LANES = 16  # its columns
 COLUMNS = 256  # that a thread takes at a time
 TILE = 256  # points of a tile; all distances between two tiles are counted together
 
-# Coordinates of uint8 points travel in words of four bytes. A word holds four coordinates where the processor
-# multiplies bytes, as unsigned numbers on the left and, less 128, as signed numbers on the right. Elsewhere it holds
-# two, less 128, as int16 on either side.
+# Coordinates travel in words of four bytes. A word of type int32 holds four coordinates of a uint8 point, for processors
+# that multiply bytes: as unsigned numbers on the left and, less 128, as signed numbers on the right. A word of type
+# uint32 holds two int16 on either side: coordinates of a uint8 point less 128, elsewhere, or those of a rounded point.
 PART = np.uint8 if BYTE_PRODUCTS else np.int16
 SHIFT = 128
-FLIP = np.int32(-0x7F7F7F80 if BYTE_PRODUCTS else 0)  # word ^ FLIP takes 128 off each byte, as a signed number
+FLIP = np.int32(-0x7F7F7F80)  # word ^ FLIP takes 128 off each byte, as a signed number
 
 
 # Blocks, in vector instructions
@@ -51,8 +51,10 @@ def _build_block(context, builder, signature, arguments):
     left, left_norms, panel, norms, distances = (
         context.make_array(signature.args[i])(context, builder, arguments[i]) for i in (0, 1, 3, 4, 5)
     )
-    squared = signature.args[3].dtype == types.int32
+    points = signature.args[3].dtype
+    squared = points != types.float64
     vector = ir.VectorType(ir.IntType(32) if squared else ir.DoubleType(), LANES)
+    add = _add_squares if not squared else _add_byte_products if points == types.int32 else _add_short_products
     index = arguments[2].type
     n_rows, width = (cgutils.unpack_tuple(builder, array.shape, 2)[i] for i, array in ((0, left), (1, distances)))
     last = builder.sub(n_rows, index(1))
@@ -62,7 +64,7 @@ def _build_block(context, builder, signature, arguments):
         for r in range(first, first + together):
             row = builder.add(arguments[2], index(r))
             rows.append(builder.select(builder.icmp_signed("<", row, last), row, last))
-        totals = _sum_rows(builder, left, rows, panel, vector)
+        totals = _sum_rows(builder, left, rows, panel, vector, add)
         for r, row, total in zip(range(first, ROWS), rows, totals, strict=False):
             if squared:
                 both = _spread(builder, builder.load(builder.gep(left_norms.data, [row])), vector)
@@ -75,9 +77,8 @@ def _build_block(context, builder, signature, arguments):
     return context.get_dummy_value()
 
 
-def _sum_rows(builder, left, rows, panel, vector):
+def _sum_rows(builder, left, rows, panel, vector, add):
     """Sum up, for each of some rows, its products with the columns of the panel, or the squares of its differences."""
-    add = _add_products if vector.element == ir.IntType(32) else _add_squares
     depth = cgutils.unpack_tuple(builder, left.shape, 2)[1]
     starts = [builder.gep(left.data, [builder.mul(row, depth)]) for row in rows]
     sums = [cgutils.alloca_once(builder, vector) for _ in rows]
@@ -97,16 +98,21 @@ def _add_squares(builder, total, x, y):
     return builder.call(fused, [difference, difference, total])
 
 
-def _add_products(builder, total, x, y):
-    vector = total.type
-    if BYTE_PRODUCTS:
-        return builder.call(_function(builder, "llvm.x86.avx512.vpdpbusd.512", vector, 3), [total, x, y])
+def _add_byte_products(builder, total, x, y):
+    return builder.call(_function(builder, "llvm.x86.avx512.vpdpbusd.512", total.type, 3), [total, x, y])
+
+
+def _add_short_products(builder, total, x, y):
+    if BYTE_PRODUCTS:  # the instruction comes with the other
+        return builder.call(_function(builder, "llvm.x86.avx512.vpdpwssd.512", total.type, 3), [total, x, y])
     # LLVM makes one instruction of this: multiply pairs of int16, and add every two neighboring products
     narrow, wide = ir.VectorType(ir.IntType(16), 2 * LANES), ir.VectorType(ir.IntType(32), 2 * LANES)
     products = builder.mul(*(builder.sext(builder.bitcast(word, narrow), wide) for word in (x, y)))
     halves = (
         builder.shuffle_vector(
-            products, ir.Constant(wide, ir.Undefined), ir.Constant(vector, list(range(half, 2 * LANES, 2)))
+            products,
+            ir.Constant(wide, ir.Undefined),
+            ir.Constant(ir.VectorType(ir.IntType(32), LANES), list(range(half, 2 * LANES, 2))),
         )
         for half in (0, 1)
     )
@@ -137,8 +143,9 @@ def _fill_block_plainly(left, left_norms, row, panel, norms, distances, to, colu
             sums += (left[rows, c, np.newaxis] - panel[c]) ** 2
         block = np.sqrt(sums)
     else:
-        signed = np.ascontiguousarray(panel.T).view(np.int8 if BYTE_PRODUCTS else np.int16).astype(np.int32)
-        block = left_norms[rows, np.newaxis] + norms - 2 * (left[rows].view(PART) @ signed.T)
+        parts = (np.uint8, np.int8) if panel.dtype == np.int32 else (np.int16, np.int16)
+        signed = np.ascontiguousarray(panel.T).view(parts[1]).astype(np.int32)
+        block = left_norms[rows, np.newaxis] + norms - 2 * (left[rows].view(parts[0]) @ signed.T)
     distances[to : to + ROWS, column : column + LANES] = block
 
 
@@ -149,12 +156,12 @@ if config.DISABLE_JIT:
 # Points in the form that blocks are made of
 
 
-def as_words(X: "NDArray[Any]") -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]":
+def as_words(X: "NDArray[Any]") -> "tuple[NDArray[Any], NDArray[np.int32], NDArray[np.int32]]":
     """Turn uint8 points, (n, d) with d up to 2^15, into what `fill_distances` and `count_pairs` take.
 
-    Returns their words, (n, w) int32: the coordinates, four or two to a word, in a view of `X` where that is possible.
-    And left and right norms, (n,) int32: a squared distance is the left norm of one point, plus the right norm of the
-    other, less twice the inner product of their words.
+    Returns their words, (n, w): the coordinates, four (int32) or two (uint32) to a word, in a view of `X` where that is
+    possible. And left and right norms, (n,) int32: a squared distance is the left norm of one point, plus the right
+    norm of the other, less twice the inner product of their words.
     """
     per_word = 4 // np.dtype(PART).itemsize
     parts = X if BYTE_PRODUCTS else X.astype(np.int16) - np.int16(SHIFT)
@@ -163,7 +170,7 @@ def as_words(X: "NDArray[Any]") -> "tuple[NDArray[np.int32], NDArray[np.int32], 
         parts = np.pad(parts, ((0, 0), (0, missing)))
     plain, shifted = _norms(X)
     norms = (shifted - np.int32(SHIFT**2 * X.shape[1]), plain) if BYTE_PRODUCTS else (shifted, shifted)
-    return np.require(parts.view(np.int32), requirements="A"), *norms
+    return np.require(parts.view(np.int32 if BYTE_PRODUCTS else np.uint32), requirements="A"), *norms
 
 
 @kernel
@@ -192,6 +199,28 @@ def _empty_by_type(shape, norms):  # noqa: ARG001
     return lambda shape, norms: np.empty(shape, dtype)  # noqa: ARG005
 
 
+def _empty_rows(shape, points, norms):
+    """Return an array for points in the form that blocks are made of: words where they have norms, else float64."""
+    return np.empty(shape, np.float64 if norms is None else points.dtype)
+
+
+@overload(_empty_rows)
+def _empty_rows_by_type(shape, points, norms):  # noqa: ARG001
+    if isinstance(norms, types.NoneType):
+        return lambda shape, points, norms: np.empty(shape, np.float64)  # noqa: ARG005
+    return lambda shape, points, norms: np.empty(shape, points.dtype)  # noqa: ARG005
+
+
+def _signed(word):
+    """Return what a word of the left is on the right."""
+    return word ^ FLIP if isinstance(word, np.int32) else word
+
+
+@overload(_signed)
+def _signed_by_type(word):
+    return (lambda word: word ^ FLIP) if word == types.int32 else (lambda word: word)
+
+
 @helper
 def _fill_panel(right, right_norms, first, panel, norms):
     """Write LANES rows of `right` from `first` on to the columns of `panel`, and their norms to `norms`.
@@ -202,12 +231,21 @@ def _fill_panel(right, right_norms, first, panel, norms):
         j = min(first + lane, right.shape[0] - 1)
         row = right[j]
         for c in range(row.shape[0]):
-            if right_norms is None:
-                panel[c, lane] = row[c]
-            else:
-                panel[c, lane] = row[c] ^ FLIP
+            panel[c, lane] = row[c] if right_norms is None else _signed(row[c])
         if right_norms is not None:
             norms[lane] = right_norms[j]
+
+
+@helper
+def _copy_rows(left, left_norms, start, stop):
+    """Return rows start..stop-1, and their norms."""
+    rows, norms = _empty_rows((stop - start, left.shape[1]), left, left_norms), _empty(stop - start, left_norms)
+    for i in range(stop - start):
+        for c in range(left.shape[1]):
+            rows[i, c] = left[start + i, c]
+        if left_norms is not None:
+            norms[i] = left_norms[start + i]
+    return rows, norms
 
 
 # All distances between two sets of points
@@ -217,8 +255,8 @@ def _fill_panel(right, right_norms, first, panel, norms):
 def fill_distances(left, left_norms, right, right_norms, distances):
     """Compute the distances between all rows of two arrays.
 
-    left, right : (b, w) and (m, w), the words of uint8 points (`as_words`), for squared distances; or, for distances,
-        float64 on the left and anything on the right
+    left, right : (b, w) and (m, w), the words of uint8 points (`as_words`), or of rounded ones, for squared distances;
+        or, for distances, float64 on the left and anything on the right
     left_norms, right_norms : (b,) and (m,) int32 of `as_words`; None for distances. A distance is the root of a sum in
         float64, which is exact for whole numbers. The order of the sum depends on d alone, so that the same two points
         are always equally far apart.
@@ -234,7 +272,7 @@ def fill_distances(left, left_norms, right, right_norms, distances):
 def _fill_columns(left, left_norms, right, right_norms, start, stop, distances):
     """Do that for columns start..stop-1."""
     b = left.shape[0]
-    panel, norms = _empty((right.shape[1], LANES), left_norms), _empty(LANES, left_norms)
+    panel, norms = _empty_rows((right.shape[1], LANES), right, left_norms), _empty(LANES, left_norms)
     block, row_norms = _empty((ROWS, LANES), left_norms), _empty(b, left_norms)
     if left_norms is not None:
         for i in range(b):
@@ -260,54 +298,96 @@ def count_pairs(X, left_norms, right_norms, pairs, scale, counts):
 
     Each distance is computed once and counted for either point.
 
-    X : (n, w), the words of uint8 points (`as_words`), or floats
-    left_norms, right_norms : (n,) int32 of `as_words`; None for floats
+    X : (n, w), the words of uint8 points (`as_words`) or of rounded ones, or floats
+    left_norms, right_norms : (n,) int32, those of words; None for floats
     pairs : (p, 2) int64, tiles, of TILE points each, to compare. No tile is in two pairs; both tiles of a pair may be
         the same.
-    scale : buckets for one level of distance
+    scale : (4,), float32 with words and float64 with floats: coarse and fine, buckets for one level of distance, and what lies between the two. The bucket of
+        a distance r is min(max(coarse · r, fine · r - scale[2]), coarse · r + scale[3]), rounded down.
     counts : (n, buckets) int32, the histogram of each point, added to; the last bucket counts all larger distances, too
     """
     n = X.shape[0]
     for pair in prange(pairs.shape[0]):
-        left, right = pairs[pair, 0] * TILE, pairs[pair, 1] * TILE
-        left_end, right_end = min(n, left + TILE), min(n, right + TILE)
+        first, start = pairs[pair, 0] * TILE, pairs[pair, 1] * TILE
+        last, stop = min(n, first + TILE), min(n, start + TILE)
         buckets = np.empty((TILE // LANES, TILE, LANES), np.uint16)
-        _fill_buckets(X, left_norms, right_norms, left, left_end, right, right_end, scale, counts.shape[1], buckets)
-        _count_rows(buckets, right_end - right, counts[left:left_end])
-        if left != right:
-            _count_columns(buckets, left_end - left, counts[right:right_end])
+        left, row_norms = _copy_rows(X, left_norms, first, last)
+        _fill_buckets(left, row_norms, X, right_norms, start, stop, scale, counts.shape[1] - 1, buckets)
+        for i in range(first, last):
+            _count_row(buckets, i - first, stop - start, counts[i])
+        if first != start:
+            _count_columns(buckets, last - first, counts[start:stop])
+
+
+@kernel
+def count_from(left, left_norms, right, right_norms, scale, counts, rows, limits):
+    """Add the distances from each row of one array to all rows of another to histograms.
+
+    left, right : (b, w) and (m, w), points as for `count_pairs`, with norms as there
+    scale, counts : as for `count_pairs`
+    rows : (b,) int64, distinct: where in `counts` the histogram of each row of `left` is
+    limits : (b,) int64
+    Returns (b,) int64, how many distances of each row are in buckets up to its limit.
+    """
+    b, m = left.shape[0], right.shape[0]
+    within = np.zeros(b, np.int64)
+    height = min(TILE, (b + 8 * ROWS - 1) // (8 * ROWS) * ROWS)  # lower where several threads would have none
+    for tile in prange((b + height - 1) // height):
+        first, last = tile * height, min(b, (tile + 1) * height)
+        buckets = np.empty((TILE // LANES, TILE, LANES), np.uint16)
+        block, row_norms = _copy_rows(left, left_norms, first, last)
+        for start in range(0, m, TILE):
+            stop = min(m, start + TILE)
+            _fill_buckets(block, row_norms, right, right_norms, start, stop, scale, counts.shape[1] - 1, buckets)
+            for i in range(last - first):
+                _count_row(buckets, i, stop - start, counts[rows[first + i]])
+                within[first + i] += _count_up_to(buckets, i, stop - start, limits[first + i])
+    return within
+
+
+def _root(distance):
+    """Return a distance that is squared if it is an int32; rounded, but the larger of two is never the smaller root."""
+    return np.sqrt(np.float32(distance)) if isinstance(distance, np.int32) else distance
+
+
+@overload(_root)
+def _root_by_type(distance):
+    return (lambda distance: np.sqrt(np.float32(distance))) if distance == types.int32 else (lambda distance: distance)
 
 
 @helper
-def _fill_buckets(X, left_norms, right_norms, start, end, first, stop, scale, n_buckets, buckets):
-    """Find the bucket of each distance from rows start..end-1 to rows first..stop-1, LANES of the latter at a time."""
-    b = end - start
-    left, row_norms = _empty((b, X.shape[1]), left_norms), _empty(b, left_norms)
-    panel, norms = _empty((X.shape[1], LANES), left_norms), _empty(LANES, left_norms)
-    strip = _empty((TILE, LANES), left_norms)
-    for i in range(b):
-        for c in range(X.shape[1]):
-            left[i, c] = X[start + i, c]
-        if left_norms is not None:
-            row_norms[i] = left_norms[start + i]
-    flat, top, narrow = strip.ravel(), n_buckets - 1, np.float32(scale)
-    for column in range(first, stop, LANES):
-        _fill_panel(X, right_norms, column, panel, norms)
+def _fill_buckets(left, left_norms, right, right_norms, start, stop, scale, top, buckets):
+    """Find the bucket, up to `top`, of each distance from all of `left` to rows start..stop-1, LANES of them at a time."""
+    b = left.shape[0]
+    panel, norms = _empty_rows((right.shape[1], LANES), right, right_norms), _empty(LANES, right_norms)
+    strip = _empty((TILE, LANES), right_norms)
+    flat = strip.ravel()
+    numbers = np.empty(5, scale.dtype)
+    numbers[:4], numbers[4] = scale, top
+    coarse, fine, offset, gap, last = numbers
+    for column in range(start, stop, LANES):
+        _fill_panel(right, right_norms, column, panel, norms)
         for row in range(0, b, ROWS):
-            _fill_block(left, row_norms, row, panel, norms, strip, row, 0)
-        flat_buckets = buckets[(column - first) // LANES].ravel()
+            _fill_block(left, left_norms, row, panel, norms, strip, row, 0)
+        flat_buckets = buckets[(column - start) // LANES].ravel()
         for k in range(b * LANES):
-            if left_norms is None:
-                flat_buckets[k] = np.uint16(np.int32(min(flat[k] * scale, top)))
-            else:  # float32 is rounded, but never puts the larger of two distances into the lower bucket
-                flat_buckets[k] = np.uint16(np.int32(min(np.sqrt(np.float32(flat[k])) * narrow, np.float32(top))))
+            root = _root(flat[k])
+            place = min(max(coarse * root, fine * root - offset), coarse * root + gap)
+            flat_buckets[k] = np.uint16(np.int32(min(place, last)))
 
 
 @helper
-def _count_rows(buckets, n_columns, counts):
-    for i in range(counts.shape[0]):
-        for j in range(n_columns):
-            counts[i, buckets[j // LANES, i, j % LANES]] += 1
+def _count_row(buckets, i, n_columns, counts):
+    for j in range(n_columns):
+        counts[buckets[j // LANES, i, j % LANES]] += 1
+
+
+@helper
+def _count_up_to(buckets, i, n_columns, limit):
+    total = 0
+    for j in range(n_columns):
+        total += buckets[j // LANES, i, j % LANES] <= limit
+    return total
 
 
 @helper

@@ -108,7 +108,7 @@ if config.DISABLE_JIT:
     _open = _open_plainly
 
     def _lowest(bits):
-        return (bits & -bits).bit_length() - 1
+        return (int(bits) & -int(bits)).bit_length() - 1
 
 
 def filtered(
@@ -140,7 +140,7 @@ def filtered(
     _refine_rest(X, squared, parts, per_unit, nearest, rows)
     ordered = np.empty_like(nearest)
     ordered[codes.order] = nearest
-    share = float(rows.refined.sum() / (sum(len(pairs) for pairs in turns) * BLOCK**2))
+    share = float(rows.refined.sum() / (2 * sum(len(pairs) for pairs in turns) * BLOCK**2))  # each for either row
     logger.info("distances of %d points: %.2g%% of the pairs were summed up in float64", n, 100 * share)
     return ordered, share
 

@@ -105,7 +105,8 @@ def _build_few(term, context, builder, signature, arguments):
         with builder.if_then(rest):
             a = _load(builder, builder.gep(x.data, [whole]))
             for y, place in zip(ys, places, strict=True):
-                builder.store(term(builder, builder.load(place), a, _rest(builder, y, whole, d)), place)
+                b = _rest(builder, y, whole, d)
+                builder.store(term(builder, builder.load(place), a, b), place)
         total = _totals(builder, [builder.load(place) for place in places])
         builder.store(builder.fadd(builder.load(totals), total), totals)
     place = builder.bitcast(sums.data, totals.type)
@@ -161,9 +162,10 @@ def _difference(builder, total, a, b):
 
 
 def _square(builder, total, a, b):
-    difference = builder.fsub(a, b)
-    square = builder.fmul(difference, difference, flags=("contract",))
-    return builder.fadd(total, square, flags=("contract",))
+    difference = builder.fsub(a, b)  # rounded once where the processor can, whatever stands around it
+    kind = ir.FunctionType(total.type, [total.type] * 3)
+    fused = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fmuladd.v{LANES}f64")
+    return builder.call(fused, [difference, difference, total])
 
 
 def _totals(builder, vectors):

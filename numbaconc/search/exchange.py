@@ -162,8 +162,8 @@ class Exchange:
             size = min(BATCH, 2 * size)
 
     def _first_bounds(self, fewest: int) -> Bounds:
-        least, top = bound_expansions(self.histograms.counts, self.histograms.steps(self.strength), fewest)
-        reach = (top + 1.001) / self.histograms.scale
+        least, top = bound_expansions(self.histograms.counts, self.histograms.tops(self.strength), fewest)
+        reach = self.histograms.farthest(top)
         return Bounds(least, reach**2 if self.distances.squared else reach, np.zeros(len(least), np.int64))
 
     def _note_changes(self) -> None:

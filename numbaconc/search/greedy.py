@@ -2,8 +2,9 @@
 
 The balls are those of the paper's greedy, found with less work. The paper computes the objectives of all centers anew
 for every ball. Here each center keeps a lower bound of its objective, and only centers whose bounds are as low as
-the best objective known are computed. A ball that is placed lowers the objective of another center by at most the
-number of points that it newly expands within that center's reach, so that the old bound less this number is a bound.
+the best objective known are computed. First bounds are made of coarse histograms of all distances. A ball that is placed
+lowers the objective of another center by at most the number of points that it newly expands within that center's reach,
+so that the old bound less this number is a bound; another one is made of the histograms less the points that balls hold.
 """
 
 from __future__ import annotations
@@ -19,17 +20,20 @@ from numpy.typing import NDArray
 
 from numbaconc.data.files import check_writable, replacing
 from numbaconc.how import bar
-from numbaconc.kernels.balls import best_balls, bound_balls, count_within, expand_radius
-from numbaconc.kernels.distances import TILE, count_pairs
+from numbaconc.kernels.balls import best_balls, bound_balls, expand_radius
+from numbaconc.kernels.distances import TILE, count_from, count_pairs
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.checkpoint import STATE, Limits, damaged, packed, read_state
-from numbaconc.search.distances import BATCH, Distances, Histograms, rounds
+from numbaconc.search.distances import BATCH, TINY, Distances, Points, rounds
+from numbaconc.search.histograms import Histograms, Ruler, ruler
 
 FEW = 32  # centers whose objectives are computed first for a ball; then twice as many at a time, up to a batch
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small
+TOLD_APART = 4.0  # buckets for one standard deviation of objectives, where most are about the same
+ERROR = 1 / 16  # of epsilon: distances that are off by more are of no use for bounds
 BUCKETS = 1024  # at most
 COUNTS = 1 << 27  # of all points in all buckets, at most
-TINY = 1e-30  # distances that are as good as none: float32 still holds whatever is divided by it
+LOT = 8 * TILE  # centers whose bounds are renewed at a time, or more where few points are new
 SPACING = 0.9  # ratio of successive floors, the ranks from which on least objectives are bounded
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
 
@@ -55,11 +59,12 @@ class Greedy:
         self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the least objective over ranks from each floor
         self.reach = np.full(n, np.inf)  # at least the reach of its largest ball
         self.trusted = np.ones(n, np.bool_)  # whether `reach` is of this run; by a file's, kernels may miss points
-        self.subtracted = np.zeros(n, np.int64)  # how many points of `order` are off `least`, those within reach
+        self.subtracted = np.zeros(n, np.int64)  # how many balls `least` allows for
         # histograms, while they are counted; then `least` is made of them
         self.counts = np.empty((0, 0), np.int32)
         self.rounds_counted = 0
-        self.histograms: Histograms | None = None  # in the end; None if that was before a checkpoint
+        self.histograms: Histograms  # in the end
+        self.counted = np.zeros(n, np.bool_)  # of which centers; not yet of all where that was before a checkpoint
         self.first_reach = self.reach  # what `reach` was then
 
     def _clear(self) -> None:
@@ -68,7 +73,10 @@ class Greedy:
         self.centers, self.radii = np.empty(0, np.int64), np.empty(0, np.float64)
         self.objective, self.covered, self.expanded = np.empty((3, 0), np.int64)
         self.uncovered, self.unexpanded = np.ones((2, len(self.sample)), np.bool_)  # not in S_init, not in S_exp
-        self.order = np.empty(0, np.int64)  # the points of S_exp, in the order in which they came into it
+        self.inside, self.reached = np.empty((2, 0), np.int64)  # the points of both, in the order in which they came in
+        self.held = np.empty(
+            (2, 0, 0), np.int32
+        )  # histograms, of those that are in either, for each center's first balls
 
     def run(self, *, progress: bool) -> None:
         """Place balls until the target is covered."""
@@ -79,11 +87,11 @@ class Greedy:
                 self._place(*self._choose())
                 self._save()
                 shown.update()
-                shown.set_postfix(covered=self._n_covered, expanded=len(self.order))
+                shown.set_postfix(covered=self._n_covered, expanded=self._n_expanded)
 
     def distances_counted(self, *, progress: bool) -> tuple[Histograms, NDArray[np.float64]]:
         """Return the histograms, and at least the reach of each center's ball that holds the target alone."""
-        if self.histograms is not None:
+        if self.counted.all():
             return self.histograms, self.first_reach
         again = Greedy(self.distances, self.epsilon, self.target, self.n_sets)
         again.bound(progress=progress)
@@ -102,41 +110,76 @@ class Greedy:
     def _n_covered(self) -> int:
         return int(self.covered[-1]) if len(self.covered) else 0
 
+    @property
+    def _n_expanded(self) -> int:
+        return len(self.reached)
+
     def bound(self, *, progress: bool) -> None:
         """Bound the objectives of every center, from coarse histograms of all distances, each computed once.
 
-        A bucket is ε / STEPS wide or a little less, unless that makes too many buckets.
+        A bucket is ε / STEPS wide or a little less, unless that makes too many buckets; less where radii and reaches are
+        expected, if the objectives of centers are nearly the same.
         """
         n, n_tiles = len(self.uncovered), -(-len(self.uncovered) // TILE)
         turns = rounds(n_tiles)
+        known, error, most = self.distances.histograms, ERROR * self.strength, max(1, min(BUCKETS, COUNTS // n))
+        points = self.distances.within(error)
         if self.rounds_counted == len(turns) and not self.counts.size:
+            self._prepare(np.zeros((n, most + 1), np.int32), self._even_ruler(most), points)
             return
-        some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
-        farthest = self._look(some, int(self.floors[-1]), self.target)[3].max()
-        farthest = max(TINY, self.strength, 1.25 * (math.sqrt(farthest) if self.distances.squared else farthest))
-        most = max(1, min(BUCKETS, COUNTS // n))
-        scale = min((STEPS + 1.01) / max(TINY, self.strength), most / farthest)
-        known = self.distances.histograms
-        if self.path is None and known is not None and known.replaces(scale, farthest):
-            self.counts, scale, self.rounds_counted = *known, len(turns)
+        wanted, farthest = self._ruler(most)
+        if self.path is None and known is not None and known.replaces(wanted, farthest, error):
+            self.counts, wanted, points = known
+            self.rounds_counted = len(turns)
         if not self.rounds_counted:
-            self.counts = np.zeros((n, min(most, math.ceil(farthest * scale)) + 1), np.int32)
+            n_buckets = min(most, math.ceil(wanted.place(farthest)))
+            self.counts = np.zeros((n, n_buckets + 1), np.int32)
         with bar(what="distances", shown=progress, total=len(turns)) as shown:
             shown.update(int(self.rounds_counted))
             for pairs in turns[int(self.rounds_counted) :]:
-                count_pairs(*self.distances.points, pairs, scale, self.counts)
+                count_pairs(*points[:3], pairs, wanted.scale(points), self.counts)
                 self.rounds_counted += 1
                 shown.update()
                 self._save(every=SAVE_EVERY)
         if self.path is not None and (self.counts.sum(axis=1) != n).any():  # as a file may have left them
             raise damaged(self.path)
-        self.histograms = self.distances.histograms = Histograms(self.counts, scale)
-        steps = max(0, self.histograms.steps(self.strength))
-        self.least, last = bound_balls(self.counts, steps, self.target, self.floors)
-        reach = (last + 1.001) / scale + self.strength
-        reach = np.where(last == self.counts.shape[1] - 1, np.inf, reach**2 if self.distances.squared else reach)
+        self._prepare(self.counts, wanted, points)
+        self.distances.histograms = self.histograms
+        self.counted[:] = True
+        self.least, reach = self._bounds(np.arange(n))
         self.reach, self.first_reach = reach, np.where(self.trusted, reach, np.inf)
         self.counts = np.empty((0, 0), np.int32)
+
+    def _prepare(self, counts: NDArray[np.int32], ruler: Ruler, points: Points) -> None:
+        self.histograms, self.held = Histograms(counts, ruler, points), np.zeros((2, *counts.shape), np.int32)
+
+    def _ruler(self, most: int) -> tuple[Ruler, float]:
+        """Return which buckets distances are to be counted in, and the farthest that matters.
+
+        Some centers are looked at for that.
+        """
+        n, strength = len(self.uncovered), max(TINY, self.strength)
+        some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
+        objective, low, _, high = self._look(some, int(self.floors[-1]), self.target)
+        if self.distances.squared:
+            low, high = np.sqrt(low), np.sqrt(high)
+        farthest = max(strength, 1.25 * high.max())
+        steps = STEPS + 1.01, TOLD_APART * objective.mean() / max(TINY, objective.std())
+        return ruler(steps, strength, (0.98 * low.min(), high.max()), farthest, most), farthest
+
+    def _even_ruler(self, most: int) -> Ruler:
+        """Return one without looking at centers, by what is known of them."""
+        reach = np.sqrt(self.reach) if self.distances.squared else self.reach
+        scale = most / max(TINY, self.strength, reach[np.isfinite(reach)].max(initial=0))
+        return Ruler(scale, scale)
+
+    def _bounds(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        """Bound the least objectives, and the reaches, of some centers, by histograms."""
+        known, missing = self.histograms, self.target - self._n_covered
+        tops = known.tops(self.strength)
+        least, last = bound_balls(known.counts, *self.held, rows, tops, known.spread, missing, self.floors)
+        reach = known.farthest(last) + self.strength
+        return least, reach**2 if self.distances.squared else reach
 
     def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
         """Compute the best ball of some centers, and bounds of later ones."""
@@ -156,14 +199,14 @@ class Greedy:
         best, winner, radius, size = n, n, 0.0, FEW
         waiting = np.ones(n, np.bool_)  # centers that are not computed yet
         while True:
-            bound = self.least[:, floor] - (len(self.order) - self.subtracted)
+            bound = self.least[:, floor] - (self._n_expanded - np.append(0, self.expanded)[self.subtracted])
             can_win = waiting & (bound <= best)
             can_win[winner:] &= bound[winner:] < best
             rows = lowest(np.flatnonzero(can_win), bound, size)
             if not len(rows):
                 return winner, radius
-            if (self.subtracted[rows] < len(self.order)).any():
-                self._subtract(np.flatnonzero(can_win & (self.subtracted < len(self.order))), bound)
+            if (self.subtracted[rows] < len(self.centers)).any():
+                self._subtract(np.flatnonzero(can_win & (self.subtracted < len(self.centers))), bound)
                 continue
             objective, radii, self.least[rows], self.reach[rows] = self._look(rows, lowest_rank, missing)
             first = np.lexsort((rows, objective))[0]
@@ -174,14 +217,36 @@ class Greedy:
             self._save(every=SAVE_EVERY)
 
     def _subtract(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
-        """Take the newly expanded points within reach off the bounds of the lowest of `rows`."""
-        n, since = len(self.order), int(self.subtracted[rows].min())
-        size = max(1, BATCH * len(self.reach) // (n - since))
+        """Allow for the newest balls in the bounds of the lowest of `rows`."""
+        since = int(self.subtracted[rows].min())
+        reached = self.reached[np.append(0, self.expanded)[since] :]
+        size = max(LOT, BATCH * len(self.reach) // max(1, len(reached)))
         rows = lowest(rows[self.subtracted[rows] == since], bound, size)
-        distances = self.distances.between(self.order[since:], rows)
-        within = count_within(distances, self.reach[rows], np.ones(n - since, np.int64))
-        self.least[rows] -= within[:, np.newaxis].astype(np.int32)
-        self.subtracted[rows] = n
+        self._count_first(rows[~self.counted[rows]], since)
+        within = self._count(self.held[1], reached, rows)
+        self._count(self.held[0], self.inside[np.append(0, self.covered)[since] :], rows)
+        least, reach = self._bounds(rows)
+        self.least[rows] = np.maximum(self.least[rows] - within[:, np.newaxis].astype(np.int32), least)
+        self.reach[rows] = np.minimum(self.reach[rows], reach)
+        self.subtracted[rows] = len(self.centers)
+
+    def _count_first(self, rows: NDArray[np.intp], n_balls: int) -> None:
+        """Count what was counted of some centers before a checkpoint: all points, and those in the first balls."""
+        if len(rows):
+            self._count(self.histograms.counts, np.arange(len(self.uncovered)), rows)
+            self._count(self.held[0], self.inside[: np.append(0, self.covered)[n_balls]], rows)
+            self._count(self.held[1], self.reached[: np.append(0, self.expanded)[n_balls]], rows)
+            self.counted[rows] = True
+
+    def _count(self, counts: NDArray[np.int32], points: NDArray[np.int64], rows: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Add points to the histograms of some centers; return how many may be within the reach of each, at most."""
+        known = self.histograms
+        left, left_norms, _ = known.points.take(rows)
+        right, _, right_norms = known.points.take(points)
+        limits = known.buckets(np.sqrt(self.reach[rows]) if self.distances.squared else self.reach[rows])
+        scale = known.ruler.scale(known.points)
+        within: NDArray[np.int64] = count_from(left, left_norms, right, right_norms, scale, counts, rows, limits)
+        return within
 
     def place_instead(self, balls: Iterable[tuple[int, float]]) -> None:
         """Place other balls, by center and radius, instead of those so far."""
@@ -192,16 +257,15 @@ class Greedy:
     def _place(self, center: int, radius: float) -> None:
         distances = self.distances.to_all(np.array([center]))[0]
         reach = expand_radius(radius, self.strength, self.distances.squared)
+        inside = np.flatnonzero(self.uncovered & (distances <= radius))
         reached = np.flatnonzero(self.unexpanded & (distances <= reach))
-        self.uncovered &= distances > radius
-        self.unexpanded[reached] = False
-        self.order = np.append(self.order, reached)
+        self.uncovered[inside] = self.unexpanded[reached] = False
+        self.inside, self.reached = np.append(self.inside, inside), np.append(self.reached, reached)
         self.centers = np.append(self.centers, center)
         self.radii = np.append(self.radii, radius)
-        n_covered = np.count_nonzero(~self.uncovered)
-        self.objective = np.append(self.objective, len(reached) - (n_covered - self._n_covered))
-        self.covered = np.append(self.covered, n_covered)
-        self.expanded = np.append(self.expanded, len(self.order))
+        self.objective = np.append(self.objective, len(reached) - len(inside))
+        self.covered = np.append(self.covered, len(self.inside))
+        self.expanded = np.append(self.expanded, self._n_expanded)
 
     def keep(self, path: Path, settings: dict[str, Any]) -> None:
         """Keep the state in a file, and go on from it if it is there; InputError if the file is of another search."""
@@ -216,7 +280,7 @@ class Greedy:
         vars(self).update(state)
         self.trusted[:] = False
         unfinished = self._n_covered < self.target and len(self.centers) == self.n_sets
-        if unfinished or (self.subtracted > len(self.order)).any():
+        if unfinished or (self.subtracted > len(self.centers)).any():
             raise damaged(path)
 
     def _save(self, every: float = 0.0) -> None:
