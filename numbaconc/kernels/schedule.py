@@ -43,16 +43,13 @@ def rounds_across(n_first: int, n_blocks: int) -> list[NDArray[np.int64]]:
 def rounds_outward(n_blocks: int, n_first: int | None = None) -> list[NDArray[np.int64]]:
     """Return all pairs of blocks, or those of one of the first with one of the others, so that each meets the lowest first.
 
-    In a round the places of two blocks have the same sum. There are twice as many rounds as in the others.
+    In a round the places of two blocks have the same sum; the pairs are mixed, since the lowest have more to do. There
+    are twice as many rounds as in the others.
     """
     n_left, n_right = (n_blocks, n_blocks) if n_first is None else (n_first, n_blocks - n_first)
     turns = []
     for total in range(n_left + n_right - 1):
         left = np.arange(max(0, total - n_right + 1), min(total, n_left - 1) + 1)
-        right = total - left
-        turns.append(
-            np.stack([left, right], axis=1)[left <= right]
-            if n_first is None
-            else np.stack([left, n_first + right], axis=1)
-        )
+        pairs = np.stack([left, total - left + (n_first or 0)], axis=1)
+        turns.append(np.random.default_rng(total).permutation(pairs[left <= pairs[:, 1]]))
     return turns

@@ -59,6 +59,7 @@ class Greedy:
         self.least = np.zeros((n, len(self.floors)), np.int32)  # at most the least objective over ranks from each floor
         self.reach = np.full(n, np.inf)  # at least the reach of its largest ball
         self.trusted = np.ones(n, np.bool_)  # whether `reach` is of this run; by a file's, kernels may miss points
+        self.vouched = True  # whether all that is counted in histograms is of this run
         self.subtracted = np.zeros(n, np.int64)  # how many balls `least` allows for
         # histograms, while they are counted; then `least` is made of them
         self.counts = np.empty((0, 0), np.int32)
@@ -227,7 +228,8 @@ class Greedy:
         self._count(self.held[0], self.inside[np.append(0, self.covered)[since] :], rows)
         least, reach = self._bounds(rows)
         self.least[rows] = np.maximum(self.least[rows] - within[:, np.newaxis].astype(np.int32), least)
-        self.reach[rows] = np.minimum(self.reach[rows], reach)
+        if self.vouched:
+            self.reach[rows] = np.minimum(self.reach[rows], reach)
         self.subtracted[rows] = len(self.centers)
 
     def _count_first(self, rows: NDArray[np.intp], n_balls: int) -> None:
@@ -278,7 +280,7 @@ class Greedy:
         state = read_state(path, settings, limits)
         self.place_instead(zip(state.pop("centers").tolist(), state.pop("radii").tolist(), strict=True))
         vars(self).update(state)
-        self.trusted[:] = False
+        self.trusted[:], self.vouched = False, not self.counts.size
         unfinished = self._n_covered < self.target and len(self.centers) == self.n_sets
         if unfinished or (self.subtracted > len(self.centers)).any():
             raise damaged(path)
