@@ -224,6 +224,22 @@ def test_distances_of_whole_numbers_across_a_split_are_exact(squared):
 
 
 @needs_jit
+@pytest.mark.parametrize("dtype", TYPES)
+@pytest.mark.parametrize("squared", [False, True])
+@pytest.mark.parametrize("split", [None, BLOCK])
+def test_what_is_known_stands_for_all_that_is_not_less(dtype, squared, split):
+    X = of_kind(clusters, 300, 20, dtype)
+    known = sorted_distances(X, 40, squared, split)
+    bounds = known[np.arange(300), np.random.default_rng(0).integers(0, 40, 300)]
+    bounds[::7] = np.inf
+    expected = np.minimum(known[:, :9], bounds[:, None])
+    for way in (plain, forced):
+        with way():
+            found = neighbors.nearest_distances(X, 9, squared, split, bounds=bounds)
+        same_bits(np.sort(found, axis=1), expected)
+
+
+@needs_jit
 def test_a_point_counts_as_its_own_neighbor_or_not():
     X = normal(300, 6).astype(np.float32)
     with forced():

@@ -61,30 +61,25 @@ def waiting(n: int, k: int, own: NDArray[np.int32], known: NDArray[np.float64]) 
 
 
 @intrinsic
-def _open(typing, tile, row, column, own, limits, first, limit, wrong):  # noqa: ARG001
-    """Return which of GLANCE pairs are open, a bit each: distance < max(limit + own, limits + wrong)."""
-    return types.uint64(tile, row, column, own, limits, first, limit, wrong), _build_open
+def _below(typing, tile, row, column, bounds, first, more):  # noqa: ARG001
+    """Return which of GLANCE distances of a row are below the bounds of its columns, and what these have more: a bit each."""
+    return types.uint64(tile, row, column, bounds, first, more), _build_below
 
 
-def _build_open(context, builder, signature, arguments):
-    tile, own, limits = (context.make_array(signature.args[a])(context, builder, arguments[a]) for a in (0, 3, 4))
-    vector = ir.VectorType(ir.IntType(32), GLANCE)
+def _build_below(context, builder, signature, arguments):
+    tile, bounds = (context.make_array(signature.args[a])(context, builder, arguments[a]) for a in (0, 3))
+    vector, lane = ir.VectorType(ir.IntType(32), GLANCE), ir.IntType(32)
     width = cgutils.unpack_tuple(builder, tile.shape, 2)[1]
 
     def load(array, place):
         return builder.load(builder.bitcast(builder.gep(array.data, [place]), vector.as_pointer()), align=4)
 
-    def spread(number):
-        undefined, lane = ir.Constant(vector, ir.Undefined), ir.IntType(32)
-        one = builder.insert_element(undefined, number, lane(0))
-        return builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(lane, GLANCE), [0] * GLANCE))
-
+    undefined = ir.Constant(vector, ir.Undefined)
+    one = builder.insert_element(undefined, builder.trunc(arguments[5], lane), lane(0))
+    more = builder.shuffle_vector(one, undefined, ir.Constant(ir.VectorType(lane, GLANCE), [0] * GLANCE))
     distances = load(tile, builder.add(builder.mul(arguments[1], width), arguments[2]))
-    place = builder.add(arguments[5], arguments[2])
-    limit, wrong = (spread(builder.trunc(number, ir.IntType(32))) for number in arguments[6:])
-    for_row = builder.icmp_signed("<", distances, builder.add(load(own, place), limit))
-    for_column = builder.icmp_signed("<", distances, builder.add(load(limits, place), wrong))
-    return builder.bitcast(builder.or_(for_row, for_column), ir.IntType(64))
+    limits = builder.add(load(bounds, builder.add(arguments[4], arguments[2])), more)
+    return builder.bitcast(builder.icmp_signed("<", distances, limits), ir.IntType(64))
 
 
 @intrinsic
@@ -97,15 +92,14 @@ def _lowest(typing, bits):  # noqa: ARG001
     return types.int64(types.uint64), build
 
 
-def _open_plainly(tile, row, column, own, limits, first, limit, wrong):
+def _below_plainly(tile, row, column, bounds, first, more):
     """Do the same in NumPy, where nothing is compiled."""
-    distances, others = tile[row, column : column + GLANCE], slice(first + column, first + column + GLANCE)
-    is_open = (distances < own[others].astype(np.int64) + limit) | (distances < limits[others].astype(np.int64) + wrong)
-    return sum(1 << int(bit) for bit in np.flatnonzero(is_open))
+    limits = bounds[first + column : first + column + GLANCE].astype(np.int64) + more
+    return sum(1 << int(bit) for bit in np.flatnonzero(tile[row, column : column + GLANCE] < limits))
 
 
 if config.DISABLE_JIT:
-    _open = _open_plainly
+    _below = _below_plainly
 
     def _lowest(bits):
         return (int(bits) & -int(bits)).bit_length() - 1
@@ -196,17 +190,20 @@ def _keep_open(tile, first, second, own, waiting):
         i = first + r
         limit, wrong, count = np.int64(limits[i]), np.int64(own[i]), counts[i]
         for column in range(0, BLOCK, GLANCE):
-            bits = _open(tile, r, column, own, limits, second, limit, wrong)
+            bits = _below(tile, r, column, own, second, limit)
             while bits != 0:
-                c = column + _lowest(bits)
+                j = second + column + _lowest(bits)
                 bits &= bits - np.uint64(1)
-                j = second + c
-                if i < j:  # without branches: written first, and kept by counting
-                    distance = np.int64(tile[r, c])
-                    pairs[i, count] = ((distance - own[j]) << 32) | j
-                    count += distance - own[j] < limit
-                    pairs[j, counts[j]] = ((distance - wrong) << 32) | i
-                    counts[j] += distance - wrong < limits[j]
+                if i < j:
+                    pairs[i, count] = ((np.int64(tile[r, j - second]) - own[j]) << 32) | j
+                    count += 1
+            bits = _below(tile, r, column, limits, second, wrong)
+            while bits != 0:
+                j = second + column + _lowest(bits)
+                bits &= bits - np.uint64(1)
+                if i < j:
+                    pairs[j, counts[j]] = ((np.int64(tile[r, j - second]) - wrong) << 32) | i
+                    counts[j] += 1
         counts[i] = count
 
 
