@@ -60,14 +60,15 @@ def _offer(tile, first, second, nearest):
 @kernel
 def _compare_l1_uint8(panels, pairs, nearest):
     """Offer the ℓ1 distances between pairs of blocks of rows of bytes, in panels, to the heaps `nearest`, shape (n, k)."""
-    words = panels.shape[1]
+    n, words = nearest.shape[0], panels.shape[1]
     for p in prange(pairs.shape[0]):
         first, second = pairs[p, 0] * BLOCK, pairs[p, 1] * BLOCK
+        upper, lower = min(BLOCK, n - first), min(BLOCK, n - second)
         tile = np.zeros((BLOCK, BLOCK), nearest.dtype)
         for start in range(0, words, SPAN // WORD):
             stop = min(words, start + SPAN // WORD)
-            for r in range(0, BLOCK, LANES):
-                for c in range(0, BLOCK, SIDE):
+            for r in range(0, upper, LANES):
+                for c in range(0, lower, SIDE):
                     i, j = (first + r) // LANES, (second + c) // LANES
                     add_differences(panels, i, j, start, stop, tile, r, c)
         _offer(tile, first, second, nearest)

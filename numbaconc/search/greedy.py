@@ -228,8 +228,8 @@ class Greedy:
         self._count(self.held[0], self.inside[np.append(0, self.covered)[since] :], rows)
         least, reach = self._bounds(rows)
         self.least[rows] = np.maximum(self.least[rows] - within[:, np.newaxis].astype(np.int32), least)
-        if self.vouched:
-            self.reach[rows] = np.minimum(self.reach[rows], reach)
+        self.reach[rows] = np.minimum(self.reach[rows], reach)
+        self.trusted[rows] &= self.vouched
         self.subtracted[rows] = len(self.centers)
 
     def _count_first(self, rows: NDArray[np.intp], n_balls: int) -> None:
