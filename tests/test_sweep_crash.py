@@ -287,6 +287,23 @@ def test_workers_end_without_a_word(place, whole, number, seconds):
     assert_same(place.finish(), whole)
 
 
+ENDED = "import os, signal, time\nexec('os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)')\n"
+
+
+def test_the_status_is_ours_whatever_was_executed_when_the_signal_came(tmp_path):
+    """`python -m` would end by SIGINT where a KeyboardInterrupt as such came out of a text that was executed."""
+    (tmp_path / "ending.py").write_text(ENDED)
+    ran = subprocess.run(
+        [sys.executable, "-m", "numbaconc", "measure", "--plugin", "ending"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")]))},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert (ran.returncode, len(ran.stderr.splitlines())) == (143, 1)
+
+
 def kill_group(running):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(running.pid, signal.SIGKILL)

@@ -82,6 +82,14 @@ def _lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+class _Ended(KeyboardInterrupt):
+    """What ends a command as ctrl-C does.
+
+    `python -m` ends by SIGINT, whatever is made of it, where a KeyboardInterrupt as such came out of a text that was
+    executed, as dataclasses and Numba have some.
+    """
+
+
 class Outcome:
     """The exit status that a block of `reporting` ends with."""
 
@@ -226,7 +234,7 @@ def _ending_on_signals(outcome: Outcome) -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         if outcome.ending is None or outcome.lost:
             outcome.ending, outcome.lost = outcome.ending or ENDINGS[signal.Signals(number).name], False
-            raise KeyboardInterrupt
+            raise _Ended
 
     numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
     ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
