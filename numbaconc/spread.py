@@ -23,7 +23,7 @@ from numbaconc.kernels.neighbors import nearest_distances
 from numbaconc.kernels.schedule import BLOCK
 from numbaconc.kernels.threads import using_threads
 
-PER_SLOT = 18  # squares of blocks that each slot gets: two of a pair of blocks, one of a block with itself
+PER_SLOT = 8  # squares of blocks that each slot gets: two of a pair of blocks, one of a block with itself
 MOST_ROWS = 1 << 16  # of a block: minutes of work for a pair of them, far longer than sending it takes
 MOST_BYTES = 1 << 30  # of a block: a slot holds two, and copies of them
 AHEAD = 2  # tasks for each slot that are handed over: one that runs, one that is on its way

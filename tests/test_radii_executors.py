@@ -79,8 +79,7 @@ def test_any_number_of_rows(n):
 
 
 @pytest.mark.parametrize("slots", [1, 2, 7, 1000])
-def test_any_number_of_slots(slots, monkeypatch):
-    monkeypatch.setattr(spread, "PER_SLOT", 8)
+def test_any_number_of_slots(slots):
     executor = Inline(slots)
     same(executor, POINTS["ties"])
     assert len(executor.done) == (3 if slots == 1 else 10)
@@ -259,9 +258,8 @@ def test_it_is_cut_off_again_and_again(tmp_path):
     assert goes_on(tmp_path) == 1
 
 
-def test_others_do_not_take_what_was_finished(tmp_path, monkeypatch):
+def test_others_do_not_take_what_was_finished(tmp_path):
     """Another metric, another rank, other blocks."""
-    monkeypatch.setattr(spread, "PER_SLOT", 8)
     cut_off(tmp_path, 9)
     left = blocks(tmp_path)
     for settings in ({"include_self": False}, {"metric": "l2"}):
