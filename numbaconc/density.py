@@ -36,8 +36,7 @@ def knn_radii(
 ) -> NDArray[np.float64]:
     """Distance from every point to its k-th nearest neighbor, exactly (Algorithm 1, line 1).
 
-    Of floats most pairs of points are decided by codes of bytes, with a bound of what these are wrong by; the share of
-    pairs that had to be summed up in float64 is logged, at level INFO of the logger `numbaconc`.
+    The logger `numbaconc` says at level INFO which share of pairs of floats codes of bytes did not decide.
 
     Parameters
     ----------
@@ -46,16 +45,14 @@ def knn_radii(
         k, at least 1 and less than n. None takes 50, or all the points there are if they are fewer.
     metric : {"l1", "l2"}
     include_self : bool
-        Whether a point counts as its own first neighbor, as in the paper's program, so that
-        k = 50 means 49 others.
+        Whether a point is its own first neighbor, as in the paper's program: k = 50 means 49 others.
     cache_dir : path-like, optional
         Folder in which radii are kept, by the hash of the data, k, metric and `include_self`.
     progress : bool
         Show a progress bar on a terminal.
     executor : concurrent.futures.Executor or int, optional
-        What pairs of blocks of rows are spread over, such as Dask's `client.get_executor()`; or in how many spawned
-        processes they are compared. Each of its slots works on one thread and is sent two blocks at a time. The radii
-        are the same, bit for bit. With `cache_dir` finished blocks are kept, and a call that was cut off goes on.
+        What pairs of blocks of rows are spread over, such as Dask's `client.get_executor()`, or how many processes. Each
+        slot works on one thread; the radii are the same bits. With `cache_dir` a call that was cut off goes on.
 
     Returns
     -------
