@@ -182,14 +182,6 @@ def test_every_two_blocks_are_compared_once_and_none_is_in_two_pairs_of_a_round(
     assert met == [(i, j) for i in range(blocks) for j in range(i, blocks)]
 
 
-@pytest.mark.parametrize(("first", "blocks"), [(1, 2), (1, 6), (5, 6), (3, 6), (3, 8), (5, 8)])
-def test_every_one_of_the_first_blocks_meets_every_other_once(first, blocks):
-    turns = schedule.rounds_across(first, blocks)
-    assert all(players(pairs) for pairs in turns)
-    met = sorted(tuple(pair) for pairs in turns for pair in pairs.tolist())
-    assert met == [(i, j) for i in range(first) for j in range(first, blocks)]
-
-
 @pytest.mark.parametrize(("blocks", "first"), [(1, None), (2, None), (9, None), (2, 1), (6, 1), (6, 5), (8, 3)])
 def test_every_block_meets_the_lowest_first(blocks, first):
     turns = schedule.rounds_outward(blocks, first)

@@ -22,7 +22,7 @@ from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.filtering import filtered
 from numbaconc.kernels.heaps import sift
 from numbaconc.kernels.panels import LANES, SIDE, WORD, add_differences, as_panels
-from numbaconc.kernels.schedule import BLOCK, rounds, rounds_across, rounds_outward
+from numbaconc.kernels.schedule import BLOCK, rounds, rounds_outward
 
 SPAN = 2048  # bytes of a row compared at a time, so that a block of them stays in the cache
 GLANCE = 16  # distances looked at together, since few are among the least
@@ -162,7 +162,7 @@ def nearest_and_share(
     """
     n = len(X)
     n_blocks = -(-n // BLOCK)
-    turns = rounds(n_blocks) if split is None else rounds_across(split // BLOCK, n_blocks)
+    outward = rounds_outward(n_blocks, None if split is None else split // BLOCK)
     nearest, share = np.full((n, k), np.inf), 1.0
     if bounds is not None:
         nearest[:] = bounds[:, np.newaxis]
@@ -173,8 +173,8 @@ def nearest_and_share(
         compare = partial(_compare, X, squared)
         codes = codes_of(X, k, squared, split) if n >= FEWEST else None
         if codes is not None:
-            turns = rounds_outward(n_blocks, None if split is None else split // BLOCK)
-            return filtered(X, nearest, squared, codes, turns, advance)
+            return filtered(X, nearest, squared, codes, outward, advance)
+    turns = rounds(n_blocks) if split is None else outward
     for number, pairs in enumerate(turns):
         compare(pairs, nearest)
         advance(n * (number + 1) // len(turns) - n * number // len(turns))

@@ -28,18 +28,6 @@ def rounds(n_blocks: int) -> list[NDArray[np.int64]]:
     return turns
 
 
-def rounds_across(n_first: int, n_blocks: int) -> list[NDArray[np.int64]]:
-    """Return the pairs of one of the first blocks with one of the others."""
-    n_second = n_blocks - n_first
-    few = np.arange(min(n_first, n_second))
-    turns = []
-    for turn in range(max(n_first, n_second)):
-        many = (few + turn) % max(n_first, n_second)
-        first, second = (few, many) if n_first <= n_second else (many, few)
-        turns.append(np.stack([first, n_first + second], axis=1))
-    return turns
-
-
 def rounds_outward(n_blocks: int, n_first: int | None = None) -> list[NDArray[np.int64]]:
     """Return all pairs of blocks, or those of one of the first with one of the others, so that each meets the lowest first.
 

@@ -59,7 +59,7 @@ class Found:
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(setting,))
 @dataclass(eq=False, repr=False)
-class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # scikit-learn ships no types: its base class is Any
+class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # which class it is depends on the process, and scikit-learn ships no types
     """A search for an error region of little adversarial risk.
 
     A subclass names itself and its norms, declares its settings, and has `find`; `prepare` too, where goals can
