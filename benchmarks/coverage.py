@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import binom, norm, poisson, t
 
 import numbaconc as nc
-from numbaconc.certify import least_count
+from numbaconc.binomial import least_count
 
 ALPHA, CONFIDENCE = 0.05, 0.95
 ALLOWED = (1 - CONFIDENCE) / 2

@@ -12,16 +12,15 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import bdtrik, betainccinv, betaincinv
 
+from numbaconc import binomial
+from numbaconc.binomial import CONFIDENCE, tail_of
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count, check_fraction, shown
 from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up, strength_at_most
 from numbaconc.regions import Region
 from numbaconc.tolerance import tolerance
-
-CONFIDENCE = 0.95  # that both bounds hold
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ class Certificate:
         """Say what the certificate means for a threshold α that was aimed at."""
         if self.covers(alpha):
             return self._sentence(exact(alpha))
-        needed = least_count(alpha, self.n_points, self.confidence, self.n_compared)
+        needed = binomial.least_count(alpha, self.n_points, self.confidence, self.n_compared)
         why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {exact(alpha)} takes "
         why += "more points" if needed is None else f"{needed:,}"
         return f"{self.sentence}; nothing is certified at α = {exact(alpha)}: {why}"
@@ -200,12 +199,12 @@ def certify_at_counts(
     InputError if one is not allowed.
     """
     n, alpha = check_count("n_points", n_points), check_fraction("alpha", alpha, one_allowed=False)
-    tail, m = _tail(confidence, n_compared), _rank(alpha, n, confidence, n_compared)
+    tail, m = tail_of(confidence, n_compared), _rank(alpha, n, confidence, n_compared)
     count = check_count("m_plus_K", m_plus_K, m, n, f"the border is at point {m} of {n}")
     tau = tolerance(n, m, tail)
     return Certificate(
         alpha,
-        upper_bound(count, n, tau),
+        binomial.upper_limit(count, n, tau),
         parse_epsilon(epsilon),
         float(confidence),
         n,
@@ -221,9 +220,9 @@ def certify_at_counts(
 
 def _rank(alpha: float, n_points: int, confidence: float, n_compared: int) -> int:
     """Return m, the least number of test points that proves α; InputError if not even all of them do."""
-    rank = least_count(alpha, n_points, confidence, n_compared)
+    rank = binomial.least_count(alpha, n_points, confidence, n_compared)
     if rank is None:
-        least = math.ceil(math.log(_tail(confidence, n_compared)) / math.log(alpha))
+        least = math.ceil(math.log(tail_of(confidence, n_compared)) / math.log(alpha))
         why = f"or nothing certifies alpha {exact(alpha)} with {exact_percent(confidence)} confidence"
         msg = f"n_points is {n_points}; allowed: at least {least}, {why}"
         raise InputError(msg)
@@ -268,10 +267,10 @@ def certify_counts(
     n_points = check_count("n_points", n_points)
     n_expanded = check_count("n_expanded", n_expanded, 0, n_points, f"there are {n_points} points")
     n_in = check_count("n_in", n_in, 0, n_expanded, "the region lies in its expansion")
-    tail = _tail(confidence, n_compared)
+    tail = tail_of(confidence, n_compared)
     return Certificate(
-        lower_bound(n_in, n_points, tail),
-        upper_bound(n_expanded, n_points, tail),
+        binomial.lower_limit(n_in, n_points, tail),
+        binomial.upper_limit(n_expanded, n_points, tail),
         parse_epsilon(epsilon),
         float(confidence),
         n_points,
@@ -281,33 +280,6 @@ def certify_counts(
         None if vc_dimension is None else check_count("vc_dimension", vc_dimension),
         n_points if n_train is None else check_count("n_train", n_train),
     )
-
-
-def lower_bound(count: int, n: int, tail: float) -> float:
-    """One-sided lower bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
-    return float(betaincinv(count, n - count + 1, tail)) if count else 0.0
-
-
-def upper_bound(count: int, n: int, tail: float) -> float:
-    """One-sided upper bound on a binomial probability, wrong with probability at most `tail` (Clopper-Pearson)."""
-    return float(betainccinv(count + 1, n - count, tail)) if count < n else 1.0
-
-
-def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_compared: int = 1) -> int | None:
-    """Return the fewest test points in a region that certify L >= α; None if not even all of them do.
-
-    For 10,000 points and 95% that is 121 for α = .01, 544 for .05 and 1,337 for .127.
-    """
-    alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
-    tail = _tail(confidence, n_compared)
-    count = max(
-        1, math.floor(np.nan_to_num(bdtrik(1 - tail, n, alpha)))
-    )  # L >= α just where P[Bin(n, α) >= count] <= tail
-    while count > 1 and lower_bound(count - 1, n, tail) >= alpha:
-        count -= 1
-    while count <= n and lower_bound(count, n, tail) < alpha:
-        count += 1
-    return count if count <= n else None
 
 
 def uniform_deviation(n: int, vc_dimension: int, confidence: float = CONFIDENCE) -> float:
@@ -343,8 +315,3 @@ def uniform_deviation(n: int, vc_dimension: int, confidence: float = CONFIDENCE)
     n, dimension = check_count("n", n), check_count("vc_dimension", vc_dimension)
     eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
     return math.sqrt(128 * (dimension * math.log(n + 1) + math.log(8 / eta)) / n)
-
-
-def _tail(confidence: float, n_compared: int) -> float:
-    eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
-    return eta / (2 * check_count("n_compared", n_compared))

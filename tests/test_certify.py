@@ -14,13 +14,11 @@ from hypothesis import given, settings, strategies as st
 from scipy.stats import binom
 
 import numbaconc as nc
+from numbaconc.binomial import least_count, lower_limit, upper_limit
 from numbaconc.certify import (
     certify,
     certify_counts,
-    least_count,
-    lower_bound,
     uniform_deviation,
-    upper_bound,
 )
 from numbaconc.errors import InputError
 from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up
@@ -37,7 +35,7 @@ TAILS = st.sampled_from([0.3, 0.025, 1e-3, 1e-9])
 @given(counts, TAILS)
 def test_bounds_are_where_the_binomial_tail_is_as_said(count_n, tail):
     count, n = count_n
-    low, high = lower_bound(count, n, tail), upper_bound(count, n, tail)
+    low, high = lower_limit(count, n, tail), upper_limit(count, n, tail)
     assert 0 <= low <= count / n <= high <= 1
     assert low == 0 if count == 0 else binom.sf(count - 1, n, low) == pytest.approx(tail, rel=1e-6)
     assert high == 1 if count == n else binom.cdf(count, n, high) == pytest.approx(tail, rel=1e-6)
@@ -46,10 +44,10 @@ def test_bounds_are_where_the_binomial_tail_is_as_said(count_n, tail):
 @given(counts, TAILS)
 def test_bounds_mirror_each_other_and_grow(count_n, tail):
     count, n = count_n
-    assert lower_bound(count, n, tail) == pytest.approx(1 - upper_bound(n - count, n, tail), abs=1e-12)
+    assert lower_limit(count, n, tail) == pytest.approx(1 - upper_limit(n - count, n, tail), abs=1e-12)
     if count < n:
-        assert lower_bound(count, n, tail) < lower_bound(count + 1, n, tail)
-        assert upper_bound(count, n, tail) <= upper_bound(count + 1, n, tail)
+        assert lower_limit(count, n, tail) < lower_limit(count + 1, n, tail)
+        assert upper_limit(count, n, tail) <= upper_limit(count + 1, n, tail)
 
 
 def test_extreme_counts_in_closed_form():
@@ -66,8 +64,8 @@ def test_coverage_by_exact_sums(n, confidence):
     """Either bound fails with probability at most η/2, whatever the measure is."""
     tail = (1 - confidence) / 2
     k = np.arange(n + 1)
-    low = np.array([lower_bound(int(c), n, tail) for c in k])
-    high = np.array([upper_bound(int(c), n, tail) for c in k])
+    low = np.array([lower_limit(int(c), n, tail) for c in k])
+    high = np.array([upper_limit(int(c), n, tail) for c in k])
     edges = np.concatenate([low, high, np.linspace(0, 1, 101)])
     for p in np.clip(np.concatenate([edges - 1e-9, edges + 1e-9]), 0, 1):
         mass = binom.pmf(k, n, p)

@@ -13,7 +13,8 @@ from hypothesis import given, strategies as st
 from scipy.stats import binom, norm, t
 
 import numbaconc as nc
-from numbaconc.certify import certify_at_counts, least_count, upper_bound
+from numbaconc.binomial import least_count, upper_limit
+from numbaconc.certify import certify_at_counts
 from numbaconc.data.sample import Sample
 from numbaconc.numerals import exact, strength_at_most
 from numbaconc.regions import RectangleComplement, Sublevel
@@ -41,7 +42,7 @@ def test_the_certificate_is_of_the_region_at_the_mth_point(alpha, n, n_compared)
     assert (found.L, found.alpha, found.m, found.n_in) == (alpha, alpha, m, m)
     assert (found.K, found.n_expanded) == (min(7, n - m), min(m + 7, n))
     assert found.tau == tolerance(n, m, tail) < tail
-    assert upper_bound(found.m + found.K, n, found.tau) == found.U
+    assert upper_limit(found.m + found.K, n, found.tau) == found.U
     assert isinstance(found.region, Sublevel)
     assert (found.region.base, found.region.level) == (LINE, m - 1)
     assert (found.n_points, found.n_compared, found.confidence, found.epsilon) == (n, n_compared, 0.95, 7)
@@ -165,7 +166,7 @@ def test_coverage(name, n):
     X = draw(np.random.default_rng(3), (trials, n))
     m = least_count(alpha, n)
     border = np.sort(X, axis=1)[:, m - 1]
-    limits = np.array([upper_bound(k, n, tolerance(n, m, TAIL)) for k in range(n + 1)])
+    limits = np.array([upper_limit(k, n, tolerance(n, m, TAIL)) for k in range(n + 1)])
     U = limits[(border[:, np.newaxis] + epsilon >= X).sum(axis=1)]
     for i in range(0, trials, 300):
         found = nc.certify(LINE, on_line(X[i]), epsilon, alpha)
@@ -181,7 +182,7 @@ def wrong_by_sums(n, atoms, alpha, epsilon):
     """How often L and U are wrong for a distribution on whole numbers, summed up over all samples of n points."""
     wrong = [Fraction(0), Fraction(0)]
     m = least_count(alpha, n, 0.5)
-    limits = [upper_bound(k, n, tolerance(n, m, 0.25)) for k in range(n + 1)]
+    limits = [upper_limit(k, n, tolerance(n, m, 0.25)) for k in range(n + 1)]
     below = np.cumsum([float(a) for a in atoms])
 
     def visit(counts, left, chance):

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from scipy.special import betaincinv
 from scipy.stats import beta, binom
 
-from numbaconc.certify import least_count, upper_bound
+from numbaconc.binomial import least_count, upper_limit
 from numbaconc.tolerance import _fails, _worst, tolerance
 
 CELLS = 4000
@@ -102,7 +102,7 @@ def test_the_worst_expansion_simulated(n, m):
     for tau in (tolerance(n, m, tail), tail):
         true = adversary(n, m, tau, v)
         counts = m + rng.binomial(n - m, (true - v) / (1 - v))
-        limits = {int(c): upper_bound(int(c), n, tau) for c in np.unique(counts)}
+        limits = {int(c): upper_limit(int(c), n, tau) for c in np.unique(counts)}
         failed[tau] = np.mean(np.array([limits[c] for c in counts.tolist()]) < true)
     held, plain = failed.values()
     assert held == pytest.approx(tail, abs=3 * math.sqrt(tail / trials))

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.certify import certify, least_count
+from numbaconc.binomial import least_count
+from numbaconc.certify import certify
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.results.queries import certify_kept

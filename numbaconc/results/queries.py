@@ -9,15 +9,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from numbaconc.certify import (
-    CONFIDENCE,
-    Certificate,
-    certify_at_counts,
-    certify_counts,
-    least_count,
-    lower_bound,
-    upper_bound,
-)
+from numbaconc.binomial import CONFIDENCE, least_count, lower_limit, upper_limit
+from numbaconc.certify import Certificate, certify_at_counts, certify_counts
 from numbaconc.goal import ROUNDING, kept_index
 from numbaconc.results.schema import LONG_NAMES, SPLITS
 
@@ -48,7 +41,7 @@ def certify_kept(ds: xr.Dataset) -> xr.Dataset:
         test = test.sel(seed=ds["kept_seed"].fillna(ds["seed"][0]).astype(int))
     if "n_points" not in ds:
         return ds
-    bounds = {"measure_at_least": (lower_bound, "risk"), "expansion_at_most": (upper_bound, "adversarial_risk")}
+    bounds = {"measure_at_least": (lower_limit, "risk"), "expansion_at_most": (upper_limit, "adversarial_risk")}
     for name, (bound, counted) in bounds.items():
         n_in = (test[counted] * test["n_points"]).round()
         proven = xr.apply_ufunc(bound, n_in.fillna(0), test["n_points"], TAIL, vectorize=True)

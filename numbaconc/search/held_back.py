@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.certify import least_count
+from numbaconc.binomial import least_count
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal, check_goal, count_of, kept_index

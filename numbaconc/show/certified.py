@@ -8,7 +8,8 @@ from typing import Any
 
 import xarray as xr
 
-from numbaconc.certify import CONFIDENCE, Certificate
+from numbaconc.binomial import CONFIDENCE
+from numbaconc.certify import Certificate
 from numbaconc.errors import printable
 from numbaconc.numerals import exact_percent, percent_at_least, percent_at_most
 from numbaconc.results.queries import certificate, certificate_at_alpha, hold_together, numbers_of_points

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.certify import CONFIDENCE, Certificate
+from numbaconc.binomial import CONFIDENCE
+from numbaconc.certify import Certificate
 from numbaconc.errors import printable
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact, exact_percent

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from numbaconc.certify import CONFIDENCE, lower_bound, upper_bound
+from numbaconc.binomial import CONFIDENCE, lower_limit, upper_limit
 from numbaconc.data.files import replacing
 from numbaconc.errors import InputError, printable
 from numbaconc.norms import sign_of
@@ -130,7 +130,7 @@ def simultaneous_band(
     """
     tail = (1 - CONFIDENCE) / (2 * len(risks))
     counts = [round(risk * n) for risk in risks]
-    least, most = (np.array([bound(count, n, tail) for count in counts]) for bound in (lower_bound, upper_bound))
+    least, most = (np.array([bound(count, n, tail) for count in counts]) for bound in (lower_limit, upper_limit))
     return np.repeat(strengths, 2)[1:-1], np.repeat(least[:-1], 2), np.repeat(most[1:], 2)
 
 
