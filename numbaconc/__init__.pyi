@@ -7,6 +7,7 @@ from .clustering import (
     Clusters as Clusters,
     cluster as cluster,
 )
+from .data.annotations import label_uncertainty as label_uncertainty
 from .data.arrays import (
     UnitWarning as UnitWarning,
     as_sample as as_sample,

@@ -26,7 +26,7 @@ class UnitWarning(UserWarning):
     """The data are not on [0, 1], so that epsilon is in the data's own units."""
 
 
-def as_sample(
+def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     X: ArrayLike | Sample,
     *,
     name: str = "X",
@@ -35,6 +35,8 @@ def as_sample(
     min_rows: int = 2,
     integers: bool = True,
     like: Sample | Space | None = None,
+    y: ArrayLike | None = None,
+    uncertainty: ArrayLike | None = None,
 ) -> Sample:
     """Check a user's array once and bring it into the form that every kernel takes.
 
@@ -43,19 +45,19 @@ def as_sample(
     X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
         uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8; of another step, whole numbers of
         it. Other floats become float32, columns far from 0 centered, or float64 where float32 would round too much.
-        Arrays in chunks (of zarr, Dask, h5py, xarray) and maps of files are read some rows at a time, and never whole.
-    name : str
-        What messages call the array.
+        Arrays in chunks (zarr, Dask, h5py, xarray) and maps of files are read some rows at a time, and never whole.
+    name, min_rows : str and int
+        What messages call the array, and the fewest points allowed.
     unit : float, optional
         Worth of one level on epsilon's scale, X being in levels; 1/255 for uint8 and 1 for floats if not given.
     domain : tuple of float, optional
         Least and largest possible coordinate on epsilon's scale; (0, 1) for uint8 images.
-    min_rows : int
-        The fewest points allowed.
     integers : bool
-        Take integers other than uint8, and booleans, as floats in their own units; if not, refuse them.
+        Whether integers other than uint8, and booleans, are allowed, as floats in their own units.
     like : Sample or Space, optional
-        What floats are brought into the same levels as, each number for itself.
+        What floats are brought into the same levels as.
+    y, uncertainty : array-like, shape (n,), optional
+        Labels, integers or texts, and how uncertain people are of them, in [0, 2]; a Sample keeps its own.
 
     Returns
     -------
@@ -64,14 +66,13 @@ def as_sample(
     Raises
     ------
     InputError
-        If the array is ragged, masked, empty, too short, not numeric, holds NaN or infinity, or is of a type that is
-        refused; if the unit is not positive, the domain does not hold X, or a Sample has another unit or domain.
+        If the array is ragged, masked, empty, too short, not numeric or not finite; if the unit is not positive, the
+        domain does not hold X, or a Sample has another one; if there is not one label or uncertainty for each point.
 
     Warns
     -----
     UnitWarning
-        If numbers other than bytes lie outside [0, 1]: epsilon is then in the data's own units. If floats are nearly
-        images, but not all of them multiples of 1/255.
+        If numbers other than bytes lie outside [0, 1]: epsilon is then in their units. If floats are nearly images.
     """
     min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
     unit, domain = None if unit is None else check_unit(unit), as_domain(domain)
@@ -83,7 +84,7 @@ def as_sample(
         space = replace(_space_of(X, rows), unit=unit, domain=domain)
         (sample,) = _samples_of(rows, space, None if unit is not None else frame).samples
     check_rows(name, len(sample), min_rows)
-    return sample
+    return sample if y is None and uncertainty is None else sample.annotated(y=y, uncertainty=uncertainty)
 
 
 def check_rows(name: str, n: int, least: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from numbaconc.data.annotations import as_labels, as_uncertainty
 from numbaconc.data.conversion import as_array, values_of
 from numbaconc.data.files import sha256_of_array
 from numbaconc.data.floats import are_whole
@@ -52,11 +53,16 @@ class Sample:
         How far a coordinate may be from the user's, in levels; 0 where all are exact.
     whole : bool
         Whether all of X are whole levels, so that lengths near a whole number of levels are taken for that.
+    y : ndarray, shape (n,), int64 or str, or None
+        The labels of the points, where they are known.
+    uncertainty : ndarray, shape (n,), float64, or None
+        How uncertain people are of them, in [0, 2], where that is known: `label_uncertainty`.
 
     Raises
     ------
     InputError
-        If X is no such array or holds NaN or infinity, unit is not a positive number, or X is not within the domain.
+        If X is no such array or holds NaN or infinity, unit is not a positive number, X is not within the domain, or
+        there is not one label or uncertainty for each point.
     """
 
     X: NDArray[np.uint8] | NDArray[np.float32] | NDArray[np.float64]
@@ -67,6 +73,8 @@ class Sample:
     rounding: float = 0.0
     whole: bool = True
     _space: Space | None = None
+    y: NDArray[Any] | None = field(default=None, kw_only=True)
+    uncertainty: NDArray[np.float64] | None = field(default=None, kw_only=True)
     _known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -78,9 +86,11 @@ class Sample:
             raise InputError(msg)
         unit, domain = check_unit(self.unit), as_domain(self.domain)
         # writable, too: for read-only arrays Numba would compile every kernel again
-        checked = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
+        checked: dict[str, Any] = {"X": np.require(X, X.dtype, ["C", "W"]), "unit": unit, "domain": domain}
         if X.dtype != np.uint8 and self.whole:
             checked["whole"] = are_whole(Rows.of(X))
+        checked |= {"y": None if self.y is None else as_labels(self.y, len(X))}
+        checked |= {"uncertainty": None if self.uncertainty is None else as_uncertainty(self.uncertainty, len(X))}
         self.__dict__.update(checked)
         low, high = self.extent
         if not math.isfinite(low + high):
@@ -185,17 +195,32 @@ class Sample:
 
     def take(self, rows: NDArray[np.intp]) -> Sample:
         """Return the sample of the given rows."""
-        return self._with(self.X[rows])
+        return self._of(rows)
 
     def first(self, n: int) -> Sample:
         """Return the sample of the first `n` rows, which are not copied."""
-        return self._with(self.X[:n])
+        return self._of(slice(n))
 
-    def _with(self, X: NDArray[Any]) -> Sample:
-        """Return other rows of the same kind, which need not be checked again."""
+    def _of(self, rows: NDArray[np.intp] | slice) -> Sample:
+        """Return some of the rows, and what is told of them, which need not be checked again."""
         other = object.__new__(Sample)
         kept = {name: self.__dict__[name] for name in Sample.__dataclass_fields__}
-        other.__dict__.update(kept | {"X": X, "_known": {}})
+        by_row = {name: kept[name] for name in ("X", "y", "uncertainty") if kept[name] is not None}
+        other.__dict__.update(kept | {name: values[rows] for name, values in by_row.items()} | {"_known": {}})
+        return other
+
+    def annotated(self, *, y: Any = None, uncertainty: ArrayLike | None = None) -> Sample:  # noqa: ANN401
+        """Return the same points with labels, or with their uncertainty; what is not given stays as it is.
+
+        InputError if there is not one for each point, or it is none: `as_labels`, `as_uncertainty`.
+        """
+        n, told = len(self), {}
+        if y is not None:
+            told["y"] = as_labels(y, n)
+        if uncertainty is not None:
+            told["uncertainty"] = as_uncertainty(uncertainty, n)
+        other = self._of(slice(n))
+        other.__dict__.update(told | {"_known": self.__getstate__()["_known"]})
         return other
 
     def subsample(self, n: int, seed: int) -> Sample:
