@@ -281,6 +281,7 @@ def test_one_thread_measures_the_same(own):
     assert same(one, default)
 
 
+@needs_jit
 def test_settings_of_the_search_are_passed_on(own):
     """Each differs from the default, so that one which is dropped is seen."""
     plain = measured(own)
@@ -405,7 +406,7 @@ def write_mnist(folder, n_train, n_test):
 def test_data_list():
     write_mnist(Path("sets/mnist"), 4, 2)
     rows = {line.split()[0]: line for line in fine("data", "list", "--data-dir", "sets").splitlines()}
-    assert set(rows) == {"digits", "mnist", "fashion_mnist", "cifar10", "svhn"}
+    assert set(rows) == {"digits", "mnist", "fashion_mnist", "cifar10", "cifar10h", "svhn"}
     assert "bundled" in rows["digits"]
     assert "on disk" in rows["mnist"]
     assert str(Path("sets/mnist")) in rows["mnist"]
@@ -773,7 +774,7 @@ def test_two_epsilon_that_print_alike_have_a_region_each(own):
     ],
     ids=("an error", "a full disk", "no Matplotlib"),
 )
-@pytest.mark.parametrize("options", [[], ["--json"]], ids=str)
+@pytest.mark.parametrize("options", [[], pytest.param(["--json"], marks=needs_jit)], ids=str)
 @pytest.mark.filterwarnings("always:no plot was drawn:UserWarning")
 def test_a_plot_that_fails(own, monkeypatch, error, says, options):
     """One warning; the numbers and the regions are there, and a plot is not spoken of."""
@@ -821,7 +822,7 @@ def test_a_full_disk_when_a_file_is_moved_into_place(own, monkeypatch):
     assert before.items() <= tree(Path()).items()
 
 
-@pytest.mark.parametrize("room", [0, 3, 9, 30, 45])
+@pytest.mark.parametrize("room", [0, 30, *(pytest.param(room, marks=needs_jit) for room in (3, 9, 45))])
 def test_a_disk_that_fills_while_a_file_is_written(own, room):
     """A limit on the size of files stands in: each of the three is the old one or complete."""
     resource = pytest.importorskip("resource")
@@ -1076,6 +1077,7 @@ def test_restarts_of_a_search_that_draws_nothing(own):
         fine("measure", own, *options, "--restarts", 1, "--quiet")
 
 
+@needs_jit
 @pytest.mark.parametrize(
     ("options", "norm", "expected"),
     [
@@ -1103,6 +1105,7 @@ def test_the_norm_and_the_search_follow_each_other(own, options, norm, expected)
     assert f"own, {NORMS[norm].sign} epsilon 0.1, alpha 0.05" in ran.out
 
 
+@needs_jit
 @pytest.mark.parametrize("alphas", [["--alpha", ".05,.1"], ["--alpha", "0.1", "--alpha", "0.05"]], ids=str)
 def test_several_alpha(own, alphas):
     """One result, and a region for each goal, under its label."""
@@ -1165,6 +1168,7 @@ def test_a_classifier_of_the_users(own):
     assert json.loads(fine("show", "m.nc", "--json"))["cases"] == printed["cases"]
 
 
+@needs_jit
 def test_the_best_of_some_searches(own):
     """Its seed is that of the split, and it says so."""
     options = ["--search", "best", "--searches", "faces,halfspaces", "--n-sets", 2, "--quiet"]

@@ -678,6 +678,7 @@ def test_listing_tells_what_is_there_without_reading_it(tmp_path):
         "mnist": "on disk",
         "fashion_mnist": "missing",
         "cifar10": "missing",
+        "cifar10h": "missing",
         "svhn": "missing",
     }
     assert rows["mnist"].path == tmp_path / "mnist"

@@ -27,11 +27,10 @@ def add_data(commands: Any) -> None:  # noqa: ANN401
 
 def _data_list(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import listing
-    from numbaconc.data.registry import REGISTRY
 
     for row in listing(options.data_dir):
         where = f" in {row.path}" if row.path else ""
-        say(f"{row.name:14} {row.state + where:40} {REGISTRY[row.name].description}")
+        say(f"{row.name:14} {row.state + where:40} {row.detail}")
     return 0
 
 
@@ -39,6 +38,7 @@ def _data_fetch(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import fetch
 
     say(f"{options.name}: {fetch(options.name, data_dir=options.data_dir, progress=not options.quiet)}")
+    _say_license(options.name)
     return 0
 
 
@@ -48,4 +48,12 @@ def _data_check(options: argparse.Namespace) -> int:
     rows = check(options.name, data_dir=options.data_dir, progress=not options.quiet)
     for row in rows:
         say(f"{row.name:26} {row.state:9} {row.path or ''} {row.detail}".rstrip())
+    _say_license(options.name)
     return 0 if all(row.state in {"verified", "bundled"} for row in rows) else EXIT_BAD_INPUT
+
+
+def _say_license(name: str) -> None:
+    from numbaconc.data.registry import REGISTRY
+
+    if text := REGISTRY[name].license:
+        say(text)

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pooch
@@ -19,11 +19,13 @@ from numpy.typing import NDArray
 
 from numbaconc.data import readers
 from numbaconc.data.arrays import as_sample
-from numbaconc.data.files import as_path, cache_dir, check_writable
+from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.own import read_own
-from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.data.people import people_disagree
+from numbaconc.data.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
+from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, Published
 from numbaconc.data.sample import Sample
-from numbaconc.data.splits import TEST_FRACTION, check_unused, kept, split
+from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import (
     InputError,
     check_choice,
@@ -36,13 +38,12 @@ from numbaconc.errors import (
 )
 from numbaconc.how import bar
 
-PathLike: TypeAlias = "str | os.PathLike[str]"
-
 OWN_FILES = (".npy", ".npz")  # users' files
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 DIGITS_SEED = 0  # the split of the bundled digits
 DIGITS_FILE = "sklearn/datasets/data/digits.csv.gz"
 DIGITS_SHA256 = "8f26b2bd9d135c256808f68f14fdabddde6d9c7f869ae419704b051f0f14b3b3"  # of all, (1797, 64) uint8
+DIGITS_LABELS_SHA256 = "8ba4f891220f5e4c9c819638d1602d74b83618f167043c6da52a2a247841ddf0"  # (1797,) uint8
 
 
 class DataNotFoundError(InputError):
@@ -58,7 +59,7 @@ class Dataset:
     name : str
         Its name in the registry, or the stem of the user's file.
     train, test : Sample
-        The points.
+        The points, with their labels where these are on disk.
     verified : bool or None
         Whether the contents are the published ones; None for the user's own.
     """
@@ -111,17 +112,17 @@ def load_dataset(
     Parameters
     ----------
     name : str or path-like
-        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `svhn`), or a path to an `.npz` file with
-        arrays `X_train` and `X_test`, or one `X`, or to an `.npy` file with one array.
+        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar10h`, `svhn`), or a path to an `.npz`
+        file with arrays `X_train` and `X_test`, or one `X`, and what there is of `y_train`, `y_test`, `uncertainty_train`
+        and `uncertainty_test`, or `y` and `uncertainty`; or to an `.npy` file with one array.
     data_dir : path-like, optional
         The folder of the data; by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache.
     verify : bool
         Refuse contents that are not the published ones.
     test_fraction : float, optional
-        Share of the rows that become test rows, in (0, 1), of the digits and of a single array; 0.2 if not given.
-        Other data have test rows.
+        Share of the rows that become test rows, in (0, 1), of digits, cifar10h and a single array; 0.2 if not given.
     seed : int, optional
-        Seed of the permutation that splits a user's single array; 0 if not given, as the digits always have.
+        Seed of the permutation that splits cifar10h or a single array; 0 if not given, as the digits always have.
     progress : bool
         Show a bar while a large archive is unpacked, if standard error is a terminal.
     max_train : int, optional
@@ -133,15 +134,15 @@ def load_dataset(
     Dataset
         Images are uint8 rows in the file's order of coordinates: (n, 784) for MNIST and Fashion-MNIST, (n, 3072) planes
         red, green, blue for CIFAR-10, (n, 3072) height, width, channel for SVHN, with unit 1/255; (n, 64) with unit 1/16
-        for the digits.
+        for the digits. Labels, int64 from 0 to 9, are `y` of both, or None where no file has them. `cifar10h` has
+        `uncertainty` too, the `label_uncertainty` of people (Peterson and others, ICCV 2019).
 
     Raises
     ------
     DataNotFoundError
         If the data set is not on disk.
     InputError
-        If the name is unknown, a file is not what it claims, its contents are not the published ones (unless `verify`
-        is False), or an argument has no effect on it.
+        If the name is unknown, a file is not what it claims or not the published one, or an argument has no effect.
     """
     share = None if test_fraction is None else check_fraction("test_fraction", test_fraction, one_allowed=False)
     seed = None if seed is None else check_count("seed", seed, low=0)
@@ -161,129 +162,123 @@ def load_dataset(
 def _load_known(
     name: str, data_dir: PathLike | None, test_fraction: float | None, seed: int | None, *, verify: bool, progress: bool
 ) -> Dataset:
-    check_unused(seed=seed)
+    share = TEST_FRACTION if test_fraction is None else test_fraction
     if name == "digits":
-        return _load_digits(TEST_FRACTION if test_fraction is None else test_fraction)
-    check_unused(test_fraction=test_fraction)
-    return _load_images(name, data_dir, verify=verify, progress=progress)
+        check_unused(seed=seed)
+        return _load_digits(share)
+    if name != "cifar10h":
+        check_unused(seed=seed, test_fraction=test_fraction)
+    contents = _contents(name, data_dir, verify=verify, progress=progress)
+    return _load_images(name, contents) if name != "cifar10h" else _load_people(name, contents, share, seed or 0)
 
 
 def _load_digits(test_fraction: float) -> Dataset:
-    X = _digits()
-    verified = hashlib.sha256(X.tobytes()).hexdigest() == DIGITS_SHA256
-    sample = Sample(X, 1 / 16, (0.0, 1.0))
+    levels, y = _digits()
+    found = [hashlib.sha256(array.tobytes()).hexdigest() for array in (levels, y)]
+    sample = Sample(levels, 1 / 16, (0.0, 1.0), y=y)
     train, test = map(sample.take, split(len(sample), test_fraction, DIGITS_SEED))
-    return Dataset("digits", train, test, verified)
+    return Dataset("digits", train, test, found == [DIGITS_SHA256, DIGITS_LABELS_SHA256])
 
 
-def _digits() -> NDArray[np.uint8]:
-    """Return scikit-learn's digits, levels 0 to 16, from its file: importing scikit-learn is slow."""
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return scikit-learn's digits, levels 0 to 16, and labels, from its file: importing scikit-learn is slow."""
     file = Path(str(importlib.metadata.distribution("scikit-learn").locate_file(DIGITS_FILE)))
     if file.is_file():
-        return np.loadtxt(file, np.uint8, delimiter=",", usecols=range(64))  # the last column is the label
+        rows = np.loadtxt(file, np.uint8, delimiter=",")  # the last column is the label
+        return np.ascontiguousarray(rows[:, :-1]), rows[:, -1]
     from sklearn.datasets import load_digits
 
-    levels: NDArray[np.uint8] = load_digits().data.astype(np.uint8)
-    return levels
+    bunch = load_digits()
+    return bunch.data.astype(np.uint8), bunch.target.astype(np.uint8)
 
 
-def _load_images(name: str, data_dir: PathLike | None, *, verify: bool, progress: bool) -> Dataset:
-    entry, found = REGISTRY[name], _find(name, data_dir)
-    assert entry.parse is not None  # only the digits have none  # noqa: S101
-    if None in found.values():
-        raise DataNotFoundError(_not_found(name, found, data_dir))
-    images, verified = {}, True
-    for path, parts in _by_file(found).items():
-        for part, contents in readers.unpack(path, parts, entry.longest, progress=progress):
+class Contents(NamedTuple):
+    """What a file of a data set holds, or one of the members of an archive: `where` is what messages call it."""
+
+    part: str
+    where: str
+    data: bytes
+    published: bool
+
+
+def _contents(name: str, data_dir: PathLike | None, *, verify: bool, progress: bool) -> Iterator[Contents]:
+    """Yield the contents of a data set: images before their labels. InputError if they are not to be had, or others."""
+    entry, found = REGISTRY[name], find(name, data_dir)
+    if lacking(name, found):
+        raise DataNotFoundError(not_found(name, found, data_dir))
+    for path, parts in by_file(found).items():
+        for part, data in readers.unpack(path, parts, entry.longest, progress=progress):
             where = repr(str(path)) if part in path.name else f"{str(path)!r} ({part})"
-            sha256, expected = hashlib.sha256(contents).hexdigest(), entry.contents[part]
+            sha256, expected = hashlib.sha256(data).hexdigest(), entry.contents[part]
             if verify and sha256 != expected:  # before anything in it is believed
                 msg = f"file {where} is not the published one: its contents have SHA-256 {sha256}, expected {expected}"
                 msg += "; to use it all the same: verify=False (command line: --unverified-data)"
                 raise InputError(msg)
-            images[part] = entry.parse(contents, where, entry.shape)
-            verified = verified and sha256 == expected
-    X_test = np.concatenate([images.pop(entry.test)])  # a copy, so that the file's bytes can go
-    X_train = np.concatenate([images.pop(part) for part in entry.contents if part != entry.test])
-    train, test = as_sample(X_train, name=f"{name} (train)"), as_sample(X_test, name=f"{name} (test)")
+            yield Contents(part, where, data, sha256 == expected)
+
+
+def _load_images(name: str, contents: Iterator[Contents]) -> Dataset:
+    entry, verified = REGISTRY[name], True
+    assert entry.parse is not None  # only the digits have none  # noqa: S101
+    assert entry.parse_labels is not None  # noqa: S101
+    images: dict[str, NDArray[np.uint8]] = {}
+    labels: dict[str, NDArray[np.int64] | None] = {}
+    for part, where, data, published in contents:
+        of = entry.labels.get(part, part)
+        if part == of:
+            images[of] = entry.parse(data, where, entry.shape)
+        if part != of or not entry.labels:
+            labels[of] = entry.parse_labels(data, where, len(images[of]))
+        verified = verified and published
+    parts = [part for part in entry.contents if part in images and part != entry.test]
+    X_test, y_test = np.concatenate([images.pop(entry.test)]), labels.get(entry.test)  # a copy: the file's bytes can go
+    X_train, told = np.concatenate([images.pop(part) for part in parts]), [labels.get(part) for part in parts]
+    known = [y for y in told if y is not None]
+    y_train = np.concatenate(known) if len(known) == len(parts) else None
+    train = as_sample(X_train, name=f"{name} (train)", y=y_train)
+    test = as_sample(X_test, name=f"{name} (test)", y=y_test)
     return Dataset(name, train, test, verified)
 
 
-def data_folders(data_dir: PathLike | None = None) -> list[Path]:
-    """Return the folders that are searched for data, in order.
-
-    The one that is given; otherwise `$NUMBACONC_DATA_DIR` if set; otherwise `./data` and the user cache.
-    """
-    given = data_dir or os.environ.get("NUMBACONC_DATA_DIR")
-    return [as_path(given, "data_dir")] if given else [Path("data"), cache_dir() / "data"]
-
-
-def _places(name: str, data_dir: PathLike | None) -> Iterator[Path]:
-    entry = REGISTRY[name]
-    for folder in data_folders(data_dir):
-        plain_folder = not entry.shares_names or folder.resolve().name == name
-        for place in [folder / name, folder] if plain_folder else [folder / name]:
-            if entry.subfolder:
-                yield place / entry.subfolder
-            yield place
-
-
-def _find(name: str, data_dir: PathLike | None) -> dict[str, Path | None]:
-    """Return which file holds each of the contents, of the first place with all of them, else with the most."""
-    files = REGISTRY[name].files
-    best: dict[str, Path | None] = dict.fromkeys(REGISTRY[name].contents)
-    for place in _places(name, data_dir):
-        with readers.reading(repr(str(place)), "a data folder"):
-            found = {
-                part: next((path for path in (place / part, place / file.name) if path.is_file()), None)
-                for file in files
-                for part in file.contents
-            }
-        if sum(map(bool, found.values())) > sum(map(bool, best.values())):
-            best = found
-    return best
-
-
-def _by_file(found: dict[str, Path | None]) -> dict[Path, list[str]]:
-    files: dict[Path, list[str]] = {}
-    for part, path in found.items():
-        if path is not None:
-            files.setdefault(path, []).append(part)
-    return files
-
-
-def _not_found(name: str, found: dict[str, Path | None], data_dir: PathLike | None) -> str:
-    missing = f" ({', '.join(part for part in found if not found[part])})" if any(found.values()) else ""
-    looked = " and ".join(str(folder) for folder in data_folders(data_dir))
-    option = f" --data-dir {data_dir}" if data_dir else ""
-    how = f"numbaconc data fetch {name}{option} gets it"
-    return f"data set {name!r} is not on disk{missing}: looked in {looked} (folder {name}); {how}"
+def _load_people(name: str, contents: Iterator[Contents], test_fraction: float, seed: int) -> Dataset:
+    read = {one.part: one for one in contents}
+    images, votes = read[CIFAR_TEST], read[PEOPLE]
+    X = readers.cifar_batch(images.data, images.where, REGISTRY[name].shape)
+    y = readers.cifar_labels(images.data, images.where, len(X))
+    uncertainty = people_disagree(votes.data, votes.where, y)
+    sample = as_sample(X, name=name, min_rows=2 * MIN_ROWS, y=y, uncertainty=uncertainty)
+    train, test = map(sample.take, split(len(sample), test_fraction, seed))
+    return Dataset(name, train, test, all(one.published for one in read.values()))
 
 
 def listing(data_dir: PathLike | None = None) -> list[Status]:
     """Return, for every data set of the registry, whether it is on disk; no file is read."""
     rows = []
     for name, entry in REGISTRY.items():
-        found = list(_find(name, data_dir).values())
-        if not entry.files:
-            rows.append(Status(name, "bundled", detail=entry.description))
-        elif found[0] is None or None in found:
-            rows.append(Status(name, "missing", detail=entry.description + "; incomplete" * any(found)))
-        else:
-            rows.append(Status(name, "on disk", found[0].parent, entry.description))
+        found = find(name, data_dir)
+        missing, more = lacking(name, found), ""
+        if missing:
+            more = "incomplete" * any(found.values())
+        elif None in found.values():
+            more = "without labels"
+        detail = "; ".join(filter(None, (entry.description, more, entry.license)))
+        state = "bundled" if not entry.files else "missing" if missing else "on disk"
+        last = None if missing or not found else [path for path in found.values() if path is not None][-1].parent
+        rows.append(Status(name, state, last, detail))
     return rows
 
 
 def check(name: str, data_dir: PathLike | None = None, *, progress: bool = False) -> list[Status]:
     """Return, for every file of a data set of the registry, whether its contents are the published ones.
 
-    `data_dir` and `progress` as in `load_dataset`. InputError if the name is unknown.
+    Labels that are not on disk have no row. `data_dir` and `progress` as in `load_dataset`. InputError if the name is
+    unknown.
     """
     entry = REGISTRY[check_choice("data set", name, tuple(REGISTRY))]
     if not entry.files:
         return [Status(name, "bundled", detail=entry.description)]
-    rows = {part: Status(part, "missing") for part in entry.contents}
-    for path, parts in _by_file(_find(name, data_dir)).items():
+    rows = {part: Status(part, "missing") for part in entry.contents if part not in entry.labels}
+    for path, parts in by_file(find(name, data_dir)).items():
         try:
             for part, contents in readers.unpack(path, parts, entry.longest, progress=progress):
                 expected, found = entry.contents[part], hashlib.sha256(contents).hexdigest()
@@ -297,25 +292,28 @@ def check(name: str, data_dir: PathLike | None = None, *, progress: bool = False
 def fetch(name: str, *, data_dir: PathLike | None = None, progress: bool = False) -> Path:
     """Download a data set of the registry, unless its published contents are on disk already; return its folder.
 
-    The files go to the folder `name` of `data_dir`; by default of `$NUMBACONC_DATA_DIR`, then of the user cache.
-    InputError if the name is unknown, the set needs no download, no address gives the published file, or a wrong file
-    that would be read first is in the way.
+    The files go to the folder `name` of `data_dir`; by default of `$NUMBACONC_DATA_DIR`, then of the user cache. Labels
+    go to where the images are, if these are the published ones. InputError if the name is unknown, the set needs no
+    download, no address gives the published file, or a wrong file that would be read first is in the way.
     """
     rows = check(name, data_dir, progress=progress)
     if rows[0].state == "bundled":
         msg = f"data set {name!r} needs no download: {rows[0].detail}"
         raise InputError(msg)
-    if rows[0].path is not None and all(row.state == "verified" for row in rows):
-        return rows[0].path.parent
-    folder = data_folders(data_dir)[-1] / name
-    targets = {folder / file.name: file for file in REGISTRY[name].files}
+    good = {row.name: row.path for row in rows if row.state == "verified" and row.path is not None}
+    targets: dict[Path, Published] = {}
+    for home, files in homes(name).items():
+        needed = [part for file in files for part in file.contents if part not in REGISTRY[name].labels]
+        whole = good.keys() >= set(needed)
+        folder = good[needed[-1]].parent if whole else data_folders(data_dir)[-1] / home
+        targets |= {folder / file.name: file for file in files if not (whole and good.keys() >= file.contents.keys())}
     for row in rows:
         if row.state == "wrong" and row.path not in targets:
             msg = f"file {str(row.path)!r} is not the published one but would be read first; move it away"
             raise InputError(msg)
     for target, file in targets.items():
         _download(file, target, progress=progress)
-    return folder
+    return folder  # of its own files, which are the last
 
 
 def _download(file: Published, target: Path, *, progress: bool) -> None:

@@ -1,4 +1,4 @@
-"""One array of bytes from a MATLAB 5 file, by code that no file can crash: every claim is held against what is there.
+"""Arrays of real numbers from a MATLAB 5 file, by code that no file can crash: every claim is held against what is there.
 
 A file is a header of 128 bytes and then elements. An element is a tag (type and length, four bytes each) and its data,
 padded to a multiple of eight; up to four bytes may stand within the tag, the length in the upper half of the type.
@@ -22,7 +22,9 @@ from numbaconc.errors import InputError
 HEADER = 128  # bytes; the last two say the byte order, the two before the version
 ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
 CHARACTERS, BYTES, INTEGERS, FLAGS, ARRAY, PACKED = 1, 2, 5, 6, 14, 15  # types of elements
-CLASSES = {2: "struct", 6: "float64", 7: "float32", 8: "int8", 9: "uint8", 10: "int16", 11: "uint16", 12: "int32"}
+NUMERIC = ["float64", "float32", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+CLASSES = {2: "struct"} | dict(enumerate(NUMERIC, 6))
+NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # types of data
 COMPLEX = 0x800  # the flag of an array that has imaginary parts too
 START = 1 << 10  # bytes at the start of an array that have its flags, dimensions and name in them
 MOST = 1 << 28  # bytes of an array, unpacked; SVHN's own have up to 225 million
@@ -45,27 +47,54 @@ def read_images(contents: bytes, name: str, where: str, shape: tuple[int, ...]) 
     InputError if there is none or it is another one, and ValueError, struct.error or zlib.error if the file is damaged.
     `where` is what messages call the file.
     """
-    for data, packed in _arrays(contents):
-        start = zlib.decompressobj().decompress(data, START) if packed else bytes(data[:START])
-        order = ORDERS[contents[HEADER - 4 : HEADER]]
-        array = _parsed(start, order)
-        if array.name == name.encode():
-            break
-    else:
+    if (found := _found(contents, name)) is None:
         msg = f"file {where} has no variable {name}, so it is not SVHN's format 2"
         raise InputError(msg)
+    array, data, packed = found
     if array.dtype != "uint8" or array.kind != BYTES or array.dims[:-1] != shape or array.dims[-1] < 0:
-        found = f"{array.dtype} of shape {array.dims}"
-        msg = f"file {where} has an {name} of {found}; allowed: uint8 of shape ({', '.join(map(str, shape))}, n)"
+        allowed = f"uint8 of shape ({', '.join(map(str, shape))}, n)"
+        msg = f"file {where} has an {name} of {array.dtype} of shape {array.dims}; allowed: {allowed}"
         raise InputError(msg)
-    if array.length != math.prod(array.dims) or array.length > MOST:
-        msg = f"its {name} of shape {array.dims} has {array.length} bytes; allowed: one for each value, up to {MOST}"
+    return np.frombuffer(_data(array, data, packed, 1), np.uint8).reshape(array.dims, order="F")
+
+
+def read_column(contents: bytes, name: str, where: str, n: int) -> NDArray[np.float64] | None:
+    """Return the n numbers of the array of that name, shape (n, 1) or (1, n), of any type; None if there is none.
+
+    Errors as of `read_images`. MATLAB stores numbers of any type as bytes where they are small and whole.
+    """
+    if (found := _found(contents, name)) is None:
+        return None
+    array, data, packed = found
+    if array.dims not in ((n, 1), (1, n)) or array.dtype not in NUMERIC or array.kind not in NUMBERS:
+        msg = f"file {where} has a {name} of {array.dtype} of shape {array.dims}; allowed: {n} numbers, one for each image"
+        raise InputError(msg)
+    stored = np.dtype(ORDERS[contents[HEADER - 4 : HEADER]] + NUMBERS[array.kind])
+    return np.frombuffer(_data(array, data, packed, stored.itemsize), stored).astype(np.float64)
+
+
+def _found(contents: bytes, name: str) -> tuple[_Array, memoryview, bool] | None:
+    """Return the array of that name: what its start says, its data, and whether they are packed; None if there is none."""
+    for data, packed in _arrays(contents):
+        start = zlib.decompressobj().decompress(data, START) if packed else bytes(data[:START])
+        array = _parsed(start, ORDERS[contents[HEADER - 4 : HEADER]])
+        if array.name == name.encode():
+            return array, data, packed
+    return None
+
+
+def _data(array: _Array, data: memoryview, packed: bool, itemsize: int) -> memoryview:  # noqa: FBT001  # as `_found` returns it
+    """Return the bytes of the numbers of an array, unpacked."""
+    if array.length != math.prod(array.dims) * itemsize or array.length > MOST:
+        held = f"its {array.name.decode()} of shape {array.dims} has {array.length} bytes"
+        msg = f"{held}; allowed: {itemsize} for each value, up to {MOST}"
         raise ValueError(msg)
-    whole = _unpacked(data, array.at + array.length) if packed else data
-    if len(whole) < array.at + array.length:
-        msg = f"it ends within {name}"
+    end = array.at + array.length
+    whole = _unpacked(data, end) if packed else data
+    if len(whole) < end:
+        msg = f"it ends within {array.name.decode()}"
         raise ValueError(msg)
-    return np.frombuffer(whole, np.uint8, array.length, array.at).reshape(array.dims, order="F")
+    return memoryview(whole)[array.at : end]
 
 
 def _unpacked(data: memoryview, length: int) -> bytes:

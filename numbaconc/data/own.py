@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 from numpy.typing import NDArray
 
+from numbaconc.data.annotations import as_labels, as_uncertainty
 from numbaconc.data.arrays import check_rows, samples_in
 from numbaconc.data.npy import read_array, rows_in
 from numbaconc.data.readers import reading
@@ -21,6 +22,8 @@ from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, s
 from numbaconc.errors import InputError
 
 WANTED = (("X_train", "X_test"), ("X",))  # of an archive: the first of these that it has
+TOLD: dict[str, Callable[[Any, int, str], NDArray[Any]]] = {"y": as_labels, "uncertainty": as_uncertainty}
+# what an archive may tell of its points beside them, in arrays that are named alike: `y_train` of `X_train`
 NPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")  # how the files begin; the last is an empty archive
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}  # bytes that one byte of a member can unpack to, at most
 LOCAL = 30  # bytes of the header before a member of an archive; the last four have the lengths of two texts after it
@@ -53,20 +56,40 @@ def read_own(path: Path, test_fraction: float | None, seed: int | None, max_trai
 
     with open_own(path) as arrays:
         if "X" in arrays:
-            train, test = samples_in(arrays["X"], "X", of_both).samples
+            samples = samples_in(arrays["X"], "X", of_both).samples
+            train, test = _told(samples, arrays, "X", of_both)
             return train, test
         check_unused(seed=seed, test_fraction=test_fraction)
-        (train,), space = samples_in(arrays["X_train"], "X_train", of_train)
-        (test,), _ = samples_in(arrays["X_test"], "X_test", of_test, like=train)
+        samples, space = samples_in(arrays["X_train"], "X_train", of_train)
+        (train,) = _told(samples, arrays, "X_train", of_train)
+        samples, _ = samples_in(arrays["X_test"], "X_test", of_test, like=train)
+        (test,) = _told(samples, arrays, "X_test", of_test)
     check_pair(train, test, space=None if max_train is None else space)
+    kinds = ["texts" if y.dtype.kind == "U" else "integers" for y in (train.y, test.y) if y is not None]
+    if len(set(kinds)) > 1:
+        msg = f"y_test has {kinds[1]}; allowed: {kinds[0]}, as y_train has"
+        raise InputError(msg)
     return train, test
+
+
+def _told(samples: list[Sample], arrays: Arrays, name: str, choose: Callable[[int], Parts]) -> list[Sample]:
+    """Return samples of some rows of an array with what other arrays tell of these rows."""
+    n = len(arrays[name])
+    for what, check in TOLD.items():
+        told = name.replace("X", what)
+        if told in arrays:
+            values = check(arrays[told], n, told)
+            parts = [values if rows is None else values[rows] for rows in choose(n)]
+            samples = [sample.annotated(**{what: part}) for sample, part in zip(samples, parts, strict=True)]
+    return samples
 
 
 @contextlib.contextmanager
 def open_own(path: Path) -> Iterator[Arrays]:
-    """Yield the arrays of a user's file: `X_train` and `X_test`, or `X`, which an .npy file's one array is.
+    """Yield the arrays of a user's file: `X_train` and `X_test`, or `X`, which an .npy file's one array is, and `TOLD`.
 
-    They are read from the file while it is open, but for packed ones of an archive: these are in memory.
+    Points are read from the file while it is open, but for packed ones of an archive: these, and what is told of the points,
+    are in memory.
 
     Raises
     ------
@@ -100,7 +123,7 @@ def _arrays(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -> 
     arrays: Arrays = {}
     for name, member in _wanted(archive, where):
         stream, size = _opened(archive, member, length)
-        if member.compress_type == zipfile.ZIP_STORED:
+        if member.compress_type == zipfile.ZIP_STORED and name.startswith("X"):
             while stream.read(CHUNK):  # to the end, where the checksum is
                 pass
             arrays[name] = rows_in(file, _begin(file, member), size, name, told)
@@ -127,7 +150,8 @@ def _wanted(archive: zipfile.ZipFile, where: str) -> list[tuple[str, zipfile.Zip
         members[name] = member
     for names in WANTED:
         if set(names) <= members.keys():
-            return [(name, members[name]) for name in names]
+            told = [name.replace("X", what) for name in names for what in TOLD]
+            return [(name, members[name]) for name in (*names, *told) if name in members]
     msg = f"file {where} has arrays {', '.join(members) or '(none)'}; allowed: X_train and X_test, or one X"
     raise InputError(msg)
 

@@ -1,9 +1,10 @@
-"""The formats that image data sets are published in: bytes in, images out.
+"""The formats that image data sets are published in: bytes in, images and labels out.
 
 A file is unpacked to contents (what a hash is taken of), and contents are parsed to an array. Nothing is ever
 unpickled, and no archive is extracted to disk. A parser takes the contents, what messages call the file (`where`,
-quoted), and the shape of one image to expect; it returns images, one a row, (n, pixels) uint8, and raises InputError if
-the contents are not what it parses. No more is unpacked or read than a limit that the caller states, and nothing is believed
+quoted), and the shape of one image to expect; it returns images, one a row, (n, pixels) uint8. One of labels takes the
+number of images in place of their shape, and returns a label from 0 to 9 for each, (n,) int64. Both raise InputError if the
+contents are not what they parse. No more is unpacked or read than a limit that the caller states, and nothing is believed
 that a file says of its own size.
 """
 
@@ -16,7 +17,7 @@ import struct
 import tarfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ from numbaconc.errors import InputError
 from numbaconc.how import bar
 
 IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
-CIFAR_CLASSES = 10
+IDX_LABELS = b"\x00\x00\x08\x01"  # magic: uint8, one dimension
+CLASSES = 10  # of labels, in all of the sets
 CHUNK = 1 << 20  # bytes read at a time
 MEMBERS = 16  # an archive unpacks to at most as many times the longest contents
 NO_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
@@ -144,6 +146,18 @@ def idx_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[n
     return np.frombuffer(contents, np.uint8)[16:].reshape(n, math.prod(shape))
 
 
+def idx_labels(contents: bytes, where: str, n: int) -> NDArray[np.int64]:
+    """Parse an IDX file of labels (MNIST's): magic 00 00 08 01; big-endian uint32 n; n bytes."""
+    if contents[:4] != IDX_LABELS:
+        msg = f"file {where} is not an IDX file of labels: it starts with {_hex(contents[:4])}, not {_hex(IDX_LABELS)}"
+        raise InputError(msg)
+    promised = int.from_bytes(contents[4:8], "big")
+    if len(contents) != 8 + promised:
+        msg = f"file {where} has {len(contents)} bytes; its header promises {promised} labels, {8 + promised} bytes in all"
+        raise InputError(msg)
+    return _labels(np.frombuffer(contents, np.uint8)[8:], where, n)
+
+
 def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     """Parse a batch of CIFAR-10's binary version: records of a label (0..9) and the image, red, green, blue, row by row."""
     record = 1 + math.prod(shape)
@@ -151,10 +165,15 @@ def cifar_batch(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[
         msg = f"file {where} has {len(contents)} bytes; allowed: whole records of {record} bytes (label, then image)"
         raise InputError(msg)
     records = np.frombuffer(contents, np.uint8).reshape(-1, record)
-    if (highest := records[:, 0].max()) >= CIFAR_CLASSES:
-        msg = f"file {where} is not a CIFAR-10 batch: it has a label {highest}; allowed: 0 to {CIFAR_CLASSES - 1}"
+    if (highest := records[:, 0].max()) >= CLASSES:
+        msg = f"file {where} is not a CIFAR-10 batch: it has a label {highest}; allowed: 0 to {CLASSES - 1}"
         raise InputError(msg)
     return records[:, 1:]
+
+
+def cifar_labels(contents: bytes, where: str, n: int) -> NDArray[np.int64]:
+    """Parse the labels of n records of CIFAR-10's binary version: the first byte of each."""
+    return _labels(np.frombuffer(contents, np.uint8)[:: len(contents) // n], where, n)
 
 
 def svhn_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -162,6 +181,29 @@ def svhn_images(contents: bytes, where: str, shape: tuple[int, ...]) -> NDArray[
     with reading(where, "a MATLAB 5 .mat file"):
         X = matlab.read_images(contents, "X", where, tuple(shape))
     return np.ascontiguousarray(np.moveaxis(X, 3, 0)).reshape(X.shape[3], math.prod(shape))
+
+
+def svhn_labels(contents: bytes, where: str, n: int) -> NDArray[np.int64] | None:
+    """Parse the labels of SVHN's format 2, an array y (n, 1) of 1 to 10, where 10 is the digit 0; None if there is no y."""
+    with reading(where, "a MATLAB 5 .mat file"):
+        numbers = matlab.read_column(contents, "y", where, n)
+    if numbers is None:
+        return None
+    if not np.isin(numbers, np.arange(1, CLASSES + 1)).all():
+        msg = f"file {where} has labels from {numbers.min():g} to {numbers.max():g}; allowed: 1 to {CLASSES}, whole numbers"
+        raise InputError(msg)
+    return _labels(numbers % CLASSES, where, n)
+
+
+def _labels(numbers: NDArray[Any], where: str, n: int) -> NDArray[np.int64]:
+    """Return labels as int64; InputError if there is not one for each of n images, or one is too high."""
+    if len(numbers) != n:
+        msg = f"file {where} has {len(numbers)} labels for {n} images; allowed: one for each"
+        raise InputError(msg)
+    if n and (highest := numbers.max()) >= CLASSES:
+        msg = f"file {where} has a label {highest}; allowed: 0 to {CLASSES - 1}"
+        raise InputError(msg)
+    return numbers.astype(np.int64)
 
 
 def _hex(magic: bytes) -> str:

@@ -55,6 +55,9 @@ NAMES = [
     "X",
     "X_train",
     "X_test",
+    "y",
+    "uncertainty",
+    "y_train",
     "",
     ".npy",
     "../X",
@@ -334,6 +337,13 @@ def mat_of(values: np.ndarray, name: bytes = b"X", rng: Random | None = None) ->
         whole = struct.pack("<II", 15, pick(rng, len(packed), number(rng) % 2**32)) + packed
     head = b"MATLAB 5.0 MAT-file".ljust(124) + pick(rng, b"\x00\x01IM", b"\x01\x00MI", b"\x00\x02IM", b"\x00\x01XX")
     return head + whole
+
+
+def idx_labels(rng: Random, n: int) -> bytes:
+    """An IDX file of labels."""
+    magic = some(rng, b"\0\0\x08\x01", b"\0\0\x08\x03", b"\0\0\x0d\x01")
+    whole = magic + struct.pack(">I", some(rng, n, number(rng) % 2**32)) + bytes(some(rng, n, rng.randrange(9)))
+    return mutated(whole, rng) if rng.random() < 0.5 else whole
 
 
 def mat(rng: Random) -> bytes:

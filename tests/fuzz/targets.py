@@ -53,6 +53,8 @@ def valid(sample: nc.Sample) -> None:
     assert sample.X.dtype in (np.uint8, np.float32, np.float64)
     assert sample.X.size
     assert np.isfinite(sample.X).all()
+    assert sample.y is None or (sample.y.shape == (len(sample),) and sample.y.dtype.kind in "iU")
+    assert sample.uncertainty is None or sample.uncertainty.shape == (len(sample),)
 
 
 # Data
@@ -93,7 +95,8 @@ class npz(Own):
 
     def prepare(self) -> None:
         X = np.arange(36, dtype=np.uint8).reshape(12, 3)
-        for arrays in ({"X": X}, {"X_train": X, "X_test": X}):
+        told = {"y": np.arange(12), "uncertainty": np.ones(12)}
+        for arrays in ({"X": X}, {"X_train": X, "X_test": X}, {"X": X} | told):
             file = io.BytesIO()
             np.savez_compressed(file, **arrays)
             self.examples.append(file.getvalue())
@@ -217,6 +220,45 @@ class mat(Registered):
 
     def make(self, rng: Random) -> bytes:
         return formats.mat(rng)
+
+
+class idx_labels(Registered):
+    name = "mnist"
+
+    def prepare(self) -> None:
+        self.among("train-labels-idx1-ubyte", **{f"{part}-images-idx3-ubyte": IMAGES for part in ("train", "t10k")})
+        self.examples = [b"\0\0\x08\x01\0\0\0\x02\x09\0"]
+        self.found = [b"\0\0\x08\x01" + b"\xff" * 4 + b"\x09\0", b"\0\0\x08\x01\0\0\0\x02\x09\x0a"]
+
+    def make(self, rng: Random) -> bytes:
+        return formats.idx_labels(rng, 2)
+
+
+class mat_labels(mat):
+    """Good images, and labels that may be anything."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.images = self.examples[0]
+        self.examples = [self.images + formats.mat_of(np.array([[1], [10]], np.uint8), b"y")[128:]]
+        self.found = []
+
+    def make(self, rng: Random) -> bytes:
+        y = formats.mat_of(np.array([[1], [rng.randrange(256)]], np.uint8), b"y", rng)[128:]
+        return self.images + (formats.mutated(y, rng) if rng.random() < 0.3 else y)
+
+
+class people(Registered):
+    name = "cifar10h"
+
+    def prepare(self) -> None:
+        (self.folder / "test_batch.bin").write_bytes(bytes(3073 * 12))
+        self.among("cifar10h-probs.npy")
+        self.examples = [formats.npy_of(np.eye(12, 10) + 0.1)]
+        self.found = [formats.npy_of(np.eye(12, 10))]  # nobody named a label
+
+    def make(self, rng: Random) -> bytes:
+        return formats.npy(rng) if rng.random() < 0.5 else formats.mutated(self.examples[0], rng)
 
 
 class wrong(Target):
