@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
+from pathlib import Path
 
+import llvmlite.binding
 import numba
 import numpy as np
 import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
+import numbaconc
 from numbaconc.errors import InputError
 from numbaconc.kernels.threads import using_threads
 
 # Thousands of tiny kernels: threads that spin while they wait for each other make a busy machine ten times slower.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-settings.register_profile("numbaconc", deadline=None, max_examples=40, print_blob=True)
-settings.register_profile("plain", settings.get_profile("numbaconc"), max_examples=10)
-settings.load_profile("plain" if numba.config.DISABLE_JIT else "numbaconc")  # compiled, the same tests see more
+# How many examples a test sees: few with kernels in plain Python, and where `--hypothesis-profile=few` asks for it.
+MANY, FEW = 40, 10
+settings.register_profile("many", deadline=None, max_examples=MANY, print_blob=True)
+settings.register_profile("few", settings.get_profile("many"), max_examples=FEW)
+settings.load_profile("few" if numba.config.DISABLE_JIT else "many")
 
 needs_jit = pytest.mark.skipif(
     bool(numba.config.DISABLE_JIT), reason="NUMBA_DISABLE_JIT is set: too slow in plain Python, or about compiled code"
 )
+
+
+def examples(number):
+    """Let a test see so many examples, and in proportion fewer where tests see few."""
+    return settings(max_examples=number * settings.default.max_examples // MANY)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,6 +62,29 @@ def refused(call, *words):
     for word in words:
         assert word in message
     return message
+
+
+SSE2, AVX2 = ("sse2",), ("sse2", "avx2", "fma")
+AVX512 = (*AVX2, "avx512f", "avx512bw", "avx512vl")  # without the instructions that multiply bytes
+
+
+def on_processor(features, *command):
+    """Run Python on what is compiled for a processor with these features only; without any, on portable code.
+
+    Kernels are compiled once for all tests that ask for the same features. Return what is printed.
+    """
+    host = llvmlite.binding.get_host_cpu_features()
+    if not all(host.get(feature) for feature in features):
+        pytest.skip("this processor has no such vectors")
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": "x86-64" if features else "generic",
+        "NUMBA_CPU_FEATURES": ",".join(f"+{feature}" for feature in features),
+        "PYTHONPATH": os.pathsep.join(str(one.parent) for one in (Path(numbaconc.__file__).parent, Path(__file__))),
+    }
+    environment.pop("PYTEST_ADDOPTS", None)  # one process, of which nothing is compiled twice
+    ran = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout.strip()
 
 
 def lines(text):

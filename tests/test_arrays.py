@@ -188,11 +188,16 @@ def test_objects():
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int32, np.int64, np.uint16, bool])
 def test_files_whose_whole_numbers_are_not_uint8_are_told_how_to_scale(dtype):
-    message = refused(lambda: as_sample(np.ones((2, 2), dtype), name="X_train", integers=False))
-    assert message == (
-        f"X_train has dtype {np.dtype(dtype)}; allowed: uint8, or floats "
-        "(scale it: X_train.astype('uint8') if all are in 0..255, or X_train / X_train.max() for floats in [0, 1])"
-    )
+    for largest, ways in (
+        (1, "X.astype('float32'), 0 and 1"),
+        (16, "X / 16, to lie in [0, 1]; or X.astype('float32'), as it is"),
+        (200, "X.astype('uint8'), if 255 is white; or X / 200, to lie in [0, 1]; or X.astype('float32'), as it is"),
+        (-3, "X.astype('float32'), as it is"),
+    ):
+        if np.array(largest).astype(dtype) == largest:
+            X = np.full((2, 2), largest, dtype)
+            message = refused(lambda: as_sample(X, integers=False))  # noqa: B023
+            assert message == f"X has dtype {np.dtype(dtype)}; allowed: uint8, or floats (give {ways})"
 
 
 @pytest.mark.parametrize("dtype", [np.complex128, "U3", "S3", "M8[s]", "m8[s]"])

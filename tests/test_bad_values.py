@@ -212,6 +212,9 @@ GOOD = {
     "X_train": X,
     "X_test": Y,
     "sample": nc.as_sample(X),
+    "y": [0, 1] * 15,
+    "y_test": [0, 1] * 10,
+    "probabilities": np.tile([[0.9, 0.1], [0.2, 0.8]], (15, 1)),
     "radii": np.arange(5.0),
     "region": nc.HalfSpace([1.0, 0.5, 0.0], 0.5),
     "epsilon": 0.1,
@@ -269,6 +272,9 @@ GOOD_OF = {
     ("Goal", "n"): 20,
     ("BestSearch", "n_sets"): 1,
     ("Certificate", "alpha"): 0.05,
+    ("classifier_bound", "norm"): "l2",
+    ("lower_bound", "norm"): "l2",
+    ("separation", "norm"): "l2",
     ("save_results", "ds"): nc.measure("hyperplane", X, Y, epsilon=0.1, alpha=0.2),
 }
 RECORDS = {  # what only holds what it is given, and has methods
@@ -289,6 +295,8 @@ INTERNAL = {
     "threshold",
     "uncertainty",
     "finest",
+    "hardness",
+    "constraint",
 }
 INTERNAL |= {"with_margin", "get_params"}
 
@@ -421,6 +429,7 @@ TEXTS = [
 COMMANDS = {
     "measure": ["mine.npz", "--search", "hyperplane", "--alpha", "0.2", "--quiet", "--out", "of-command.nc"],
     "sweep": ["grid.toml", "--quiet", "--out", "of-sweep.nc"],
+    "labels": ["mine.npz", "--epsilon", "0.1", "--quiet", "--out", "of-labels.nc"],
     "show": ["results.nc"],
     "data list": [],
     "data check": ["digits"],

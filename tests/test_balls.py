@@ -14,8 +14,8 @@ import time
 import numpy as np
 import oracles_l2 as oracles
 import pytest
-from conftest import blobs, grey, images, needs_jit, refused
-from hypothesis import assume, given, settings, strategies as st
+from conftest import AVX2, AVX512, blobs, examples, grey, images, needs_jit, on_processor, refused
+from hypothesis import assume, given, strategies as st
 from hypothesis.extra import numpy as hnp
 from tqdm import tqdm
 
@@ -74,7 +74,7 @@ def distances_between(X, Y):
 
 
 @pytest.mark.parametrize("kinds", ["uu", "ff", "fu"])
-@settings(max_examples=20)
+@examples(20)
 @given(X=grey(n=(1, 40), d=(1, 40)), cut=st.integers(1, 40))
 def test_distances_between_points(kinds, X, cut):
     rows, others = (
@@ -167,7 +167,7 @@ def test_distances_are_counted(X, scale, widths, n_buckets, kind):
     same(counted(X, np.zeros((1, 2), np.int64), scale, n_buckets), expected)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     X=grey(n=(1, 20), d=(1, 9)),
     cut=st.integers(1, 20),
@@ -307,31 +307,17 @@ def test_bounds_of_balls(data, n_buckets, n):
     not processor.WIDE_REGISTERS,
     reason="no wide vectors on this processor: all other tests take the portable path anyway",
 )
-@pytest.mark.parametrize(
-    ("name", "features"),
-    [("generic", ""), ("haswell", "+avx,+avx2,+fma"), ("skylake-avx512", "+avx512f,+avx512bw,+avx512vl,+fma")],
-)
-def test_a_processor_of_other_vectors(name, features):
-    """The same tests of what is made of vector instructions, compiled for plainer processors of the kind."""
-    plain = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
-    said = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            __file__,
-            "-k",
-            "between_points and not fu or many_points or extreme or any_byte or are_counted and not 2100 or rounded_points",
-        ],
-        env=os.environ | plain,
-        capture_output=True,
-        text=True,
-        check=False,
+@pytest.mark.parametrize("features", [AVX2, AVX512], ids=str)
+def test_a_processor_of_other_vectors(features):
+    """The same tests of what is made of vector instructions, compiled for plainer processors of the kind.
+
+    What is written for AVX2 is written for any that has no wide vectors.
+    """
+    those = (
+        "between_points and not fu or many_points or extreme or any_byte or are_counted and not 2100 or rounded_points"
     )
-    assert said.returncode == 0, said.stdout
+    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "--hypothesis-profile=few", "-k", those]
+    assert " passed" in on_processor(features, *command)
 
 
 def coarsened(patch, data):
@@ -341,7 +327,7 @@ def coarsened(patch, data):
     patch.setattr(distances, "LONGEST", data.draw(st.sampled_from([10, 60, distances.LONGEST])))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     data=st.data(),
     X=st.one_of(grey(n=(3, 24), d=(1, 3)), grey(n=(3, 14), d=(17, 17))),
@@ -371,7 +357,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
     assert (greedy.reach >= np.minimum(reach * (1 - 1e-12), np.inf if as_float else BIG)).all()
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     data=st.data(),
     away=st.lists(st.integers(0, 40).map(lambda eighths: eighths / 8), min_size=2, max_size=8),
@@ -403,7 +389,7 @@ def test_what_histograms_of_distances_that_are_off_say(data, away, strength, sha
     assert (known.buckets(exact) >= buckets).all()
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     square=st.one_of(st.integers(0, 400), st.integers(0, 2**31 - 1), st.integers(0, 2000).map(lambda r: r * r)),
     strength=st.one_of(st.sampled_from(LEVELS), st.floats(1e-6, 1000), st.integers(1, 1000).map(float)),
@@ -454,7 +440,7 @@ def states(draw):
     )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(state=states())
 def test_best_balls(state):
     found, expected = kernels.best_balls(*state), oracles.best_balls(*state)
@@ -536,7 +522,7 @@ def search_settings(n):
     ).filter(lambda chosen: oracles.target(n, chosen[0], chosen[2]) < n)
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     data=st.data(),
     X=st.one_of(grey(n=(3, 24), d=(1, 3)), lumps(), grey(n=(3, 14), d=(17, 17))),
@@ -567,6 +553,7 @@ def test_squares_that_int32_does_not_hold():
     check_search(X, 255 * math.sqrt(33100), 0.3, 2)
 
 
+@needs_jit
 @pytest.mark.parametrize(
     ("sizes", "count", "n_sets", "fewest"),
     [
@@ -593,7 +580,7 @@ def whole_floats(shape):
     return hnp.arrays(np.float32, shape, elements=st.integers(-3, 6).map(float))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     data=st.data(),
     X=st.tuples(st.integers(3, 20), st.integers(1, 4)).flatmap(whole_floats),
@@ -665,7 +652,7 @@ BLOCKS = (
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(
     data=st.data(),
     X=st.one_of(lumps(n=(8, 24)), grey(n=(8, 24), d=(1, 3))),
@@ -744,6 +731,7 @@ def test_threads_change_nothing(as_float):
     assert found[0] == found[1] == found[2]
 
 
+@needs_jit
 @pytest.mark.parametrize("seed", [40, 136, 310, 357, 380])
 def test_the_order_of_points_does_not_matter(seed):
     X = images(40, 2, seed)
@@ -830,6 +818,7 @@ def test_a_target_that_is_meant_to_be_whole():
         assert found.covered_.tolist() == list(range(1, wanted + 1))
 
 
+@needs_jit
 def test_a_margin_is_added_to_what_is_covered():
     X = np.arange(100, dtype=np.uint8)[:, None]
     for alpha, delta, margin, wanted in ((0.07, 0, 0.07, 14), (0.05, 0.2, 0.011, 8), (0.29, 0, 0.01, 30)):
@@ -837,6 +826,7 @@ def test_a_margin_is_added_to_what_is_covered():
         assert found.covered_.tolist() == list(range(1, wanted + 1))
 
 
+@needs_jit
 def test_one_more_than_a_whole_target():
     X = np.arange(100, dtype=np.uint8)[:, None]
     assert search_balls(X, 1 / 255, 0.0701, 8).covered_[-1] == 8
@@ -932,7 +922,7 @@ def test_centers_may_be_anywhere_on_the_grid(radius):
         assert measured.adversarial_risk * 256 == sum(abs(x - center) <= radius + 7 for x in range(256))
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(X=lumps(n=(4, 20), d=(1, 4)), levels=st.sampled_from([1, 5, 6, 10.5]))
 def test_a_saved_region_measures_the_same(tmp_path_factory, X, levels):
     found = search_balls(X, levels / 255, 1 / len(X), 2)
@@ -1164,7 +1154,7 @@ OTHER = {"epsilon": 0.03, "alpha": 0.25, "n_sets": 7, "delta": 0.3, "margin": 0.
 
 
 @pytest.mark.parametrize("name", [*OTHER, "float", "fewer"])
-@pytest.mark.parametrize("calls", [9, 10**9], ids=["stopped", "finished"])
+@pytest.mark.parametrize("calls", [9, pytest.param(10**9, marks=needs_jit)], ids=["stopped", "finished"])
 def test_a_checkpoint_of_something_else(name, calls, tmp_path, monkeypatch):
     path = tmp_path / "search.ckpt"
     with monkeypatch.context() as patch, contextlib.suppress(Stop):
@@ -1326,6 +1316,7 @@ def test_measure_searches_on_train_and_measures_on_both():
         assert again.drop_attrs().identical(ds.drop_attrs())
 
 
+@needs_jit
 def test_several_alpha_share_one_histogram(monkeypatch):
     rounds, epsilons, alphas = counted_rounds(monkeypatch), [0.1, 0.3], [0.05, 0.1, 0.3]
     found = nc.find_regions("balls", TRAIN, TEST, epsilon=epsilons, alpha=alphas, n_sets=4)
@@ -1344,7 +1335,11 @@ def test_several_alpha_share_one_histogram(monkeypatch):
     ("alphas", "names"),
     [
         (0.1, ["c-0.02.ckpt", "c-0.1.ckpt"]),
-        ([0.1, 0.2], ["c-0.02-0.1.ckpt", "c-0.02-0.2.ckpt", "c-0.1-0.1.ckpt", "c-0.1-0.2.ckpt"]),
+        pytest.param(
+            [0.1, 0.2],
+            ["c-0.02-0.1.ckpt", "c-0.02-0.2.ckpt", "c-0.1-0.1.ckpt", "c-0.1-0.2.ckpt"],
+            marks=needs_jit,
+        ),
     ],
     ids=["alpha", "alphas"],
 )
@@ -1419,6 +1414,7 @@ def test_the_command_line(own, capsys, tmp_path):
     assert "ℓ2" in capsys.readouterr().out
 
 
+@needs_jit
 def test_a_local_search_from_the_command_line(own):
     options = ["--epsilon", "0.1", "--alpha", "0.2", "--n-sets", "6", "--margin", "0.05", "--local-search", "--quiet"]
     assert main(["measure", own, "--norm", "l2", *options]) == 0

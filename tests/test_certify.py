@@ -9,8 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import refused
-from hypothesis import given, settings, strategies as st
+from conftest import examples, refused
+from hypothesis import given, strategies as st
 from scipy.stats import binom
 
 import numbaconc as nc
@@ -113,7 +113,7 @@ def test_how_many_test_points_it_takes(alpha, needed):
     assert not certify_counts(needed - 1, needed, 10_000, 0.1).covers(alpha)
 
 
-@settings(max_examples=80)
+@examples(80)
 @given(st.integers(1, 300), st.floats(1e-3, 0.999), st.sampled_from([0.5, 0.95, 0.9999]), st.integers(1, 5))
 def test_the_least_count_is_the_least(n, alpha, confidence, n_compared):
     needed = least_count(alpha, n, confidence, n_compared)

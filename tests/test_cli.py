@@ -682,7 +682,7 @@ def poisoned(value):
         ({"X_train": TRAIN.astype(complex)}, ["X_train", "complex128", "an array of real numbers"]),
         ({"X_test": TEST[:, :4]}, ["X_test", "4 coordinates", "allowed: 5"]),
         ({"X_train": np.array([[1, 2], [3]], dtype=object)}, ["own.npz", "plain arrays"]),
-        ({"X_train": TRAIN, "x_test": TEST, "X_test": None}, ["own.npz", "x_test", "X_train and X_test, or one X"]),
+        ({"X_train": TRAIN, "x_val": TEST, "X_test": None}, ["own.npz", "x_val", "X_train and X_test, or one X"]),
     ],
     ids=lambda value: "" if isinstance(value, list) else None,
 )
@@ -706,7 +706,8 @@ def test_bad_data(arrays, says):
         ),
         ("own.npz", None, ["'own.npz'", "does not exist"]),
         ("mnits", None, ["'mnits'", "svhn", ".npz", "did you mean 'mnist'"]),
-        ("own.csv", b"1,2", ["'own.csv'", ".npz"]),
+        ("own.csv", b"1,2\n3,x", ["'own.csv'", "'x' in line 2, column 2"]),
+        ("own.txt", b"1,2", ["'own.txt'", ".npz"]),
     ],
 )
 def test_files_that_are_not_what_they_claim(name, contents, says):

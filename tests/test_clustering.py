@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
-from conftest import blobs, exact_floats, grey, images
-from hypothesis import assume, given, settings, strategies as st
+from conftest import blobs, exact_floats, examples, grey, images
+from hypothesis import assume, given, strategies as st
 
 from numbaconc.clustering import cluster
 from numbaconc.data.sample import Sample
@@ -38,14 +38,14 @@ def exact(array):
     return [[Fraction(x) for x in row] for row in array.tolist()]
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(X=grey(n=(2, 20)), seed=st.integers(0, 2**32), centers=CENTERS, max_iter=st.integers(1, 8), data=st.data())
 def test_clusters_of_uint8(X, seed, centers, max_iter, data):
     T = data.draw(st.integers(1, min(len(X), 6)))
     check_against_oracle(X, T, seed, centers, max_iter)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(X=exact_floats(), seed=st.integers(0, 99), centers=CENTERS, max_iter=st.integers(1, 30), data=st.data())
 def test_clusters_of_floats(X, seed, centers, max_iter, data):
     T = data.draw(st.integers(1, min(len(X), 6)))
@@ -63,7 +63,7 @@ def test_as_many_clusters_as_points(X, seed, centers):
     check_against_oracle(X, len(X), seed, centers, 30)
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(seed=st.integers(0, 200), centers=CENTERS, n=st.integers(4, 16), values=st.integers(1, 3), T=st.integers(2, 4))
 def test_clusters_that_lose_their_points(seed, centers, n, values, T):
     """Few distinct points and more clusters: some are empty from the start, and some of those for good."""
@@ -138,7 +138,7 @@ def objective(X, found):
     return np.abs(X.astype(np.int64) - found.centers[found.labels]).sum()
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(X=grey(n=(4, 24), d=(1, 4)), seed=st.integers(0, 200), T=st.integers(1, 4))
 def test_medians_never_increase_the_objective(X, seed, T):
     steps = [cluster(sample_of(X), T, seed, centers="median", max_iter=i) for i in range(1, 9)]

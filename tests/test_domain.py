@@ -10,8 +10,8 @@ from fractions import Fraction
 import numpy as np
 import oracles_domain as oracles
 import pytest
-from conftest import needs_jit, refused
-from hypothesis import given, settings, strategies as st
+from conftest import examples, needs_jit, refused
+from hypothesis import given, strategies as st
 
 import numbaconc as nc
 from numbaconc.kernels.reaches import into_ball, into_half_space
@@ -47,7 +47,7 @@ def needed(region, x):
 # Against solvers
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seed=seeds, d=st.integers(1, 5), p=st.sampled_from(NORMS), infinite=st.booleans())
 def test_the_exact_sums_are_what_solvers_find(seed, d, p, infinite):
     rng = np.random.default_rng(seed)
@@ -154,7 +154,7 @@ def distances(p):
     return apart.max(axis=2) if p == math.inf else (apart ** int(p)).sum(axis=2) ** (1 / p)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(seed=seeds, rank=st.integers(1, 125))
 def test_whoever_can_move_into_the_region_is_counted(seed, rank):
     """Also at exactly ε; the same of the region whose border was put at a point."""
@@ -168,7 +168,7 @@ def test_whoever_can_move_into_the_region_is_counted(seed, rank):
         assert moved.contains(CUBE).sum() >= rank
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(seed=seeds)
 def test_whoever_cannot_is_not(seed):
     """Real moves may go where no whole point is, so exact sums say who can; on the border itself either is right."""
@@ -207,7 +207,7 @@ def test_a_ball_that_touches_the_domain_is_reached_there():
 # Random moves
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(seed=seeds, d=st.integers(1, 12), p=st.sampled_from([*NORMS, "ball"]), epsilon=st.sampled_from([0.03, 0.3, 2.0]))
 def test_random_moves_end_where_points_are_counted(seed, d, p, epsilon):
     rng = np.random.default_rng(seed)

@@ -46,7 +46,8 @@ DEFAULTS = [
     nc.HyperplaneSearch,
     nc.BestSearch,
 ]
-each = pytest.mark.parametrize("name", SEARCHES)
+SLOW = ("balls", "best")  # in plain Python
+each = pytest.mark.parametrize("name", [pytest.param(one, marks=[needs_jit] * (one in SLOW)) for one in SEARCHES])
 each_class = pytest.mark.parametrize("cls", [*DEFAULTS, nc.Restarts], ids=lambda cls: cls.__name__)
 
 
@@ -143,6 +144,7 @@ def test_what_fit_leaves(name):
     assert isinstance(made.trace_, tuple)
     documented = re.findall(r"^(\w+_(?:, \w+_)*) :", type(made).__doc__.partition("Attributes")[2], re.MULTILINE)
     expected = {one for names in documented for one in names.split(", ")} | {"n_features_in_"}
+    expected -= {"mean_uncertainty_"}  # only where γ is asked for
     told = {"q_", "n_neighbors_"} if name == "restarts" else set()  # by the search that is repeated
     assert {one for one in vars(made) if one.endswith("_")} == expected | told
 
@@ -271,6 +273,7 @@ def test_they_are_no_outlier_detectors(cls):
 # In scikit-learn's company
 
 
+@pytest.mark.slow
 @each
 def test_in_a_pipeline(name):
     pipeline = make_pipeline(StandardScaler(), PCA(3, random_state=0), MinMaxScaler(clip=True), search(name))
@@ -283,6 +286,7 @@ def test_in_a_pipeline(name):
     assert pipeline[-1].n_features_in_ == 3
 
 
+@pytest.mark.slow
 @each
 def test_in_a_pipeline_that_leaves_the_unit_interval(name):
     """Then epsilon is in the components' own units, which is said."""
@@ -327,6 +331,7 @@ def test_a_grid_in_two_processes_has_the_same_bits(name):
 
 
 @needs_jit
+@pytest.mark.slow
 def test_a_grid_in_two_threads_has_the_same_bits():
     with joblib.parallel_backend("threading"):
         found = [GridSearchCV(search("restarts"), GRIDS["restarts"], cv=2, n_jobs=n).fit(X) for n in (1, 2)]
@@ -334,6 +339,7 @@ def test_a_grid_in_two_threads_has_the_same_bits():
 
 
 @needs_jit
+@pytest.mark.slow
 def test_a_grid_over_a_pipeline():
     pipeline = make_pipeline(MinMaxScaler(clip=True), nc.Restarts(nc.RectangleSearch(**GOAL), 2))
     grid = {"restarts__search__n_sets": [2, 3], "restarts__search__centers": ["mean", "median"]}
@@ -478,6 +484,7 @@ def test_nested_parameters():
     assert (best.searches[0].n_starts, best.searches[1].search.n_sets) == (3, 4)
 
 
+@needs_jit
 def test_searches_in_searches():
     best = nc.BestSearch(searches=[nc.Restarts(nc.RectangleSearch(n_sets=2), 2), "faces"], **GOAL).fit(X)
     assert list(dict.fromkeys(one.search for one in best.table_)) == ["restarts", "faces"]
@@ -531,7 +538,9 @@ def test_bytes_stay_bytes(given):
 
 
 @each
-@pytest.mark.parametrize("dtype", [np.int64, np.int16, np.uint16, np.uint64])
+@pytest.mark.parametrize(
+    "dtype", [np.int64, *(pytest.param(one, marks=needs_jit) for one in (np.int16, np.uint16, np.uint64))]
+)
 def test_other_integers_are_floats_in_their_own_units(name, dtype):
     def warned(call):
         with pytest.warns(nc.UnitWarning, match=r"lies in \[\d+, \d+\], not in \[0, 1\]"):

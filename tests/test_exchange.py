@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import oracles_l2 as oracles
 import pytest
-from conftest import blobs, grey, needs_jit
-from hypothesis import given, settings, strategies as st
+from conftest import blobs, examples, grey, needs_jit
+from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 from test_balls import (
     BLOCKS,
@@ -87,7 +87,7 @@ def test_weights_within_reach(distances, seed, as_float):
     same(kernels.count_within(distances, reaches, weights), oracles.count_within(distances, reaches, weights))
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(
     data=st.data(),
     X=st.one_of(grey(n=(3, 24), d=(1, 3)), grey(n=(3, 14), d=(17, 17))),
@@ -117,7 +117,7 @@ def test_first_bounds_hold(data, X, levels, steps, buckets, as_float):
 # The search
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     data=st.data(),
     X=st.one_of(lumps(n=(4, 20)), grey(n=(4, 20), d=(1, 3))),
@@ -195,7 +195,7 @@ def test_a_ball_that_covers_nothing_of_its_own_goes(fills):
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@examples(25)
 @given(
     n=st.integers(30, 120),
     d=st.integers(1, 6),

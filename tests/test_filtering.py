@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from contextlib import contextmanager
 from decimal import Decimal
-from pathlib import Path
 
-import llvmlite.binding
 import numba
 import numpy as np
 import oracles_codes
 import pytest
-from conftest import needs_jit
+from conftest import AVX2, AVX512, needs_jit, on_processor
 from hypothesis import assume, given, strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -22,7 +17,6 @@ from numbaconc.kernels import codes, filtering, neighbors, panels, sums
 from numbaconc.kernels.schedule import BLOCK
 from numbaconc.kernels.threads import using_threads
 
-PACKAGE = Path(neighbors.__file__).parent.parent
 TYPES = (np.float32, np.float64, np.uint8)
 PLAIN = bool(numba.config.DISABLE_JIT)
 
@@ -357,7 +351,7 @@ def test_products_and_norms_of_codes_are_exact(extreme):
     rows[0], rows[1] = 0, levels
     rows = (rows - shift).astype(panels.PART)
     packed = panels.as_panels(rows, BLOCK)
-    left, right = codes._norms(rows)
+    left, right = codes.norms_of(rows)
     tile = np.zeros((BLOCK, BLOCK), np.int32)
     for j in range(0, BLOCK // panels.LANES, 2):
         add_to(tile, packed, j)
@@ -457,28 +451,9 @@ print((panels.WIDTH, panels.BYTE_PRODUCTS))
 
 
 @needs_jit
-@pytest.mark.parametrize(
-    ("features", "found"),
-    [
-        ((), (16, False)),
-        (("sse2", "avx2", "fma"), (32, False)),
-        (("sse2", "avx2", "fma", "avx512f", "avx512bw"), (64, False)),
-    ],
-)
-def test_distances_in_the_vectors_of_other_processors(features, found, tmp_path):
-    """Compiled for a processor with these features only; without any, by portable code."""
-    host = llvmlite.binding.get_host_cpu_features()
-    if not all(host.get(feature) for feature in features):
-        pytest.skip("this processor has no such vectors")
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": "x86-64" if features else "generic",
-        "NUMBA_CPU_FEATURES": ",".join("+" + feature for feature in features),
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), str(Path(__file__).parent)]),
-    }
-    run = subprocess.run([sys.executable, "-c", VECTORS], env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == str(found)
+@pytest.mark.parametrize(("features", "found"), [((), (16, False)), (AVX2, (32, False)), (AVX512, (64, False))])
+def test_distances_in_the_vectors_of_other_processors(features, found):
+    assert on_processor(features, "-c", VECTORS) == str(found)
 
 
 @needs_jit

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import oracles_domain
 import pytest
-from conftest import blobs, needs_jit, refused
-from hypothesis import assume, given, settings, strategies as st
+from conftest import blobs, examples, needs_jit, refused
+from hypothesis import assume, given, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
@@ -51,7 +51,7 @@ def neighbors_mean(rows, i, count):
 # Candidates
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seed=st.integers(0, 9999), n=st.integers(8, 40), d=st.integers(2, 5), levels=st.sampled_from([2.3, 9.1, 30.7]))
 def test_candidates_are_scored_as_plain_loops_count(seed, n, d, levels):
     X = np.random.default_rng(seed).integers(0, 256, (n, d)).astype(np.uint8)
@@ -88,7 +88,7 @@ def test_candidates_are_means_of_neighbors(seed):
 # The search
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     n=st.integers(5, 60),
     d=st.integers(1, 6),
@@ -130,7 +130,7 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, n_sets, share, margin,
     assert [one.moved for one in found.trace_] == [found.adversarial_risk_]
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(n=st.integers(5, 40), d=st.integers(1, 5), seed=st.integers(0, 9999), levels=st.sampled_from([3, 40.3, 900]))
 def test_the_risks_within_the_domain_are_what_plain_loops_count(n, d, seed, levels):
     """Many points are on the edges, some columns are constant, and centers lie outside."""

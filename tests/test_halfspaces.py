@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import oracles_domain
 import pytest
-from conftest import blobs, grey, needs_jit, refused
-from hypothesis import assume, given, settings, strategies as st
+from conftest import blobs, examples, grey, needs_jit, refused
+from hypothesis import assume, given, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
@@ -110,7 +110,7 @@ def test_powers_of_a_component():
 # The search
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     n=st.integers(5, 60),
     d=st.integers(1, 6),
@@ -138,7 +138,7 @@ def test_the_risks_are_what_plain_loops_count(n, d, seed, norm, share, margin, l
     assert [one.moved for one in found.trace_] == [found.adversarial_risk_] <= [found.trace_[0].candidate]
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     n=st.integers(5, 40),
     d=st.integers(1, 6),

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import oracles_l2 as oracles
 import pytest
-from conftest import blobs, grey, images, needs_jit, refused
-from hypothesis import assume, given, settings, strategies as st
+from conftest import blobs, examples, grey, images, needs_jit, refused
+from hypothesis import assume, given, strategies as st
 from scipy.stats import norm
 
 import numbaconc as nc
@@ -58,7 +58,7 @@ def check_search(X, epsilon, alpha, unit=255):
     return True
 
 
-@settings(max_examples=60)
+@examples(240)
 @given(
     n=st.integers(6, 40),
     d=st.integers(1, 8),

@@ -17,11 +17,12 @@ import oracles
 import oracles_faces
 import oracles_l2
 import pytest
-from conftest import blobs, grey, images, needs_jit
+from conftest import AVX2, AVX512, SSE2, blobs, grey, images, needs_jit, on_processor
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
 
 from numbaconc.kernels import (
+    apart,
     assignment,
     balls,
     clusters,
@@ -32,12 +33,14 @@ from numbaconc.kernels import (
     filtering,
     heaps,
     neighbors,
+    pairs,
     products,
     reaches,
     rectangles,
     rounding,
     schedule,
     threads,
+    tiles,
 )
 
 KERNELS = Path(neighbors.__file__).parent
@@ -108,7 +111,7 @@ def test_radii_of_either_type(X, as_float, data):
 
 
 @needs_jit
-@pytest.mark.parametrize("d", [*WIDTHS, neighbors.SPAN, neighbors.SPAN + 1])
+@pytest.mark.parametrize("d", [*WIDTHS, tiles.SPAN, tiles.SPAN + 1])
 @pytest.mark.parametrize("include_self", [True, False])
 def test_l1_radii_at_the_widths_of_vectors(d, include_self):
     X = images(20, d, seed=d)
@@ -205,9 +208,9 @@ PATHS = """
 import numpy as np, oracles
 from conftest import images
 from test_kernels import CLOSE, extremes, floats, kth_l1, same
-from numbaconc.kernels import neighbors, panels
+from numbaconc.kernels import neighbors, panels, tiles
 
-for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * neighbors.SPAN), images(131, 3, seed=0, high=4)]:
+for X in [*(images(9, d, seed=d) for d in (1, 16, 63, 65, 300)), extremes(2 * tiles.SPAN), images(131, 3, seed=0, high=4)]:
     for k in (1, 2):
         same(kth_l1(X, k, False), oracles.kth_l1_uint8(X, k, False))
         for squared in (True, False):
@@ -218,29 +221,18 @@ print((panels.WIDTH, panels.INSTRUCTION))
 
 
 @needs_jit
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("features", "width", "instruction"),
     [
         ((), 16, None),
-        (("sse2",), 16, "llvm.x86.sse2.psad.bw"),
-        (("sse2", "avx2"), 32, "llvm.x86.avx2.psad.bw"),
-        (("sse2", "avx2", "avx512bw"), 64, "llvm.x86.avx512.psad.bw.512"),
+        (SSE2, 16, "llvm.x86.sse2.psad.bw"),
+        (AVX2, 32, "llvm.x86.avx2.psad.bw"),
+        (AVX512, 64, "llvm.x86.avx512.psad.bw.512"),
     ],
 )
-def test_radii_in_the_vectors_of_older_processors(features, width, instruction, tmp_path):
-    """Compiled for a processor with these features only; without any, by portable code."""
-    host = llvmlite.binding.get_host_cpu_features()
-    if not all(host.get(feature) for feature in features):
-        pytest.skip("this processor has no such vectors")
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": "x86-64" if features else "generic",
-        "NUMBA_CPU_FEATURES": ",".join("+" + feature for feature in features),
-        "NUMBA_CACHE_DIR": str(tmp_path),
-        "PYTHONPATH": os.pathsep.join([str(PACKAGE.parent), str(Path(__file__).parent)]),
-    }
-    run = subprocess.run([sys.executable, "-c", PATHS], env=environment, capture_output=True, text=True, check=False)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.strip() == str((width, instruction))
+def test_radii_in_the_vectors_of_older_processors(features, width, instruction):
+    assert on_processor(features, "-c", PATHS) == str((width, instruction))
 
 
 def test_the_point_itself_is_the_first_neighbor():
@@ -617,6 +609,7 @@ def wide(X):
     return X.astype(np.float64) + 2.0**40 + 0.5
 
 
+@pytest.mark.slow  # to compile
 @given(X=grey(n=(2, 12)), T=st.integers(1, 5), data=st.data())
 def test_numbers_that_only_float64_holds(X, T, data):
     points, n = wide(X), len(X)
@@ -642,6 +635,7 @@ def test_numbers_that_only_float64_holds(X, T, data):
         same(one, expected)
 
 
+@pytest.mark.slow  # to compile
 @pytest.mark.parametrize("shape", [(9, 33), (270, 5)])
 def test_distances_of_numbers_that_only_float64_holds(shape):
     X = images(*shape, seed=2)
@@ -887,6 +881,7 @@ def test_only_kernels_import_numba():
 
 
 MODULES = (
+    apart,
     assignment,
     balls,
     clusters,
@@ -896,10 +891,12 @@ MODULES = (
     filtering,
     heaps,
     neighbors,
+    pairs,
     products,
     reaches,
     rectangles,
     rounding,
+    tiles,
 )
 
 

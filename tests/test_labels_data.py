@@ -451,7 +451,7 @@ def test_labels_of_two_arrays(tmp_path, floats):
 
 
 def test_what_is_not_named_like_the_points_is_no_label(tmp_path):
-    np.savez(tmp_path / "one.npz", X=images(9, 3, 0), y_train=np.arange(9), Y=np.arange(9))
+    np.savez(tmp_path / "one.npz", X=images(9, 3, 0), y_train=np.arange(9), z=np.arange(9))
     assert load_dataset(tmp_path / "one.npz").train.y is None
     np.savez(tmp_path / "two.npz", X_train=images(9, 3, 0), X_test=images(5, 3, 1), y=np.arange(9), X=images(9, 3, 0))
     assert load_dataset(tmp_path / "two.npz").train.y is None

@@ -450,6 +450,7 @@ def test_a_search_with_a_whole_goal_of_its_own():
     assert refused(lambda: nc.measure(rectangles(epsilon=0.1), TRAIN, TEST)).startswith("alpha is None; allowed: ")
 
 
+@needs_jit
 def test_the_norm_s_own_search():
     for norm, name in (
         (None, "rectangles"),
@@ -504,6 +505,7 @@ def test_a_checkpoint_with_a_search_that_takes_none(name, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@needs_jit
 def test_a_checkpoint_for_each_goal(tmp_path):
     """Under the file's own name where there is one goal, otherwise with it, and each is gone on from."""
     for goals, names in (
@@ -621,6 +623,7 @@ def test_several_goals_in_one_call_are_single_calls(name, norm):
     assert (variable.diff("epsilon") != 0).any()
 
 
+@needs_jit
 def test_regions_are_by_epsilon_where_one_alpha_is_asked_for():
     for alpha in (0.1, [0.1], "0.1", [0.1, 0.1]):
         found = nc.find_regions("halfspaces", TRAIN, TEST, epsilon=[0.1, 0.2], alpha=alpha)
@@ -633,7 +636,7 @@ def test_regions_are_by_epsilon_where_one_alpha_is_asked_for():
     assert found.dataset["alpha"].attrs["long_name"]
 
 
-@pytest.mark.parametrize("q", [None, 0.8])
+@pytest.mark.parametrize("q", [pytest.param(None, marks=needs_jit), 0.8])
 def test_several_goals_of_restarts(q):
     """The kept seed is chosen for each goal, and the curve is that of its region."""
     search = nc.Restarts(rectangles(q=q), 4)

@@ -59,14 +59,14 @@ def same(executor, X, k=9, **settings):
 # The same bits
 
 
-@pytest.mark.parametrize("include_self", [True, False])
+@pytest.mark.parametrize("include_self", [True, pytest.param(False, marks=needs_jit)])
 @pytest.mark.parametrize("metric", ["l1", "l2"])
 @pytest.mark.parametrize("points", POINTS)
 def test_as_in_one_process(points, metric, include_self):
     same(Inline(), POINTS[points], metric=metric, include_self=include_self)
 
 
-@pytest.mark.parametrize("k", [1, 2, 128, 200, N - 1])
+@pytest.mark.parametrize("k", [1, 200, *(pytest.param(k, marks=needs_jit) for k in (2, 128, N - 1))])
 def test_any_rank(k):
     """Also one that a block alone does not reach."""
     for include_self in (True, False):

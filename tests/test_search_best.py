@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import needs_jit, points, refused
-from hypothesis import given, settings, strategies as st
+from conftest import examples, needs_jit, points, refused
+from hypothesis import given, strategies as st
 from scipy.stats import binom
 from sklearn.base import clone
 
@@ -94,7 +94,7 @@ def kept(risk, adversarial_risk, alpha):
 RISKS = st.sampled_from([0.0, 0.05, 0.1, 0.2, 1.0, math.nan])
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(st.lists(st.tuples(RISKS, st.integers(0, 3)), min_size=1, max_size=6), st.sampled_from([0.05, 0.1, 0.15]))
 def test_what_is_kept_is_what_a_loop_keeps(pairs, alpha):
     risk = [risk for risk, _ in pairs]
@@ -429,7 +429,7 @@ def test_too_few_points_to_hold_some_back():
 # Restarts
 
 
-@settings(max_examples=100)
+@examples(100)
 @given(st.lists(st.tuples(st.sampled_from([0.05, 0.1, 0.2]), st.integers(0, 2)), min_size=1, max_size=6))
 def test_restarts_keep_by_the_rule(pairs):
     told = [(risk, risk + 0.1 * more) for risk, more in pairs]

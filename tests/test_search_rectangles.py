@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
-from conftest import blobs, exact_floats, grey, images, refused
+from conftest import blobs, exact_floats, examples, grey, images, refused
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from numbaconc.data.arrays import UnitWarning, as_sample
@@ -84,7 +84,7 @@ def check_against_oracle(X, levels, alpha, n_sets, **settings):
     np.testing.assert_array_equal(asked.region_.upper, in_units(upper))
 
 
-@settings(max_examples=150)
+@examples(150)
 @given(
     X=grey(n=(6, 24), d=(1, 6)),
     levels=st.sampled_from([1, 3, 8, 20.5, 60]),

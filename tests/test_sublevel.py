@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import refused
-from hypothesis import given, settings, strategies as st
+from conftest import examples, refused
+from hypothesis import given, strategies as st
 
 import numbaconc as nc
 from numbaconc.data.sample import Sample
@@ -195,7 +195,7 @@ def test_points_that_are_never_or_always_inside():
 
 @pytest.mark.filterwarnings("ignore::numbaconc.UnitWarning")
 @families
-@settings(max_examples=10)
+@examples(10)
 @given(seed=seeds)
 def test_a_saved_border_is_the_same_border(tmp_path_factory, family, seed):
     rng = np.random.default_rng(seed)
