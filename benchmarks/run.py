@@ -1,6 +1,6 @@
 """Everything beside its peers, in one command: `python benchmarks/run.py`.
 
-Radii and clustering of Algorithm 1 and the search of Algorithm 2, of bytes and of floats, in one process with
+Radii and clustering of Algorithm 1, the search of Algorithm 2 and separation, of bytes and of floats, in one process with
 scikit-learn, faiss, pynndescent and plain loops on the same data (peers that are slow on some of it: the table says on
 how much); growth with n and d, one thread, all of them and Dask, and how long it takes to begin. Needs MNIST and CIFAR-10 where numbaconc looks for
 them ($NUMBACONC_DATA_DIR). Peers that are not installed, and data that are not to be had, are left out.
@@ -23,6 +23,7 @@ import greedy
 import numbaconc as nc
 import peak
 import radii
+import separation
 import start
 import workers
 from common import OURS, THREADS, Data, Row
@@ -34,6 +35,7 @@ STAGES = {
     "radii": ("Radii: ℓ1 distance to the 50th neighbor", ("mnist", "cifar10")),
     "clustering": ("Clustering, and Table 1", ("cifar10", "mnist")),
     "balls": ("Balls: Algorithm 2", ("mnist",)),
+    "separation": ("Separation: distance to the nearest point of another label", ("mnist", "cifar10")),
     "floats": ("Floats: distance to the 50th neighbor, and both algorithms", tuple(FLOATS)),
     "workers": ("Radii over Dask", ("mnist",)),
     "start": ("To begin: import and the first measurement, of the digits", ("digits",)),
@@ -55,8 +57,8 @@ def measured(name: str, data: Data, options: argparse.Namespace) -> list[Row]:
         return list(floats.stage(data, options.before, quick=options.quick))
     if name == "radii":
         return list(radii.stage(data, quick=options.quick))
-    if name in ("start", "workers"):
-        return list({"start": start, "workers": workers}[name].stage(data))
+    if name in ("start", "workers", "separation"):
+        return list({"start": start, "workers": workers, "separation": separation}[name].stage(data))
     return list({"clustering": clustering, "balls": greedy}[name].stage(data, options.before))
 
 

@@ -25,6 +25,18 @@ from .density import (
 from .errors import InputError as InputError
 from .goal import Goal as Goal
 from .how import How as How
+from .labels.matching import (
+    ClassifierBound as ClassifierBound,
+    classifier_bound as classifier_bound,
+)
+from .labels.separation import (
+    Separation as Separation,
+    separation as separation,
+)
+from .lower import (
+    LowerBound as LowerBound,
+    lower_bound as lower_bound,
+)
 from .measurement import (
     Findings as Findings,
     find_regions as find_regions,

@@ -1,4 +1,4 @@
-"""The command line: `numbaconc measure | sweep | show | data`."""
+"""The command line: `numbaconc measure | labels | sweep | show | data`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from numbaconc import estimator
 from numbaconc.cli.console import Parser, reporting
 from numbaconc.cli.data import add_data
+from numbaconc.cli.labels import add_labels
 from numbaconc.cli.measure import add_measure
 from numbaconc.cli.options import import_plugins, names_plugins
 from numbaconc.cli.show import add_show
@@ -48,7 +49,7 @@ def _parser() -> Parser:
     parser = Parser(prog="numbaconc", description="Measure how concentrated a data set is.")
     parser.add_argument("--version", action="version", version=f"numbaconc {version('numbaconc')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_measure, add_sweep, add_show, add_data):
+    for add in (add_measure, add_labels, add_sweep, add_show, add_data):
         add(commands)
     return parser
 

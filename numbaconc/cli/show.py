@@ -19,13 +19,15 @@ def add_show(commands: Any) -> None:  # noqa: ANN401
 
 def _show(options: argparse.Namespace) -> int:
     from numbaconc.results.files import open_results
+    from numbaconc.show.pairs import describe_labels, is_of_labels, labels_as_json
     from numbaconc.show.words import as_json, describe, provenance_lines
 
     ds = open_results(options.file if len(options.file) > 1 else options.file[0])
+    of_labels = is_of_labels(ds)
     if options.json:
-        say(json.dumps(as_json(ds), indent=2))
+        say(json.dumps(labels_as_json(ds) if of_labels else as_json(ds), indent=2))
     else:
-        say(describe(ds))
+        say(describe_labels(ds) if of_labels else describe(ds))
         say("")
         say("\n".join(provenance_lines(ds)))
     return 0

@@ -2,9 +2,10 @@
 
 Docstrings give an array by its shape and type, as in `X : (n, d) uint8`.
 
-Nearest neighbors are found from below to above: `sums` and `panels` add up over pairs of rows, of numbers and of bytes;
-`codes` turns rows of numbers into bytes; `schedule` says which blocks of rows meet when, and `heaps` keeps what is
-least; `filtering` sums up only what codes leave open; `neighbors` puts them together. Other files stand alone.
+Nearest neighbors are found from below to above: `sums` and `panels` add up over pairs of rows, of numbers and of bytes,
+and `tiles` over all pairs of two blocks; `codes` turns rows of numbers into bytes; `schedule` says which blocks of rows
+meet when, and `heaps` keeps what is least; `filtering` sums up only what codes leave open; `neighbors` puts them together.
+`pairs` finds which rows are near in other ways, from the same tiles. Other files stand alone.
 """
 
 import os

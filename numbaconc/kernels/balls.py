@@ -156,6 +156,48 @@ def best_balls(distances, squared, uncovered, unexpanded, strength, k_low, k_hig
     return objective, radius, least, reach
 
 
+@kernel
+def best_hard_balls(distances, squared, uncovered, unexpanded, strength, k_low, k_high, excess, held, cost):
+    """Find each center's ball of least objective among those that leave the sum of `excess` over covered points at least 0.
+
+    excess : (n,) int64, of each point
+    held : int64, their sum over the points that are covered already
+
+    Other arguments are as for `best_balls`. Returns `objective`, (b,) int64, the largest whole number where no ball is
+    allowed; `radius`, (b,) float64, of the smallest ball that attains it; and `most`, (b,) float64, the largest mean of
+    `excess` over the points that are covered with any ball of rank `k_low` to `k_high`.
+    """
+    b, n = distances.shape
+    n_covered = n - uncovered.sum()
+    objective, radius = np.full(b, np.iinfo(np.int64).max), np.zeros(b)
+    most = np.full(b, -np.inf)
+    for group in prange((b + CENTERS - 1) // CENTERS):
+        room, sums = _make_room(n, k_high), np.empty(k_high, np.int64)
+        for i in range(group * CENTERS, min(b, (group + 1) * CENTERS)):
+            radii, _, covered, expanded = _list_balls(
+                distances[i], squared, uncovered, unexpanded, strength, k_high, np.inf, room
+            )
+            _sum_by_radius(distances[i], uncovered, excess, radii, sums)
+            total = held
+            for ball in range(radii.shape[0]):
+                total += sums[ball]
+                if covered[ball] >= k_low:
+                    most[i] = max(most[i], total / (n_covered + covered[ball]))
+                    value = cost * expanded[ball] - covered[ball]
+                    if total >= 0 and value < objective[i]:
+                        objective[i], radius[i] = value, radii[ball]
+    return objective, radius, most
+
+
+@helper
+def _sum_by_radius(distances, uncovered, excess, radii, sums):
+    """Sum the excess of the uncovered points that each of the ascending `radii` is the first to include."""
+    sums[: radii.shape[0]] = 0
+    for j in range(distances.shape[0]):
+        if uncovered[j] and distances[j] <= radii[-1]:
+            sums[np.searchsorted(radii, np.float64(distances[j]))] += excess[j]
+
+
 @helper
 def _make_room(n, k):
     """Return arrays that `_list_balls` uses for one center after the other: for n points, and for k balls."""

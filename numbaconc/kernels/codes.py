@@ -207,7 +207,7 @@ def _encoded(X: NDArray[Any], plan: _Plan, squared: bool, split: int) -> Codes |
     own[:n] = wrong[order]
     left, right = np.zeros((2, height), np.int32)
     if squared:
-        left[:n], right[:n] = _norms(rows)
+        left[:n], right[:n] = norms_of(rows)
     return Codes(order, as_panels(rows, BLOCK), left, right, own, plan.step)
 
 
@@ -256,7 +256,7 @@ def _encode(X, rotation, low, step, widths, form, squared, codes, wrong, far):
         far[i] = away
 
 
-def _norms(rows: NDArray[Any]) -> NDArray[np.int32]:
+def norms_of(rows: NDArray[Any]) -> NDArray[np.int32]:
     """Return what goes beside inner products on the left, and on the right."""
     norms = np.empty((2, len(rows)), np.int32)
     for start in range(0, len(rows), SOME):

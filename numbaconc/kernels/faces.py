@@ -9,6 +9,7 @@ from numba import prange
 from numbaconc.kernels.compiling import helper, kernel
 
 CODES = 256  # that there are
+ONE = 1 << 20  # what a reward has to be that is as good as one point less in the expansion
 COLUMNS = 64  # coordinates that a thread counts at a time: one cache line of each point
 
 
@@ -29,6 +30,25 @@ def count_codes(codes, rows, step, counts):
             here = codes[row, first : first + COLUMNS]
             for c in range(here.shape[0]):
                 there[c, here[c]] += np.int32(step)
+
+
+@kernel
+def sum_codes(codes, rows, numbers, sums):
+    """Add numbers of points to what each code of each coordinate has.
+
+    codes : (n, m) uint8
+    rows : (r,) int64, indices of the points
+    numbers : (r,) int64, of each of them
+    sums : (m, 256) int64, by coordinate and code; written to
+    """
+    m = codes.shape[1]
+    for block in prange((m + COLUMNS - 1) // COLUMNS):
+        first = block * COLUMNS
+        there = sums[first : first + COLUMNS]
+        for k in range(rows.shape[0]):
+            here = codes[rows[k], first : first + COLUMNS]
+            for c in range(here.shape[0]):
+                there[c, here[c]] += numbers[k]
 
 
 @kernel
@@ -64,6 +84,42 @@ def best_faces(inner, outer, shift, mirrored, fewest, enough, most, cost, worth)
                 for code in range(min(shift, CODES)):
                     covered += inner[c, first + step * code]
             price = cost * held - worth * min(covered, enough)
+            if covered >= fewest and price < prices[row]:
+                prices[row] = price
+                faces[row] = i
+    return prices, faces
+
+
+@kernel
+def best_rewarded_faces(inner, rewards, outer, shift, mirrored, fewest, enough, most, cost, worth):
+    """Find each coordinate's best face where each point that is covered has a reward.
+
+    As `best_faces`, but a price is ONE times what it is there, less `cost` times the rewards of the points that are covered.
+
+    rewards : (m, 256) int64, of the points that are not covered yet, by code
+    """
+    m = inner.shape[0]
+    n_rows = 2 * m if mirrored else m
+    prices = np.full(n_rows, np.iinfo(np.int64).max)
+    faces = np.zeros(n_rows, np.int64)
+    for row in prange(n_rows):
+        second = row >= m
+        c, first, step = row % m, CODES - 1 if second else 0, -1 if second else 1
+        covered, held, gained, gains = np.int64(0), np.int64(0), np.int64(0), np.int64(0)  # not int32, uncompiled
+        for code in range(CODES):
+            gains += max(rewards[c, code], 0)
+        for i in range(CODES - 1, -1, -1):
+            held += outer[c, first + step * i]
+            if held > most or ONE * (cost * held - worth * enough) - cost * gains >= prices[row]:
+                break
+            if i + shift < CODES:
+                covered += inner[c, first + step * (i + shift)]
+                gained += rewards[c, first + step * (i + shift)]
+            if i == 0:
+                for code in range(min(shift, CODES)):
+                    covered += inner[c, first + step * code]
+                    gained += rewards[c, first + step * code]
+            price = ONE * (cost * held - worth * min(covered, enough)) - cost * gained
             if covered >= fewest and price < prices[row]:
                 prices[row] = price
                 faces[row] = i

@@ -16,19 +16,17 @@ import numpy as np
 from numba import prange
 from numpy.typing import NDArray
 
-from numbaconc.kernels import sums
 from numbaconc.kernels.codes import codes_of
 from numbaconc.kernels.compiling import helper, kernel
 from numbaconc.kernels.filtering import filtered
 from numbaconc.kernels.heaps import sift
-from numbaconc.kernels.panels import LANES, SIDE, WORD, add_differences, as_panels
+from numbaconc.kernels.panels import as_panels
 from numbaconc.kernels.schedule import BLOCK, rounds, rounds_outward
+from numbaconc.kernels.tiles import MOST, add_bytes, add_numbers, varying
 
-SPAN = 2048  # bytes of a row compared at a time, so that a block of them stays in the cache
 GLANCE = 16  # distances looked at together, since few are among the least
 FEWEST = 2048  # rows for which codes are worth the while
 FARTHEST = np.int32(np.iinfo(np.int32).max)
-MOST = np.iinfo(np.int32).max // 255  # columns of uint8 whose ℓ1 distances fit in int32
 
 
 @helper
@@ -60,50 +58,20 @@ def _offer(tile, first, second, nearest):
 @kernel
 def _compare_l1_uint8(panels, pairs, nearest):
     """Offer the ℓ1 distances between pairs of blocks of rows of bytes, in panels, to the heaps `nearest`, shape (n, k)."""
-    n, words = nearest.shape[0], panels.shape[1]
     for p in prange(pairs.shape[0]):
         first, second = pairs[p, 0] * BLOCK, pairs[p, 1] * BLOCK
-        upper, lower = min(BLOCK, n - first), min(BLOCK, n - second)
         tile = np.zeros((BLOCK, BLOCK), nearest.dtype)
-        for start in range(0, words, SPAN // WORD):
-            stop = min(words, start + SPAN // WORD)
-            for r in range(0, upper, LANES):
-                for c in range(0, lower, SIDE):
-                    i, j = (first + r) // LANES, (second + c) // LANES
-                    add_differences(panels, i, j, start, stop, tile, r, c)
+        add_bytes(panels, first, second, nearest.shape[0], False, tile)
         _offer(tile, first, second, nearest)
-
-
-@helper
-def _widen(X, first, start, block):
-    """Copy rows from `first` on and columns from `start` on to float64, with zeros where there are no more columns."""
-    width = min(block.shape[1], X.shape[1] - start)
-    for r in range(min(block.shape[0], X.shape[0] - first)):
-        for c in range(width):
-            block[r, c] = X[first + r, start + c]
-        for c in range(width, block.shape[1]):
-            block[r, c] = 0
 
 
 @kernel
 def _compare(X, squared, pairs, nearest):
     """Offer the ℓ1 (or squared ℓ2) distances between pairs of blocks of rows to the heaps `nearest`, in float64."""
-    n, d = X.shape
-    span = min(sums.SPAN, (d + 7) // 8 * 8)
     for p in prange(pairs.shape[0]):
         first, second = pairs[p, 0] * BLOCK, pairs[p, 1] * BLOCK
-        upper, lower = min(BLOCK, n - first), min(BLOCK, n - second)
         tile = np.zeros((BLOCK, BLOCK))
-        x, y = np.zeros((BLOCK, span)), np.zeros((BLOCK, span))
-        for start in range(0, d, span):
-            _widen(X, first, start, x)
-            _widen(X, second, start, y)
-            for r in range(0, upper, sums.SIDE):
-                for c in range(0, lower, sums.SIDE):
-                    if squared:
-                        sums.add_l2(x, r, y, c, span, tile, r, c)
-                    else:
-                        sums.add_l1(x, r, y, c, span, tile, r, c)
+        add_numbers(X, first, second, squared, tile)
         _offer(tile, first, second, nearest)
 
 
@@ -168,7 +136,7 @@ def nearest_and_share(
         nearest[:] = bounds[:, np.newaxis]
     if X.dtype == np.uint8 and not squared and X.shape[1] <= MOST:
         nearest, share = np.minimum(nearest, FARTHEST).astype(FARTHEST.dtype), 0.0
-        compare = partial(_compare_l1_uint8, as_panels(_varying(X), BLOCK))
+        compare = partial(_compare_l1_uint8, as_panels(varying(X), BLOCK))
     else:
         compare = partial(_compare, X, squared)
         codes = codes_of(X, k, squared, split) if n >= FEWEST else None
@@ -179,9 +147,3 @@ def nearest_and_share(
         compare(pairs, nearest)
         advance(n * (number + 1) // len(turns) - n * number // len(turns))
     return nearest, share
-
-
-def _varying(X: NDArray[Any]) -> NDArray[Any]:
-    """Drop constant columns, which add nothing to a distance, but one."""
-    varying = X.min(axis=0) < X.max(axis=0)
-    return X[:, varying] if varying.any() else X[:, :1]

@@ -17,10 +17,18 @@ from numbaconc.data.files import replacing
 from numbaconc.errors import InputError, printable
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact, exact_percent
-from numbaconc.results.queries import cases, certificate, certificate_at_alpha, kept, mean_and_std, select_case
+from numbaconc.results.queries import (
+    cases,
+    certificate,
+    certificate_at_alpha,
+    kept,
+    lower_of,
+    mean_and_std,
+    select_case,
+)
 from numbaconc.results.slices import CURVES, whole
-from numbaconc.show.certified import classifier_of
-from numbaconc.show.curves import CERTIFIED_COLOR, draw_classifier, draw_curves
+from numbaconc.show.certified import certified_line, classifier_of
+from numbaconc.show.curves import BETWEEN, CERTIFIED_COLOR, draw_classifier, draw_curves
 
 STYLES = {"train": "--", "test": "-"}
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
@@ -36,6 +44,7 @@ PANEL_SIZE = (4.2, 3.2)  # inches
 COLUMNS = 3
 LETTERS_PER_INCH = 16  # of a caption
 DOTS_PER_INCH = 150
+BAR = 0.012  # half the width of a bar, as a part of its place
 
 
 def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
@@ -45,7 +54,7 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     that its search aimed at; it starts at the region's risk. The marker at its end is the mean over the restarts, its bar
     one standard deviation. The band around the curve of the test points holds the measure of that region's expansions by
     all strengths at once, with 95% confidence; the diamonds are α and U of the certificate, which holds with 95%
-    confidence by itself. Beside it stands the classifier, if there is one. Several cases are shown as what is certified
+    confidence by itself. The bar at epsilon, if h is bounded from below, too, reaches from that bound to U. Beside it stands the classifier, if there is one. Several cases are shown as what is certified
     and what was measured, against epsilon or alpha.
 
     InputError if the file cannot be written, or a slice lacks what is to be drawn.
@@ -59,7 +68,7 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     here = select_case(ds, found[0])
     classifier = None if several else classifier_of(here, found[0]["epsilon"])
     width, height = WIDE if several or classifier else SIZE
-    with _figure((width, height)) as figure:
+    with new_figure((width, height)) as figure:
         grid = figure.subplots(1, 2 if classifier else 1, squeeze=False)[0]
         names = printable(", ".join(str(name) for name in ds["dataset"].values))
         if several:
@@ -79,7 +88,7 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
 
 
 @contextlib.contextmanager
-def _figure(size: tuple[float, float]) -> Iterator[Any]:
+def new_figure(size: tuple[float, float]) -> Iterator[Any]:
     """Yield a figure that is drawn without LaTeX, whatever the user's settings are: names are no TeX."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -96,9 +105,13 @@ def _plot_case(axes: Any, here: xr.Dataset, epsilon: float) -> None:  # noqa: AN
     alpha, proven, unmoved = float(here["alpha"]), certificate_at_alpha(here, epsilon), certificate(here, epsilon)
     if proven is not None and proven.U < 1:
         diamonds = {"color": CERTIFIED_COLOR, "marker": "D", "s": 18, "clip_on": False, "zorder": 3}
-        axes.scatter([0, epsilon], [proven.L, proven.U], label=f"certified: {proven.sentence}", **diamonds)
+        axes.scatter([0, epsilon], [proven.L, proven.U], label=certified_line(here, epsilon), **diamonds)
     elif unmoved is not None:
         axes.plot([], [], " ", label=f"nothing is certified at alpha = {exact_percent(alpha)}")
+    if (least := lower_of(here)) is not None:
+        most = 1 if proven is None else proven.U
+        label = f"h lies between: {exact_percent(CONFIDENCE)} confidence"
+        axes.fill_between([epsilon * (1 - BAR), epsilon * (1 + BAR)], least, most, label=label, color=CERTIFIED_COLOR, linewidth=0, **BETWEEN)
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
         curve = at_split[CURVES].sel(strength=slice(None, epsilon)).dropna("strength")
@@ -146,7 +159,7 @@ def plot_panels(panels: Sequence[Panel], paths: Sequence[str | Path], caption: s
     columns = min(COLUMNS, len(panels))
     rows = -(-len(panels) // columns)
     width, height = PANEL_SIZE
-    with _figure((width * columns, height * rows + 0.6)) as figure:
+    with new_figure((width * columns, height * rows + 0.6)) as figure:
         grid = figure.subplots(rows, columns, squeeze=False).ravel()
         for axes, panel in zip(grid, panels, strict=False):
             panel.plot(axes)

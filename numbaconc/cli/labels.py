@@ -1,0 +1,238 @@
+"""`numbaconc labels`: how far points of different labels are apart, and what every classifier must lose."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from numbaconc.cli.console import add_data_options, say, tell
+from numbaconc.cli.measure import add_data, check_source
+from numbaconc.cli.options import whole_number
+from numbaconc.data.arrays import parse_epsilons
+from numbaconc.data.files import check_writable
+from numbaconc.data.formats import name_of
+from numbaconc.errors import InputError, as_number, check_count, printable, said, shown
+from numbaconc.how import How
+from numbaconc.norms import NORMS, check_norm
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from numpy.typing import NDArray
+
+    from numbaconc.data.datasets import Dataset
+    from numbaconc.data.sample import Sample
+
+EPSILON, NORM = "0.1", "linf"
+PICTURES = (".png", ".svg", ".pdf")
+CHANNELS = (1, 3)  # of images in three dimensions
+
+
+def add_labels(commands: Any) -> None:  # noqa: ANN401
+    """Add the command."""
+    parser = commands.add_parser(
+        "labels",
+        help="say how far points of different labels are apart, and what every classifier must lose",
+        description="Measure the distance from points to the nearest training point of another label, and bound the "
+        "adversarial 0-1 loss of every classifier on the training points from below, by the pairs whose balls of radius "
+        "epsilon meet.",
+    )
+    add = parser.add_argument
+    add_data(add)
+    add("--norm", default=NORM, help=f"what epsilon is measured in: {', '.join(NORMS)} (default: %(default)s)")
+    add(
+        "--epsilon",
+        action="append",
+        metavar="E",
+        help=f'strength on the unit scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
+    )
+    add("--classes", metavar="A,B", help="labels whose points alone are used (default: all)")
+    add(
+        "--hyperedges",
+        default="2",
+        metavar="N",
+        help="look at conflicts of up to N points of different labels, 2, 3 or 4, where they are not too many (default: "
+        "%(default)s)",
+    )
+    add_data_options(parser)
+    add("--threads", metavar="N", help="threads for the kernels (default: all)")
+    add("--out", metavar="FILE.nc", help="result file (default: NAME-labels-NORM.nc)")
+    add("--plot", metavar="FILE", help="picture of the closest pairs of images (default: the result file's name, .png)")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(run=_labels)
+
+
+def _labels(options: argparse.Namespace) -> int:
+    from numbaconc.data.datasets import load_dataset
+    from numbaconc.kernels.threads import available_threads
+    from numbaconc.results.files import save_results
+    from numbaconc.results.schema import VERIFIED_WORDS, provenance
+    from numbaconc.show.pairs import describe_labels
+
+    epsilons, norm = parse_epsilons(options.epsilon or EPSILON), check_norm("norm", options.norm)
+    check_source(options)
+    outputs = _outputs(options, norm)
+    threads = whole_number(options.threads)
+    if threads is not None:
+        check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
+    data = load_dataset(
+        options.data,
+        data_dir=options.data_dir,
+        verify=not options.unverified_data,
+        test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
+        progress=not options.quiet,
+        max_train=whole_number(options.max_train),
+        key=options.key,
+    )
+    train, test, rows = labeled(data, options.classes)
+    how = How(progress=not options.quiet, threads=threads)
+    ds = measure_labels(train, test, epsilons, norm, hyperedges=whole_number(options.hyperedges), how=how)
+    ds = with_images(ds, train, shape_of(data)).assign_coords(train_row=("train_point", rows))
+    ds = ds.assign_attrs(
+        provenance(norm=norm, dataset=data.name, data_verified=VERIFIED_WORDS[data.verified]) | ds.attrs
+    )
+    save_results(ds, outputs.result)
+    drawn = _draw(ds, outputs.plot)
+    say(describe_labels(ds))
+    say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
+    return 0
+
+
+class Outputs(NamedTuple):
+    """What the command writes."""
+
+    result: Path
+    plot: Path
+
+
+def _outputs(options: argparse.Namespace, norm: str) -> Outputs:
+    """Name the files to write, and refuse those that cannot be before any work is done."""
+    result = Path(f"{name_of(options.data)}-labels-{norm}.nc" if options.out is None else options.out)
+    plot = result.with_suffix(".png") if options.plot is None else Path(options.plot)
+    for name, path, allowed in (("--out", result, (".nc",)), ("--plot", plot, PICTURES)):
+        if path.suffix not in allowed:
+            msg = f"{name} is {shown(str(path))}; allowed: a name that ends in {', '.join(allowed)}"
+            raise InputError(msg)
+        check_writable(path)
+    return Outputs(result, plot)
+
+
+def labeled(data: Dataset, classes: str | None = None) -> tuple[Sample, Sample | None, NDArray[np.intp]]:
+    """Return the training points of some labels, separated by commas, the test points, and which training points they are.
+
+    All labels if none are given; None for test points without labels, or where none has one of these.
+
+    Raises
+    ------
+    InputError
+        If the training points have no labels, or none of a label.
+    """
+    if data.train.y is None:
+        msg = f"data set {shown(data.name)} has no labels; allowed: one that has, such as an .npz file with y_train"
+        raise InputError(msg)
+    if classes is None:
+        return data.train, data.test if data.test.y is not None else None, np.arange(len(data.train))
+    known = {str(label): label for label in np.unique(data.train.y).tolist()}
+    for name in (names := classes.split(",")):
+        if name not in known:
+            msg = f"--classes is {shown(classes)}; allowed: labels that the training points have, {', '.join(known)}"
+            raise InputError(msg)
+    wanted = [known[name] for name in names]
+    rows = [np.flatnonzero(np.isin(sample.y, wanted)) for sample in (data.train, data.test) if sample.y is not None]
+    return data.train.take(rows[0]), data.test.take(rows[1]) if len(rows) > 1 and len(rows[1]) else None, rows[0]
+
+
+def measure_labels(
+    train: Sample,
+    test: Sample | None,
+    epsilons: Sequence[float],
+    norm: str,
+    *,
+    hyperedges: int = 2,
+    how: How | None = None,
+) -> xr.Dataset:
+    """Measure separation and bounds of one norm, and lay them out.
+
+    Returns
+    -------
+    Dataset
+        `loss`, `population` and `n_conflicts` on epsilon; `separation` and `neighbor` on train_point, `separation_test`
+        and `neighbor_test` on test_point if there are test points; `closest`, `closest_label` on pair and side, and
+        `closest_distance` on pair.
+    """
+    import xarray as xr
+
+    from numbaconc.labels.matching import classifier_bound, closest_pairs
+    from numbaconc.labels.separation import separation
+    from numbaconc.show.pairs import N_PAIRS
+
+    bounds = [
+        classifier_bound(train, epsilon=epsilon, norm=norm, hyperedges=hyperedges, max_pairs=0, how=how)
+        for epsilon in epsilons
+    ]
+    of_train = separation(train, None, norm=norm, how=how)
+    pairs, distances = closest_pairs(train, norm, of_train, N_PAIRS)
+    labels = np.asarray(train.y)
+    named = {
+        name: ("epsilon", [getattr(bound, name) for bound in bounds]) for name in ("loss", "population", "n_conflicts")
+    }
+    ds = xr.Dataset(named, coords={"epsilon": list(epsilons)})
+    ds = ds.assign(separation=("train_point", of_train.distances), neighbor=("train_point", of_train.neighbors))
+    ds = ds.assign(closest=(("pair", "side"), pairs), closest_distance=("pair", distances))
+    ds = ds.assign(closest_label=(("pair", "side"), labels[pairs].astype(str)))
+    facts: dict[str, Any] = {
+        "rounding": of_train.rounding,
+        "hyperedges": bounds[0].hyperedges,
+        "confidence": bounds[0].confidence,
+    }
+    if test is not None:
+        of_test = separation(train, None, test, norm=norm, how=how)
+        ds = ds.assign(
+            separation_test=("test_point", of_test.distances), neighbor_test=("test_point", of_test.neighbors)
+        )
+        facts["rounding"] = max(of_train.rounding, of_test.rounding)
+    facts |= {"labels": ", ".join(map(str, np.unique(labels))), "train_sha256": train.sha256}
+    return ds.assign_attrs(facts)
+
+
+def with_images(ds: xr.Dataset, sample: Sample, shape: tuple[int, ...] | None) -> xr.Dataset:
+    """Return a result with the images of its closest pairs, bytes on pair, side, height, width and channel.
+
+    As it is where points are no images: these have a shape, (h, w), (h, w, c) or (c, h, w), and lie in [0, 1].
+    """
+    if shape is None or sample.domain != (0.0, 1.0):
+        return ds
+    values = np.rint(255 * sample.coordinates(sample.X[ds["closest"].values])).astype(np.uint8)
+    images = values.reshape(*ds["closest"].shape, *shape)
+    if len(shape) == 2:
+        images = images[..., np.newaxis]
+    elif shape[-1] not in CHANNELS:
+        images = np.moveaxis(images, 2, -1)
+    return ds.assign(image=(("pair", "side", "height", "width", "channel"), images))
+
+
+def shape_of(data: Dataset) -> tuple[int, ...] | None:
+    """Return the shape of an image of a data set; None where its points are none."""
+    from numbaconc.data.registry import REGISTRY
+
+    shape = data.train.space.shape if data.verified is None else REGISTRY[data.name].shape
+    drawn = shape is not None and (len(shape) == 2 or (len(shape) == 3 and {shape[0], shape[-1]} & set(CHANNELS)))
+    return shape if drawn else None
+
+
+def _draw(ds: xr.Dataset, path: Path) -> bool:
+    """Draw the picture, and return whether there is one: the numbers are saved by now and do not depend on it."""
+    from numbaconc.show.pairs import plot_pairs
+
+    if "image" not in ds:
+        say("no picture is drawn: the points are no images\n")
+        return False
+    try:
+        plot_pairs(ds, path)
+    except Exception as error:  # whatever Matplotlib and the user's settings of it raise
+        tell(f"numbaconc labels: warning: no picture was drawn: {said(error)}")
+        return False
+    return True
