@@ -22,13 +22,15 @@ def upper_limit(count: int, n: int, tail: float) -> float:
     return float(betainccinv(count + 1, n - count, tail)) if count < n else 1.0
 
 
-def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_compared: int = 1) -> int | None:
+def least_count(
+    alpha: float, n_points: int, confidence: float = CONFIDENCE, n_compared: int = 1, n_bounds: int = 2
+) -> int | None:
     """Return the fewest test points in a region that certify L >= α; None if not even all of them do.
 
     For 10,000 points and 95% that is 121 for α = .01, 544 for .05 and 1,337 for .127.
     """
     alpha, n = check_fraction("alpha", alpha, one_allowed=False), check_count("n_points", n_points)
-    tail = tail_of(confidence, n_compared)
+    tail = tail_of(confidence, n_compared, n_bounds)
     # L >= α just where P[Bin(n, α) >= count] <= tail
     count = max(1, math.floor(np.nan_to_num(bdtrik(1 - tail, n, alpha))))
     while count > 1 and lower_limit(count - 1, n, tail) >= alpha:
@@ -38,7 +40,7 @@ def least_count(alpha: float, n_points: int, confidence: float = CONFIDENCE, n_c
     return count if count <= n else None
 
 
-def tail_of(confidence: float, n_compared: int) -> float:
-    """Return the probability with which one bound of a certificate, of so many of two bounds each, may be wrong."""
+def tail_of(confidence: float, n_compared: int, n_bounds: int = 2) -> float:
+    """Return the probability with which one bound of a certificate, of so many of `n_bounds` each, may be wrong."""
     eta = 1 - check_fraction("confidence", confidence, one_allowed=False)
-    return eta / (2 * check_count("n_compared", n_compared))
+    return eta / (n_bounds * check_count("n_compared", n_compared))

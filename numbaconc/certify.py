@@ -11,13 +11,15 @@ import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc import binomial
 from numbaconc.binomial import CONFIDENCE, tail_of
+from numbaconc.data.annotations import as_uncertainty
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count, check_fraction, shown
+from numbaconc.hardness import check_bound, labels_in
 from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up, strength_at_most
 from numbaconc.regions import Region
 from numbaconc.tolerance import tolerance
@@ -27,6 +29,8 @@ from numbaconc.tolerance import tolerance
 class Certificate:
     """With the given confidence μ(E) >= L and μ(E_ε) <= U, hence h(μ, L, ε) <= U.
 
+    And, where it was asked for, the mean label uncertainty in E is at least `uncertainty_at_least`.
+
     Attributes
     ----------
     L, U : float
@@ -34,7 +38,7 @@ class Certificate:
     epsilon : float
         Strength of the expansion, on the unit scale.
     confidence : float
-        Of both bounds together, and of those of all regions that were compared.
+        Of all bounds together, and of those of all regions that were compared.
     n_points, n_in, n_expanded : int
         Test points; how many of them lie in the region, and in its expansion. Of a border that the test points placed:
         `m` for the first of these, and m + K for the second.
@@ -48,6 +52,14 @@ class Certificate:
         α, if the test points placed the border so that L is exactly this; None for a border that they left alone.
     tau : float or None
         Of a border that they placed: the tail that U is taken at.
+    uncertainty : float or None
+        Mean label uncertainty of the test points in the region; strictly inside the border, if they placed it. None if
+        it was not asked for, or no test point is there.
+    uncertainty_at_least : float or None
+        Lower bound on that of μ in the region, in [0, 2]; None if it was not asked for.
+    n_tied : int
+        Test points at the border beside the m-th. If there are any, the bound on uncertainty is about the region with a
+        part, drawn at random, of the points at its border: docs/uncertainty.md.
     region : Region or None
         The region that the certificate is of, its border where the test points placed it; None if made from counts.
     reason : str
@@ -66,6 +78,9 @@ class Certificate:
     n_uniform: int = 0
     alpha: float | None = None
     tau: float | None = None
+    uncertainty: float | None = None
+    uncertainty_at_least: float | None = None
+    n_tied: int = 0
     region: Region | None = field(default=None, compare=False)
     reason: str = field(default="", compare=False)
 
@@ -88,7 +103,22 @@ class Certificate:
         strength = exact(self.epsilon) if self.alpha is None else strength_at_most(self.epsilon)
         why = f": {self.reason}" if self.reason else ""
         empty = f" (which says nothing{why})" if self.L == 0 or self.U == 1 else ""
-        return f"with {exact_percent(self.confidence)} confidence h(μ, {alpha}, {strength}) ≤ {at_most(self.U)}{empty}"
+        bound = f"with {exact_percent(self.confidence)} confidence h(μ, {alpha}, {strength}) ≤ {at_most(self.U)}{empty}"
+        return f"{bound}{self._said_of_labels}"
+
+    @property
+    def _said_of_labels(self) -> str:
+        if self.uncertainty_at_least is None:
+            return ""
+        least = at_least(self.uncertainty_at_least)
+        mean = "" if self.uncertainty is None else f" ({at_least(self.uncertainty)} on the test points)"
+        border = f", with a part of the points at its border, {self.n_tied + 1:,} test points, that is drawn"
+        border = border if self.n_tied else ""
+        return f", by a region whose labels have a mean uncertainty of at least {least}{mean}{border}"
+
+    @property
+    def _n_bounds(self) -> int:
+        return n_bounds_of(self.uncertainty_at_least)
 
     def __str__(self) -> str:
         return self.sentence
@@ -101,7 +131,7 @@ class Certificate:
         """Say what the certificate means for a threshold α that was aimed at."""
         if self.covers(alpha):
             return self._sentence(exact(alpha))
-        needed = binomial.least_count(alpha, self.n_points, self.confidence, self.n_compared)
+        needed = binomial.least_count(alpha, self.n_points, self.confidence, self.n_compared, self._n_bounds)
         why = f"{self.n_in:,} of {self.n_points:,} test points are in the region, and α = {exact(alpha)} takes "
         why += "more points" if needed is None else f"{needed:,}"
         return f"{self.sentence}; nothing is certified at α = {exact(alpha)}: {why}"
@@ -123,7 +153,7 @@ class Certificate:
         return f"{said} ≥ 1: it says nothing" if self.uniform >= 1 else said
 
 
-def certify(
+def certify(  # noqa: PLR0913  # they are what a certificate is of, by name
     region: Region,
     X_test: ArrayLike | Sample,
     epsilon: float | str,
@@ -133,6 +163,7 @@ def certify(
     *,
     n_train: int | None = None,
     n_sets: int | None = None,
+    uncertainty: ArrayLike | None = None,
 ) -> Certificate:
     """Certify a region on points that had no part in finding or choosing it.
 
@@ -149,13 +180,16 @@ def certify(
         where its measure is proved to be at least this: L is α, and `region` is what is certified. If not given,
         the border stays where it is, and L is what that proves.
     confidence : float
-        1 - η, in (0, 1). η is shared equally by the two bounds, and by all that is compared.
+        1 - η, in (0, 1). η is shared equally by the two bounds, or by three with uncertainty, and by all that is compared.
     n_compared : int
         Certificates of any regions, strengths and thresholds that one is chosen of, or that are to hold together.
     n_train : int, optional
         Training points, for the paper's uniform bound; as many as there are test points if not given.
     n_sets : int, optional
         T, the most boxes or balls that the search was allowed, for the same; as many as the region has if not given.
+    uncertainty : array-like, shape (n,), optional
+        Label uncertainty of the test points, in [0, 2], such as `X_test.uncertainty`, which is not used unless it is given
+        here. The mean in the region is then certified, too: docs/uncertainty.md.
 
     Returns
     -------
@@ -170,19 +204,36 @@ def certify(
     if not isinstance(given, Region):
         msg = f"region is {shown(region)}; allowed: a numbaconc.Region"
         raise InputError(msg)
-    epsilon = parse_epsilon(epsilon)
     sample = region._sample(X_test)
     n = len(sample)
-    if alpha is None:
-        counts = _counts(region, sample, epsilon)
-        found = replace(certify_counts(*counts, n, epsilon, confidence, n_compared), region=region)
-    else:
-        moved = region.at_rank(sample, _rank(alpha, n, confidence, n_compared))
-        n_in, n_expanded = _counts(moved, sample, epsilon)
-        found = certify_at_counts(n_expanded, n, epsilon, alpha, confidence, n_compared)
-        found = replace(found, region=moved, reason=_atom(region, moved, sample) if n_in == n else found.reason)
+    hardness = None if uncertainty is None else as_uncertainty(uncertainty, n)
+    found = _certified(region, sample, parse_epsilon(epsilon), alpha, (confidence, n_compared), hardness)
     n_uniform = n if n_train is None else check_count("n_train", n_train)
     return replace(found, vc_dimension=region.vc_dimension(n_sets), n_uniform=n_uniform)
+
+
+def _certified(
+    region: Region,
+    sample: Sample,
+    epsilon: float,
+    alpha: float | None,
+    share: tuple[float, int],
+    uncertainty: NDArray[np.float64] | None,
+) -> Certificate:
+    """Certify a region; `share` is the confidence, and what η is shared by."""
+    n, n_bounds = len(sample), n_bounds_of(uncertainty)
+    rank = None if alpha is None else _rank(alpha, n, *share, n_bounds)
+    labels = labels_in(region, sample, uncertainty, tail_of(*share, n_bounds), rank)
+    hard = labels.uncertainty_at_least
+    if alpha is None or rank is None:
+        counts = _counts(region, sample, epsilon)
+        found = certify_counts(*counts, n, epsilon, *share, uncertainty_at_least=hard)
+        return replace(found, region=region, **labels._asdict())
+    moved = region.at_rank(sample, rank)
+    n_in, n_expanded = _counts(moved, sample, epsilon)
+    found = certify_at_counts(n_expanded, n, epsilon, alpha, *share, uncertainty_at_least=hard)
+    reason = _atom(region, moved, sample) if n_in == n else found.reason
+    return replace(found, region=moved, reason=reason, **labels._asdict())
 
 
 def certify_at_counts(
@@ -192,14 +243,17 @@ def certify_at_counts(
     alpha: float,
     confidence: float = CONFIDENCE,
     n_compared: int = 1,
+    *,
+    uncertainty_at_least: float | None = None,
 ) -> Certificate:
     """Certify at α from the count of test points in the expansion, such as a result file has.
 
-    The region's border was placed at the m-th test point, m the least number that proves α. Arguments as in `certify`.
-    InputError if one is not allowed.
+    The region's border was placed at the m-th test point, m the least number that proves α. Arguments as in `certify`, and
+    `uncertainty_at_least` as in `Certificate`. InputError if one is not allowed.
     """
+    hard, n_bounds = check_bound(uncertainty_at_least), n_bounds_of(uncertainty_at_least)
     n, alpha = check_count("n_points", n_points), check_fraction("alpha", alpha, one_allowed=False)
-    tail, m = tail_of(confidence, n_compared), _rank(alpha, n, confidence, n_compared)
+    tail, m = tail_of(confidence, n_compared, n_bounds), _rank(alpha, n, confidence, n_compared, n_bounds)
     count = check_count("m_plus_K", m_plus_K, m, n, f"the border is at point {m} of {n}")
     tau = tolerance(n, m, tail)
     return Certificate(
@@ -214,15 +268,21 @@ def certify_at_counts(
         n_uniform=n,
         alpha=alpha,
         tau=tau,
+        uncertainty_at_least=hard,
         reason=f"all {n:,} test points lie in the expansion" if count == n else "",
     )
 
 
-def _rank(alpha: float, n_points: int, confidence: float, n_compared: int) -> int:
+def n_bounds_of(uncertainty: object) -> int:
+    """Return how many bounds share η: three where uncertainty is certified, too, and two where it is None."""
+    return 2 if uncertainty is None else 3
+
+
+def _rank(alpha: float, n_points: int, confidence: float, n_compared: int, n_bounds: int = 2) -> int:
     """Return m, the least number of test points that proves α; InputError if not even all of them do."""
-    rank = binomial.least_count(alpha, n_points, confidence, n_compared)
+    rank = binomial.least_count(alpha, n_points, confidence, n_compared, n_bounds)
     if rank is None:
-        least = math.ceil(math.log(tail_of(confidence, n_compared)) / math.log(alpha))
+        least = math.ceil(math.log(tail_of(confidence, n_compared, n_bounds)) / math.log(alpha))
         why = f"or nothing certifies alpha {exact(alpha)} with {exact_percent(confidence)} confidence"
         msg = f"n_points is {n_points}; allowed: at least {least}, {why}"
         raise InputError(msg)
@@ -248,7 +308,7 @@ def _atom(region: Region, moved: Region, sample: Sample) -> str:
     )
 
 
-def certify_counts(
+def certify_counts(  # noqa: PLR0913  # as certify
     n_in: int,
     n_expanded: int,
     n_points: int,
@@ -258,16 +318,17 @@ def certify_counts(
     *,
     vc_dimension: int | None = None,
     n_train: int | None = None,
+    uncertainty_at_least: float | None = None,
 ) -> Certificate:
     """Certify from counts, such as a result file has: test points in the region, in its expansion, and in all.
 
-    Other arguments as in `certify`; `vc_dimension` is that of the collection that the region was chosen from.
-    InputError if an argument is not allowed.
+    Other arguments as in `certify`; `vc_dimension` is that of the collection that the region was chosen from, and
+    `uncertainty_at_least` as in `Certificate`. InputError if an argument is not allowed.
     """
     n_points = check_count("n_points", n_points)
     n_expanded = check_count("n_expanded", n_expanded, 0, n_points, f"there are {n_points} points")
     n_in = check_count("n_in", n_in, 0, n_expanded, "the region lies in its expansion")
-    tail = tail_of(confidence, n_compared)
+    tail = tail_of(confidence, n_compared, n_bounds_of(uncertainty_at_least))
     return Certificate(
         binomial.lower_limit(n_in, n_points, tail),
         binomial.upper_limit(n_expanded, n_points, tail),
@@ -279,6 +340,7 @@ def certify_counts(
         int(n_compared),
         None if vc_dimension is None else check_count("vc_dimension", vc_dimension),
         n_points if n_train is None else check_count("n_train", n_train),
+        uncertainty_at_least=check_bound(uncertainty_at_least),
     )
 
 

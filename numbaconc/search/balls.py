@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+from numbaconc.data.files import sha256_of_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.goal import Goal, count_of
 from numbaconc.how import How
 from numbaconc.regions.base import union_vc_dimension
-from numbaconc.search.base import Found, Search
+from numbaconc.search.base import Found
 from numbaconc.search.distances import Distances
 from numbaconc.search.exchange import Exchange
 from numbaconc.search.greedy import Greedy
 from numbaconc.search.settings import Count, Flag, NotNegative, setting
+from numbaconc.search.uncertain import UncertainSearch
 
 
 class Placed(NamedTuple):
@@ -26,12 +28,12 @@ class Placed(NamedTuple):
     expanded: int
 
 
-class BallSearch(Search):
+class BallSearch(UncertainSearch):
     """Search for a union of T balls around training points, chosen greedily (Algorithm 2, section 4.2, ℓ2).
 
     ⌈n (α (1 + δ) + margin)⌉ training points are covered. Ties go to the lowest index, then to the smallest ball.
-    Fewer than T balls are used where the first ones cover more than their share. Deterministic, on any number of
-    threads.
+    Fewer than T balls are used where the first ones cover more than their share. With γ, the mean label uncertainty of the
+    points in all balls so far is at least γ after each ball. Deterministic, on any number of threads.
 
     Attributes
     ----------
@@ -45,6 +47,8 @@ class BallSearch(Search):
         What each ball adds to `expanded_` minus what it adds to `covered_`.
     unrefined_ : float
         Training adversarial risk before the local search.
+    mean_uncertainty_ : float
+        Of the labels of the training points in the region, where γ was asked for.
     trace_ : tuple of Placed
     """
 
@@ -73,10 +77,13 @@ class BallSearch(Search):
     def find(self, prepared: Distances, goal: Goal, how: How) -> Found:
         """Place balls, and exchange them if asked to."""
         sample = prepared.sample
-        greedy = Greedy(prepared, goal.epsilon, self._target(goal, len(sample)), self.n_sets)
+        constraint = self.constraint(sample)
+        greedy = Greedy(prepared, goal.epsilon, self._target(goal, len(sample)), self.n_sets, constraint)
         if how.checkpoint is not None:
+            known = self.hardness(sample)
             made_of = {"data": sample.sha256, "unit": sample.unit, "epsilon": goal.epsilon, "alpha": goal.alpha}
             made_of |= {"n_sets": self.n_sets, "delta": self.delta, "margin": goal.margin}
+            made_of |= {"gamma": self.gamma, "uncertainty": None if known is None else sha256_of_array(known)}
             greedy.keep(Path(how.checkpoint), made_of)
         greedy.run(progress=how.progress)
         unrefined = float(greedy.region().measure(sample, goal.epsilon).adversarial_risk)

@@ -137,6 +137,9 @@ class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # which class 
     def check_together(self) -> None:
         """Refuse checked settings that do not go together."""
 
+    def check_for_part(self) -> None:
+        """Refuse checked settings that say something of each training point, where the search will see some of them."""
+
     def vc_dimension(self, n_features: int) -> int | None:  # noqa: ARG002
         """Bound the VC dimension of the collection that is chosen from; None if it is not known."""
         return None

@@ -98,6 +98,7 @@ class BestSearch(Search):
                 if is_given(given.asked(name), cls.settings()[name].default):
                     msg = f"{name} is {shown(given.asked(name))} in one of the searches; allowed: in the best of them alone"
                     raise InputError(msg)
+            given.check_for_part()
             return given.checked()
         settings: dict[str, Any] = {name: getattr(self, name) for name in GIVEN if name in cls.settings()}
         return cls(**{name: value for name, value in settings.items() if value is not None}).checked()
@@ -163,6 +164,7 @@ class BestSearch(Search):
         """Let every search find a region, and keep that of the best."""
         label, found, table = prepared.choose(goal)
         told = {"search": label, "table": tuple(table), "margin": found.goal.margin}
+        told |= {name: value for name, value in found.attributes.items() if name == "mean_uncertainty"}
         best = [  # of each search
             min((one for one in table if one.search == name), key=lambda one: (bool(one.error), one.adversarial_risk))
             for name in dict.fromkeys(one.search for one in table)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from numbaconc.data.files import read_npz
 from numbaconc.errors import InputError, shown
 
-VERSION = 6  # of what a checkpoint holds
+VERSION = 7  # of what a checkpoint holds
 STATE: dict[
     str, tuple[np.dtype[Any], int]
 ] = {  # what it holds, with types and numbers of dimensions; the rest of a search's state follows from its balls

@@ -124,7 +124,8 @@ class Training:
 
     def __init__(self, sample: Sample) -> None:
         n = len(sample)
-        few = sample if n <= FEW else sample.take(np.linspace(0, n - 1, FEW).astype(np.intp))
+        self.rows = np.arange(n) if n <= FEW else np.linspace(0, n - 1, FEW).astype(np.intp)
+        few = sample if n <= FEW else sample.take(self.rows)
         self.sample, self.points = sample, Points(few.X)
 
     @functools.cached_property
@@ -159,6 +160,18 @@ def cut(
     return int(np.count_nonzero(values >= level - strength + blocked)), level
 
 
+def scored(
+    values: NDArray[np.floating[Any]],
+    n_inside: int,
+    strength: float,
+    blocked: NDArray[np.float64] | float = 0.0,
+    reward: NDArray[np.float64] | None = None,
+) -> tuple[float, float]:
+    """Return the score, less the reward of the points inside where there is one, shape (n,), and the level."""
+    score, level = cut(values, n_inside, strength, blocked)
+    return (score if reward is None else score - float(reward[values >= level].sum())), level
+
+
 def widened(values: NDArray[np.floating[Any]], n_inside: int, strength: float, beyond: float) -> float:
     """Return the least strength, from the given one on, at which a region's expansion holds enough points beyond it.
 
@@ -179,25 +192,32 @@ class _Walk:
     the edges has been tried in vain: `idle` counts the turns since a step helped, or since the unit shrank.
     """
 
-    def __init__(self, shape: Shape, n_inside: int, strength: float, blocked: NDArray[np.float64] | float) -> None:
-        self.shape, self.asked = shape, (n_inside, strength, blocked)
-        self.best, self.level = cut(shape.values, *self.asked)
+    def __init__(
+        self,
+        shape: Shape,
+        n_inside: int,
+        strength: float,
+        blocked: NDArray[np.float64] | float,
+        reward: NDArray[np.float64] | None,
+    ) -> None:
+        self.shape, self.asked = shape, (n_inside, strength, blocked, reward)
+        self.best, self.level = scored(shape.values, *self.asked)
         self.unit, self.idle = FIRST, 0
 
     def pulls(self, turn: int) -> NDArray[np.float64]:
         """Return the pulls of the points at the width of the edges that is next."""
-        _, strength, blocked = self.asked
+        _, strength, blocked, reward = self.asked
         width = WIDTHS[turn % len(WIDTHS)] * strength
-        return self.shape.pulls(_pull(self.shape.values, self.level, strength, width, blocked))
+        return self.shape.pulls(_pull(self.shape.values, self.level, strength, width, blocked, reward))
 
     def step(self, products: NDArray[np.float64]) -> None:
         """Try several lengths along the direction last chosen, and go the best if it lowers the score."""
         after = self.shape.along(products)
-        score, length = min((cut(after(self.unit * step), *self.asked)[0], self.unit * step) for step in STEPS)
+        score, length = min((scored(after(self.unit * step), *self.asked)[0], self.unit * step) for step in STEPS)
         self.idle += 1
         if score < self.best:
             self.shape.go(length)
-            self.best, self.level = cut(self.shape.values, *self.asked)
+            self.best, self.level = scored(self.shape.values, *self.asked)
             self.unit, self.idle = length, 0
         elif self.idle == len(WIDTHS):
             self.unit, self.idle = self.unit / 8, 0
@@ -209,9 +229,13 @@ def descend(
     strength: float,
     max_iter: int,
     blocked: NDArray[np.float64] | float = 0.0,
-) -> list[int]:
-    """Move shapes of the same points, each until it is at rest or `max_iter` turns are over, and return their scores."""
-    walks = [_Walk(shape, n_inside, strength, blocked) for shape in shapes]
+    reward: NDArray[np.float64] | None = None,
+) -> list[float]:
+    """Move shapes of the same points, each until it is at rest or `max_iter` turns are over, and return their scores.
+
+    Where there is a reward, shape (n,), that of the points inside is taken from the score.
+    """
+    walks = [_Walk(shape, n_inside, strength, blocked, reward) for shape in shapes]
     points = shapes[0].points
     for turn in range(max_iter):
         moving = [walk for walk in walks if walk.unit >= LAST]
@@ -228,17 +252,22 @@ def descend(
 
 
 def tournament(
-    shapes: list[S], n_inside: int, strength: float, max_iter: int, done: Callable[[int], Any] = lambda _: None
-) -> tuple[int, S]:
+    shapes: list[S],
+    n_inside: int,
+    strength: float,
+    max_iter: int,
+    done: Callable[[int], Any] = lambda _: None,
+    reward: NDArray[np.float64] | None = None,
+) -> tuple[float, S]:
     """Move several shapes and drop the worse half, until one is left; move that to the end, and return its score and it.
 
     `done` is told how many shapes have been moved, each time.
     """
     while len(shapes) > 1:
-        scores = descend(shapes, n_inside, strength, min(ROUND, max_iter))
+        scores = descend(shapes, n_inside, strength, min(ROUND, max_iter), reward=reward)
         done(len(shapes))
         shapes = [shapes[i] for i in np.argsort(scores, kind="stable")[: len(shapes) // 2]]
-    (score,) = descend(shapes, n_inside, strength, max_iter)
+    (score,) = descend(shapes, n_inside, strength, max_iter, reward=reward)
     done(1)
     return score, shapes[0]
 
@@ -261,7 +290,12 @@ def distinct(values: Iterable[NDArray[np.floating[Any]]], n_inside: int, n: int)
 
 
 def descend_within(
-    shape: Shape, n_inside: int, strength: float, max_iter: int, gaps: Callable[[], NDArray[np.float64]] | None
+    shape: Shape,
+    n_inside: int,
+    strength: float,
+    max_iter: int,
+    gaps: Callable[[], NDArray[np.float64]] | None,
+    reward: NDArray[np.float64] | None = None,
 ) -> None:
     """Move one shape where a domain may block the way of points: `gaps` says how far outside they are then, in levels.
 
@@ -269,26 +303,33 @@ def descend_within(
     and taken to be fixed in between.
     """
     if gaps is None:
-        descend([shape], n_inside, strength, max_iter)
+        descend([shape], n_inside, strength, max_iter, reward=reward)
         return
     for turns in np.diff(np.linspace(0, max_iter, LOOKS + 1).astype(int)):
         plain, within = cut(shape.values, n_inside, strength)[1] - shape.values, gaps()
         share = np.divide(plain, within, where=(plain > 0) & (within > 0), out=np.ones(len(plain)))
-        descend([shape], n_inside, strength, int(turns), strength * (1 - share.clip(0, 1)))
+        descend([shape], n_inside, strength, int(turns), strength * (1 - share.clip(0, 1)), reward)
 
 
 def _pull(
-    values: NDArray[np.float64], level: float, strength: float, width: float, blocked: NDArray[np.float64] | float
+    values: NDArray[np.float64],
+    level: float,
+    strength: float,
+    width: float,
+    blocked: NDArray[np.float64] | float,
+    reward: NDArray[np.float64] | None = None,
 ) -> NDArray[np.float64]:
     """Return how fast the score, with blurred edges, grows as the value of each point grows.
 
     A point near level - ε adds to the score as it crosses that edge. A point near the level moves the level, and with
-    it the other edge, as the number of points inside stays the same: its weight is negative.
+    it the other edge, as the number of points inside stays the same: its weight is negative. It also takes its reward, if
+    there is one, from the score as it comes in.
     """
 
     def near(edge: NDArray[np.float64] | float) -> NDArray[np.float64]:
         return np.exp(-0.5 * ((values - edge) / width) ** 2)
 
     inner, outer = near(level), near(level - strength + blocked)
-    weights = outer - inner * (outer.sum() / inner.sum())
+    gained = outer if reward is None else outer - inner * reward
+    weights = gained - inner * (gained.sum() / inner.sum())
     return np.where(np.abs(weights) < FAINT, 0.0, weights)

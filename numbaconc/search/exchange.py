@@ -3,7 +3,7 @@
 Each ball that is chosen is the best there is, though few centers are looked at. A ball that covers k points that no
 other ball covers reaches at least as far as the ball around the same center that holds k points in all. So its
 expansion holds whatever the other's expansion holds. How many points that is, less those of them that are expanded
-already, is a lower bound of what the ball adds.
+already, is a lower bound of what the ball adds. It is one for each ball that a constraint on uncertainty leaves, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.how import bar
-from numbaconc.kernels.balls import best_balls, bound_expansions, count_within, expand_radius
+from numbaconc.kernels.balls import best_balls, best_hard_balls, bound_expansions, count_within, expand_radius
 from numbaconc.search.distances import BATCH
 from numbaconc.search.greedy import FEW, Greedy, lowest
 
@@ -47,7 +47,7 @@ class Exchange:
     def __init__(self, greedy: Greedy, *, progress: bool) -> None:
         n = len(greedy.sample)
         self.distances, self.strength, self.progress = greedy.distances, greedy.strength, progress
-        self.target, self.n_sets = greedy.target, greedy.n_sets
+        self.target, self.n_sets, self.constraint = greedy.target, greedy.n_sets, greedy.constraint
         self.histograms, self.largest_reach = greedy.distances_counted(progress=progress)
         self.balls = [self._ball(int(c), float(r)) for c, r in zip(greedy.centers, greedy.radii, strict=True)]
         # how many balls cover each point, and how many expand to it
@@ -85,6 +85,11 @@ class Exchange:
     def _n_expanded(self) -> int:
         return int(np.count_nonzero(self.expanding))
 
+    @property
+    def _held(self) -> int:
+        """The sum of the excess of the points that are covered, which a constraint asks to be at least 0."""
+        return 0 if self.constraint is None else int(self.constraint.excess[self.covering > 0].sum())
+
     def _rank(self, n_balls: int) -> tuple[int, int, int]:
         """Return what is to be least: points expanded, then points not covered, then balls."""
         return self._n_expanded, self._missing, n_balls
@@ -104,7 +109,7 @@ class Exchange:
         self._count(dropped, -1)
         for number in range(1, min(MOST, self.n_sets - len(self.balls)) + 1):
             chosen = self._fill(number, before[0])
-            if self._missing <= 0 and self._rank(len(chosen)) < before:
+            if self._missing <= 0 and self._rank(len(chosen)) < before and self._held >= 0:
                 return chosen
             for one in chosen:
                 self._count(one, -1)
@@ -147,9 +152,11 @@ class Exchange:
                 self._apply_changes(np.flatnonzero(can_win & (n_applied < len(self.changes))), bound, bounds)
                 continue
             distances, largest = self.distances.to_all(rows), self.largest_reach[rows]
-            objective, radii, _, _ = best_balls(
-                distances, squared, uncovered, unexpanded, strength, fewest, missing, floors, largest, cost
-            )
+            state = distances, squared, uncovered, unexpanded, strength, fewest, missing
+            if self.constraint is None:
+                objective, radii, _, _ = best_balls(*state, floors, largest, cost)
+            else:
+                objective, radii, _ = best_hard_balls(*state, self.constraint.excess, self._held, cost)
             first = np.lexsort((rows, objective))[0]
             if (objective[first], rows[first]) < (best, winner):
                 best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.sample import Sample
-from numbaconc.kernels.faces import CODES, best_faces, count_codes
+from numbaconc.kernels.faces import CODES, ONE, best_faces, best_rewarded_faces, count_codes, sum_codes
 from numbaconc.regions.rectangles import RectangleComplement
 
 NEVER = np.iinfo(np.int64).max  # the price where there is no such face
@@ -67,6 +67,11 @@ class Faces:
         self._covering, self._holding = np.zeros(n, np.int32), np.zeros(n, np.int32)
         # how many of the points that no chosen face covers have each inner code, and of those that none holds each outer code
         self._inner, self._outer = np.zeros((m, CODES), np.int32), np.zeros((m, CODES), np.int32)
+        # what it is worth to cover each point, in units of ONE: of each, of all that are covered, and of those not covered, by
+        # inner code
+        self.gained = 0
+        self._reward: NDArray[np.int64] | None = None
+        self._rewards = np.zeros((0, CODES), np.int64)
         # changes that these two tables lack so far: what to add for each point, and the points, for either table
         self._due = [(1, np.arange(n), np.arange(n))]
 
@@ -80,14 +85,41 @@ class Faces:
 
     @property
     def rank(self) -> tuple[int, int, int]:
-        """What makes one choice better than another, the least first: few expanded, many covered, few faces."""
-        return self.expanded, -self.covered, len(self)
+        """What makes one choice better than another, the least first: few expanded, less rewards, many covered, few faces."""
+        return ONE * self.expanded - self.gained, -self.covered, len(self)
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which points at least one face covers, shape (n,)."""
+        return self._covering > 0
+
+    def price(self, cost: int, worth: int, enough: int) -> int:
+        """Return `cost` for each point held, less `worth` for each covered, of which at most `enough` count, in units of ONE.
+
+        Rewards are taken from what the points held cost.
+        """
+        return cost * (ONE * self.expanded - self.gained) - ONE * worth * min(self.covered, enough)
+
+    def room(self, most: int) -> int:
+        """Return how many points a better choice may hold: `most`, or all where rewards may make up for more."""
+        return most if self._reward is None else self.n_points
 
     def with_shift(self, shift: int) -> Faces:
         """Return the same choice of faces at another shift; its tables are counted now, so that copies share them."""
         self._count()
         other = copy.copy(self)
         other.codes = replace(self.codes, shift=shift)
+        return other
+
+    def rewarded(self, reward: NDArray[np.float64] | None) -> Faces:
+        """Return this choice of no faces where to cover a point is worth so many points of the expansion, shape (n,)."""
+        if reward is None:
+            return self
+        self._count()
+        other = copy.copy(self)
+        other._reward = np.rint(reward * ONE).astype(np.int64)
+        other._rewards = np.zeros(self._inner.shape, np.int64)
+        sum_codes(self.codes.inner, np.arange(self.n_points), other._reward, other._rewards)
         return other
 
     def with_face(self, face: Face) -> Faces:
@@ -106,6 +138,7 @@ class Faces:
         changed._covering, inner = _take(self.codes.covers(face), step, self._covering)
         changed._holding, outer = _take(self.codes.holds(face), step, self._holding)
         changed.covered += step * len(inner)
+        changed.gained += 0 if self._reward is None else step * int(self._reward[inner].sum())
         changed.expanded += step * len(outer)
         changed._due = [*self._due, (-step, inner, outer)]
         return changed
@@ -114,20 +147,28 @@ class Faces:
         """Bring the tables up to date."""
         if self._due:
             self._inner, self._outer = self._inner.copy(), self._outer.copy()  # other choices share the old ones
+            self._rewards = self._rewards.copy()
         for step, inner, outer in self._due:
             count_codes(self.codes.inner, inner, step, self._inner)
             count_codes(self.codes.outer, outer, step, self._outer)
+            if self._reward is not None:
+                sum_codes(self.codes.inner, inner, step * self._reward[inner], self._rewards)
         self._due = []
 
     def best(self, fewest: int, enough: int, most: int, cost: int = 1, worth: int = 1) -> Face | None:
         """Return the face of least price, of those that cover `fewest` points or more and hold at most `most`.
 
         The points are those that are not covered, or not held, yet. The price is `cost` for each point newly held, less
-        `worth` for each newly covered, of which at most `enough` count. Where there is no such face, None is returned.
+        `worth` for each newly covered, of which at most `enough` count; rewards are taken from what the points held cost.
+        Where there is no such face, None is returned.
         """
         self._count()
         codes, asked = self.codes, (fewest, enough, most, cost, worth)
-        prices, faces = best_faces(self._inner, self._outer, codes.shift, codes.mirrored, *asked)
+        if self._reward is None:
+            prices, faces = best_faces(self._inner, self._outer, codes.shift, codes.mirrored, *asked)
+        else:
+            tables = self._inner, self._rewards, self._outer
+            prices, faces = best_rewarded_faces(*tables, codes.shift, codes.mirrored, *asked)
         row = int(prices.argmin())
         return None if prices[row] == NEVER else (row, int(faces[row]))
 

@@ -27,11 +27,13 @@ from typing import NamedTuple
 from numbaconc.data.sample import Sample
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
-from numbaconc.search.base import Found, Search
+from numbaconc.search.base import Found
 from numbaconc.search.face_chain import chained
 from numbaconc.search.face_choice import Faces
 from numbaconc.search.face_codes import Prepared
+from numbaconc.search.multiplier import least_worth, rewards
 from numbaconc.search.settings import Count, setting
+from numbaconc.search.uncertain import UncertainSearch
 
 RESERVE, N_RESERVE = 1.5, 12  # points covered with the faces in reserve, as a multiple, and how many these may be
 MOST = 2  # faces that may replace the one that is dropped, or be added to relaxed ones
@@ -58,12 +60,14 @@ class Relaxed(NamedTuple):
     adversarial_risk: float
 
 
-class FaceSearch(Search):
+class FaceSearch(UncertainSearch):
     """Search for a region beyond at most T faces of one box (ℓ∞).
 
     For bytes every face at a gray level is a candidate. For floats there are up to 255 candidates for each side of
     each coordinate, at data points. The search is deterministic: ties go to upper faces, then to the lowest
     coordinate, then to the face farthest out.
+
+    With γ, points covered that are harder are worth points of the expansion, as few as the constraint needs.
 
     Attributes
     ----------
@@ -73,6 +77,8 @@ class FaceSearch(Search):
         it is the whole space, and both risks are 1.
     n_faces_ : int
         How many were chosen, at most T.
+    mean_uncertainty_ : float
+        Of the labels of the training points in the region, where γ was asked for.
     trace_ : tuple of Start and Relaxed
         Every start, in order, and then every improvement on the best of them. The region is the last of these, or
         that of the best start if there are none.
@@ -100,10 +106,15 @@ class FaceSearch(Search):
 
     def find(self, prepared: Prepared, goal: Goal, how: How) -> Found:
         """Choose faces greedily for several numbers of them, exchange faces, and relax the best choice."""
-        sample = prepared.sample
+        constraint = self.constraint(prepared.sample)
+        return least_worth(lambda worth: self._at(prepared, goal, how, worth), constraint, prepared.sample)
+
+    def _at(self, prepared: Prepared, goal: Goal, how: How, worth: float) -> Found:
+        """Return the best choice where an uncertainty of 1 beyond γ is worth so many points of the expansion."""
+        sample, constraint = prepared.sample, self.constraint(prepared.sample)
         n = len(sample)
         target = goal.n_inside(n)
-        nothing = prepared.nothing(goal.epsilon, target)
+        nothing = prepared.nothing(goal.epsilon, target).rewarded(rewards(constraint, worth))
         most = min(self.n_sets, target)  # each face covers a point at least that no other does
         numbers = [number for number in STARTS if number < most] + [most]
         ends: list[Faces] = []
@@ -115,9 +126,14 @@ class FaceSearch(Search):
             ends.append(end)
             trace.append(Start(number, start.covered / n, start.expanded / n, end.covered / n, end.expanded / n))
         best = min(ends, key=lambda end: end.rank)
-        for worth, better in _relaxations(best, target, most):
+        for price, better in _relaxations(best, target, most):
             best = better
-            trace.append(Relaxed(worth / COST, best.covered / n, best.expanded / n))
+            ends.append(best)
+            trace.append(Relaxed(price / COST, best.covered / n, best.expanded / n))
+        if constraint is not None:  # several choices are about as good, and some meet it
+            excess = constraint.excess
+            allowed = [end for end in ends if int(excess[end.inside].sum()) >= 0]
+            best = min(allowed, key=lambda end: (end.expanded, -end.covered, len(end)), default=best)
         reserve = math.ceil(RESERVE * best.covered)
         more = _fill(best, reserve, N_RESERVE, n) if reserve < n else None
         return self.found(chained(best, more, sample, goal.epsilon), sample, goal, trace, n_faces=len(best))
@@ -149,7 +165,7 @@ def _exchange(faces: Faces, target: int, n_sets: int) -> Faces:
     while waiting:
         fewer = faces.without_face(waiting.pop(0))
         for number in range(1, min(MOST, n_sets - len(fewer)) + 1):
-            other = _fill(fewer, target, number, faces.expanded)
+            other = _fill(fewer, target, number, faces.room(faces.expanded))
             if other is not None and other.rank < faces.rank:
                 faces, waiting = other, list(other.chosen)
                 break
@@ -181,13 +197,13 @@ def _relax(faces: Faces, target: int, n_sets: int, worth: int) -> Faces:
     """
 
     def price(faces: Faces) -> int:
-        return COST * faces.expanded - worth * min(faces.covered, target)
+        return faces.price(COST, worth, target)
 
     waiting = list(faces.chosen)
     while True:
         fewer = faces.without_face(waiting.pop(0)) if waiting else faces
         enough = max(target - fewer.covered, 0)
-        face = fewer.best(1, enough, worth * enough // COST, COST, worth) if len(fewer) < n_sets else None
+        face = fewer.best(1, enough, fewer.room(worth * enough // COST), COST, worth) if len(fewer) < n_sets else None
         other = min(fewer, fewer.with_face(face), key=price) if face else fewer
         if price(other) < price(faces):
             faces, waiting = other, list(other.chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,7 +16,8 @@ from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.regions import BallUnion, Region
 from numbaconc.regions.base import union_vc_dimension
-from numbaconc.search.base import Found, Search
+from numbaconc.search.base import Found
+from numbaconc.search.components import principal_components
 from numbaconc.search.descent import (
     BEYOND,
     MOVES,
@@ -27,20 +29,24 @@ from numbaconc.search.descent import (
     descend,
     descend_within,
     distinct,
+    scored,
     spread,
     tournament,
     widened,
 )
+from numbaconc.search.multiplier import best_of, hard_enough, least_worth, rewards
 from numbaconc.search.settings import UNBOUNDED, Count, Flag, NotNegative, check_unused, domain_of, setting
+from numbaconc.search.uncertain import UncertainSearch
 
 SHARES = (1 / 8, 1 / 2, 2.0)  # numbers of neighbors averaged, in units of the number of points inside
 PUSHES = (1.0, 1.5, 2.0, 3.0, 6.0)  # distances from the middle of the data, in units of the mean's
 PARTS = (1 / 8, 1 / 4, 1 / 2)  # shares of the points inside that a new ball holds at first
+COMPONENTS = 20  # principal ones, at most, in whose directions centers move where γ is asked for
 TINY = 1e-24  # squared distances that are as good as none, in units of the largest
 SLACK = 4e-15  # relative rounding up of radii, so that the points on the border are inside
 
 
-class FreeBallSearch(Search):
+class FreeBallSearch(UncertainSearch):
     """Search for a union of at most T balls, centered anywhere (ℓ2).
 
     The first candidates are single balls around means of training points' nearest neighbors. Each mean is also pushed
@@ -49,10 +55,17 @@ class FreeBallSearch(Search):
     chosen again. This ends when one more ball does not lower the training adversarial risk. Deterministic, on any
     number of threads.
 
+    With γ, points that are harder are worth points of the expansion, as few as the constraint needs. There are candidates
+    around hard points, too, and centers move in the directions of few principal components, so that they do not learn by heart
+    which training points are hard.
+
     Attributes
     ----------
     region_ : BallUnion
-        As small as it can be with ⌈n (α + margin)⌉ training points inside; its centers have no indices.
+        As small as it can be with ⌈n (α + margin)⌉ training points inside, or more where γ needs them; its centers have no
+        indices.
+    mean_uncertainty_ : float
+        Of the labels of the training points in the region, where γ was asked for.
     covered_, expanded_ : ndarray, shape (n_balls,), int64
         How many training points are in the first t balls of the region, and in their expansions, for each t.
     trace_ : tuple of Moved
@@ -80,18 +93,28 @@ class FreeBallSearch(Search):
         return union_vc_dimension(n_features + 1, self.n_sets)
 
     def check_together(self) -> None:
-        """Refuse a number of starts where nothing is moved."""
+        """Refuse a number of starts where nothing is moved, and what `UncertainSearch` refuses."""
+        super().check_together()
         for name in ("n_starts", "beyond") if not self.max_iter else ():
             check_unused(self, name, "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
     def prepare(self, sample: Sample, how: How) -> _Neighborhoods:  # noqa: ARG002
         """Return the points that candidates are compared on, and distances from those that means are made for."""
-        return _Neighborhoods(sample, self.n_points)
+        return _Neighborhoods(sample, self.n_points, self.hardness(sample))
 
     def find(self, prepared: _Neighborhoods, goal: Goal, how: How) -> Found:
         """Grow a union of balls."""
+        constraint = self.constraint(prepared.sample)
+        best = least_worth(lambda worth: self._at(prepared, goal, how, worth), constraint, prepared.sample)
+        covered, expanded = _counts(best.region, prepared.sample, goal.epsilon)
+        return replace(best, attributes={**best.attributes, "covered": covered, "expanded": expanded})
+
+    def _at(self, prepared: _Neighborhoods, goal: Goal, how: How, worth: float) -> Found:
+        """Return the best union where an uncertainty of 1 beyond γ is worth so many points of the expansion."""
         sample, (n_inside, n_few, strength) = prepared.sample, prepared.asked(goal)
-        growth = _Growth(prepared, n_few, strength, self.max_iter)
+        constraint, domain = self.constraint(sample), domain_of(self, sample)
+        reward = rewards(constraint, worth)
+        growth = _Growth(prepared, n_few, strength, self.max_iter, reward)
         steps = 2 * self.n_starts + 2 * (self.n_sets - 1)
         with bar(what="balls", shown=how.progress, total=steps) as shown:
             candidates = growth.ranked(_NONE)
@@ -105,22 +128,26 @@ class FreeBallSearch(Search):
                 unions.append(growth.exchange(grown))
                 shown.update()
         # a larger union may be better only on the points that it was grown on: all points decide
-        middle, everything, domain = prepared.points.middle, prepared.everything, domain_of(self, sample)
-        results = [self.found(_region(sample, middle, candidates[0], n_inside, domain), sample, goal)]
+        middle, everything = prepared.points.middle, prepared.everything
+
+        def measured(middle: NDArray[np.float32], balls: Balls) -> Found:
+            def holding(number: int) -> Found:
+                return self.found(_region(sample, middle, balls, number, domain), sample, goal)
+
+            return hard_enough(holding, lambda: _union(sample, middle, balls).gap(sample), n_inside, constraint, sample)
+
+        results = [measured(middle, candidates[0])]
         for balls in (unions[0], *unions[1:][-1:]):
-            shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets)
+            shape = _Balls(everything, balls.centers + middle - everything.middle, balls.offsets, growth.among)
 
             def gaps(shape: _Balls = shape) -> NDArray[np.float64]:
                 moved = Balls(0, shape.centers, shape.offsets)
                 return sample.to_levels(_region(sample, everything.middle, moved, n_inside, domain).gap(sample))
 
-            descend_within(shape, n_inside, strength, self.max_iter, gaps if domain else None)
-            final = Balls(0, shape.centers, shape.offsets)
-            results.append(self.found(_region(sample, everything.middle, final, n_inside, domain), sample, goal))
-        best = min(results, key=lambda one: one.adversarial_risk)
-        covered, expanded = _counts(best.region, sample, goal.epsilon)
-        moved = Moved(results[0].adversarial_risk, best.adversarial_risk)
-        return replace(best, trace=(moved,), attributes={"covered": covered, "expanded": expanded})
+            descend_within(shape, n_inside, strength, self.max_iter, gaps if domain else None, reward)
+            results.append(measured(everything.middle, Balls(0, shape.centers, shape.offsets)))
+        best = best_of(results, constraint, sample)
+        return replace(best, trace=(Moved(results[0].adversarial_risk, best.adversarial_risk),))
 
 
 class _Neighborhoods(Training):
@@ -129,20 +156,39 @@ class _Neighborhoods(Training):
     `near` has the squared distances, shape (n, m), less something that depends on the latter alone.
     """
 
-    def __init__(self, sample: Sample, n_points: int) -> None:
+    def __init__(self, sample: Sample, n_points: int, hardness: NDArray[np.float64] | None = None) -> None:
         if not (sample.X[1:] != sample.X[:-1]).any():
             msg = f"X holds {len(sample)} identical points; allowed: points that differ"
             raise InputError(msg)
         super().__init__(sample)
-        n, X, middle = len(self.points), self.points.X, self.points.middle
-        rows = np.linspace(0, n - 1, min(n_points, n)).astype(np.intp)
-        self.near = self.points.squares[:, np.newaxis] - 2 * self.points.times((X[rows] - middle).T)
+        self.n_points, self.hardness = n_points, hardness
+        self.near = self._near(np.arange(len(self.points)))
+
+    def _near(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        some = rows[np.linspace(0, len(rows) - 1, min(self.n_points, len(rows))).astype(np.intp)]
+        near: NDArray[np.float64] = self.points.squares[:, np.newaxis] - 2 * self.points.times(
+            (self.points.X[some] - self.points.middle).T
+        )
+        return near
+
+    @functools.cached_property
+    def near_hard(self) -> NDArray[np.float64]:
+        """The same, with as many points again, of those whose labels are more uncertain than others are on average."""
+        assert self.hardness is not None  # as γ was asked for  # noqa: S101
+        known = self.hardness[self.rows]
+        return np.hstack([self.near, self._near(np.flatnonzero(known >= known.mean()))])
+
+    @functools.cached_property
+    def components(self) -> NDArray[np.float64]:
+        """The directions in which centers move where γ is asked for."""
+        X = self.points.X - self.points.middle
+        return principal_components(X, min(COMPONENTS, *X.shape))
 
 
 class Balls(NamedTuple):
     """A union of balls {x : max over t of offset_t - |x - center_t| >= level}, whatever the level is, and its score."""
 
-    score: int  # points in its expansion, where the level leaves as many inside as are asked for
+    score: float  # points in its expansion, where the level leaves as many inside as are asked for
     centers: NDArray[np.float64]  # shape (T, d), in levels, relative to the middle of the points
     offsets: NDArray[np.float64]  # shape (T,), in levels; only their differences count
     newest: tuple[float, int] = (0.0, -1)  # of the last center, if new: how far its mean was pushed, and which it is
@@ -152,10 +198,19 @@ _NONE = Balls(0, np.empty((0, 0)), np.empty(0))
 
 
 class _Balls:
-    """The shape (`descent.Shape`) of a union of balls: f(x) = max over t of offset_t - |x - center_t|."""
+    """The shape (`descent.Shape`) of a union of balls: f(x) = max over t of offset_t - |x - center_t|.
 
-    def __init__(self, points: Points, centers: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
-        self.points, self.centers, self.offsets = points, centers, offsets
+    If directions are given, orthonormal ones, the centers move in their span alone.
+    """
+
+    def __init__(
+        self,
+        points: Points,
+        centers: NDArray[np.float64],
+        offsets: NDArray[np.float64],
+        among: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.points, self.centers, self.offsets, self.among = points, centers, offsets, among
         products = points.times(centers.T).astype(np.float64)
         self.squares = points.squares[:, np.newaxis] - 2 * products + (centers**2).sum(axis=1)
         self.values = _nearest(self.squares, offsets)
@@ -172,6 +227,8 @@ class _Balls:
 
     def aim(self, sums: NDArray[np.float64]) -> NDArray[np.float64]:
         self.way = self.back - sums
+        if self.among is not None:
+            self.way = self.way @ self.among.T @ self.among
         length = np.sqrt((self.way**2).sum() + (self.turn**2).sum())
         scale = self.unit / (length if length > 0 else np.inf)
         way: NDArray[np.float64] = self.way * scale
@@ -201,13 +258,23 @@ def _nearest(squares: NDArray[np.float64], offsets: NDArray[np.float64]) -> NDAr
 class _Growth:
     """How a union of balls grows, one ball at a time, from candidates for the next one.
 
-    A region must hold `n_inside` of the points that candidates are compared on; `strength` is ε in levels.
+    A region must hold `n_inside` of the points that candidates are compared on; `strength` is ε in levels. Where there is a
+    reward of each training point, those in a region take theirs from its score.
     """
 
-    def __init__(self, neighborhoods: _Neighborhoods, n_inside: int, strength: float, max_iter: int) -> None:
+    def __init__(
+        self,
+        neighborhoods: _Neighborhoods,
+        n_inside: int,
+        strength: float,
+        max_iter: int,
+        reward: NDArray[np.float64] | None = None,
+    ) -> None:
         self.points = neighborhoods.points
         self.n_inside, self.strength, self.max_iter = n_inside, strength, max_iter
-        self.means = self._neighbors_means(neighborhoods.near)
+        self.reward = None if reward is None else reward[neighborhoods.rows]
+        self.among = None if reward is None else neighborhoods.components
+        self.means = self._neighbors_means(neighborhoods.near if reward is None else neighborhoods.near_hard)
         self.products = np.ascontiguousarray(self.points.times(self.means.T).T)
         self.squares = (self.means**2).sum(axis=1)
 
@@ -236,7 +303,7 @@ class _Growth:
                 for share in shares:
                     offset = level + float(radii[share - 1])
                     union = np.maximum(values, offset - distances)
-                    found.append((cut(union, self.n_inside, self.strength)[0], push, offset))
+                    found.append((scored(union, self.n_inside, self.strength, reward=self.reward)[0], push, offset))
             best, push, offset = min(found)
             centers = np.vstack([balls.centers.reshape(-1, self.means.shape[1]), push * self.means[mean]])
             return Balls(best, centers, np.append(balls.offsets, offset), (push, mean))
@@ -256,17 +323,17 @@ class _Growth:
         """Return the best single ball after the best candidates that differ were moved."""
         chosen = distinct((-self._distances(*one.newest) for one in candidates), self.n_inside, n_starts)
         shapes = [self._shape(candidates[i]) for i in chosen]
-        score, shape = tournament(shapes, self.n_inside, self.strength, self.max_iter, done)
+        score, shape = tournament(shapes, self.n_inside, self.strength, self.max_iter, done, self.reward)
         return Balls(score, shape.centers, shape.offsets)
 
     def add(self, balls: Balls) -> Balls:
         """Return the union with one more ball, all of them moved."""
         shape = self._shape(self.ranked(balls)[0])
-        (score,) = descend([shape], self.n_inside, self.strength, self.max_iter)
+        (score,) = descend([shape], self.n_inside, self.strength, self.max_iter, reward=self.reward)
         return Balls(score, shape.centers, shape.offsets)
 
     def _shape(self, balls: Balls) -> _Balls:
-        return _Balls(self.points, balls.centers, balls.offsets)
+        return _Balls(self.points, balls.centers, balls.offsets, self.among)
 
     def exchange(self, balls: Balls) -> Balls:
         """Drop each ball in turn and choose one again where that is better; return the union."""
@@ -274,6 +341,12 @@ class _Growth:
             other = self.add(Balls(0, np.delete(balls.centers, t, axis=0), np.delete(balls.offsets, t)))
             balls = min(balls, other, key=lambda one: one.score)
         return balls
+
+
+def _union(sample: Sample, middle: NDArray[np.float32], balls: Balls) -> BallUnion:
+    """Return the balls, none of whose offsets is negative, as a region: the one at a level of 0 or less."""
+    offsets = sample.to_units(balls.offsets)
+    return BallUnion(sample.coordinates(balls.centers + middle), offsets - min(0.0, float(offsets.min())))
 
 
 def _region(
@@ -284,9 +357,8 @@ def _region(
     domain: tuple[float, float] | None,
 ) -> BallUnion:
     """Return the balls at the level that leaves the `n_inside` points nearest to them inside, without empty balls."""
-    centers, offsets = sample.coordinates(balls.centers + middle), sample.to_units(balls.offsets)
-    offsets = offsets - min(0.0, float(offsets.min()))
-    gap = BallUnion(centers, offsets).gap(sample)
+    union = _union(sample, middle, balls)
+    centers, offsets, gap = union.centers, union.radii, union.gap(sample)
     radii = offsets + float(np.partition(gap, n_inside - 1)[n_inside - 1])
     radii = radii[kept := radii >= 0] + SLACK * (np.abs(radii[kept]) + np.abs(offsets[kept]))
     return BallUnion(centers[kept], radii, domain=domain)

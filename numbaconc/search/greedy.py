@@ -5,6 +5,11 @@ for every ball. Here each center keeps a lower bound of its objective, and only 
 the best objective known are computed. First bounds are made of coarse histograms of all distances. A ball that is placed
 lowers the objective of another center by at most the number of points that it newly expands within that center's reach,
 so that the old bound less this number is a bound; another one is made of the histograms less the points that balls hold.
+
+A constraint on the uncertainty of the points in all balls so far leaves some of the balls out of each choice. Bounds are of
+the least objective over all balls of a center, hence over those that are left, too; the other way round they would not
+do, since a ball that is left out now may be allowed beside later ones. So objectives are computed twice, for the bounds
+among all balls and for the choice among those that are allowed.
 """
 
 from __future__ import annotations
@@ -19,13 +24,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.files import check_writable, replacing
+from numbaconc.errors import InputError
 from numbaconc.how import bar
-from numbaconc.kernels.balls import best_balls, bound_balls, expand_radius
+from numbaconc.kernels.balls import best_balls, best_hard_balls, bound_balls, expand_radius
 from numbaconc.kernels.distances import TILE, count_from, count_pairs
+from numbaconc.numerals import at_least, exact
 from numbaconc.regions.balls import BallUnion
 from numbaconc.search.checkpoint import STATE, Limits, damaged, packed, read_state
 from numbaconc.search.distances import BATCH, TINY, Distances, Points, rounds
 from numbaconc.search.histograms import Histograms, Ruler, ruler
+from numbaconc.search.uncertain import Constraint
 
 FEW = 32  # centers whose objectives are computed first for a ball; then twice as many at a time, up to a batch
 STEPS = 24  # buckets of distances that epsilon spans, unless it is small
@@ -34,6 +42,7 @@ ERROR = 1 / 16  # of epsilon: distances that are off by more are of no use for b
 BUCKETS = 1024  # at most
 COUNTS = 1 << 27  # of all points in all buckets, at most
 LOT = 8 * TILE  # centers whose bounds are renewed at a time, or more where few points are new
+COST = 1  # of an expanded point; as given, or kernels are compiled once more for the local search
 SPACING = 0.9  # ratio of successive floors, the ranks from which on least objectives are bounded
 SAVE_EVERY = 30.0  # seconds between checkpoints while a ball is chosen
 
@@ -42,12 +51,14 @@ class Greedy:
     """The state of a search: the balls so far, and a lower bound of the objective of every center.
 
     Radii and reaches (the radii of expansions) are squared where distances are. At most `n_sets` balls, T, are to cover
-    `target` points, N.
+    `target` points, N. After each ball, the points covered are to meet the constraint, if there is one.
     """
 
-    def __init__(self, distances: Distances, epsilon: float, target: int, n_sets: int) -> None:
+    def __init__(
+        self, distances: Distances, epsilon: float, target: int, n_sets: int, constraint: Constraint | None = None
+    ) -> None:
         self.distances, self.sample = distances, distances.sample
-        self.epsilon, self.target, self.n_sets = epsilon, target, n_sets
+        self.epsilon, self.target, self.n_sets, self.constraint = epsilon, target, n_sets, constraint
         self.strength = float(self.sample.to_levels(epsilon))
         self.path: Path | None = None
         self.settings: dict[str, Any] = {}
@@ -161,7 +172,7 @@ class Greedy:
         """
         n, strength = len(self.uncovered), max(TINY, self.strength)
         some = np.linspace(0, n - 1, min(n, FEW)).astype(np.intp)
-        objective, low, _, high = self._look(some, int(self.floors[-1]), self.target)
+        objective, low, _, high = self._look(self.distances.to_all(some), some, int(self.floors[-1]), self.target)
         if self.distances.squared:
             low, high = np.sqrt(low), np.sqrt(high)
         farthest = max(strength, 1.25 * high.max())
@@ -182,14 +193,22 @@ class Greedy:
         reach = known.farthest(last) + self.strength
         return least, reach**2 if self.distances.squared else reach
 
-    def _look(self, rows: NDArray[np.intp], lowest_rank: int, missing: int) -> tuple[NDArray[Any], ...]:
-        """Compute the best ball of some centers, and bounds of later ones."""
+    def _look(
+        self, distances: NDArray[Any], rows: NDArray[np.intp], lowest_rank: int, missing: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Compute the best ball of some centers, given their distances to all points, and bounds of later ones."""
         state = self.distances.squared, self.uncovered, self.unexpanded, self.strength
         reach = np.where(self.trusted[rows], self.reach[rows], np.inf)
-        cost = 1  # as given, or the kernel is compiled once more for the local search
-        best: tuple[NDArray[Any], ...] = best_balls(
-            self.distances.to_all(rows), *state, lowest_rank, missing, self.floors, reach, cost
-        )
+        best: tuple[NDArray[Any], ...] = best_balls(distances, *state, lowest_rank, missing, self.floors, reach, COST)
+        return best
+
+    def _look_again(
+        self, distances: NDArray[Any], excess: NDArray[np.int64], lowest_rank: int, missing: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Compute the best ball of some centers that is allowed, and the largest mean excess with any ball of each."""
+        state = self.distances.squared, self.uncovered, self.unexpanded, self.strength
+        held = excess[self.inside].sum()
+        best: tuple[NDArray[Any], ...] = best_hard_balls(distances, *state, lowest_rank, missing, excess, held, COST)
         return best
 
     def _choose(self) -> tuple[int, float]:
@@ -197,7 +216,7 @@ class Greedy:
         n, missing = len(self.uncovered), self.target - self._n_covered
         lowest_rank = -(-missing // (self.n_sets - len(self.centers)))
         floor = int(np.searchsorted(self.floors, lowest_rank, side="right")) - 1
-        best, winner, radius, size = n, n, 0.0, FEW
+        best, winner, radius, size, most = n, n, 0.0, FEW, -np.inf
         waiting = np.ones(n, np.bool_)  # centers that are not computed yet
         while True:
             bound = self.least[:, floor] - (self._n_expanded - np.append(0, self.expanded)[self.subtracted])
@@ -205,17 +224,30 @@ class Greedy:
             can_win[winner:] &= bound[winner:] < best
             rows = lowest(np.flatnonzero(can_win), bound, size)
             if not len(rows):
+                if winner == n and self.constraint is not None:
+                    raise self._none_allowed(self.constraint, lowest_rank, most)
                 return winner, radius
             if (self.subtracted[rows] < len(self.centers)).any():
                 self._subtract(np.flatnonzero(can_win & (self.subtracted < len(self.centers))), bound)
                 continue
-            objective, radii, self.least[rows], self.reach[rows] = self._look(rows, lowest_rank, missing)
+            distances = self.distances.to_all(rows)
+            objective, radii, self.least[rows], self.reach[rows] = self._look(distances, rows, lowest_rank, missing)
+            if self.constraint is not None:
+                objective, radii, means = self._look_again(distances, self.constraint.excess, lowest_rank, missing)
+                most = max(most, float(means.max()))
             first = np.lexsort((rows, objective))[0]
             if (objective[first], rows[first]) < (best, winner):
                 best, winner, radius = int(objective[first]), int(rows[first]), float(radii[first])
             self.trusted[rows], waiting[rows] = True, False
             size = min(BATCH, 2 * size)
             self._save(every=SAVE_EVERY)
+
+    def _none_allowed(self, constraint: Constraint, lowest_rank: int, most: float) -> InputError:
+        """Return the error where the constraint leaves no ball, and `most` is the largest mean excess with any."""
+        least, gamma = at_least(max(0.0, constraint.mean(most))), exact(constraint.gamma)
+        beside = f" beside the {len(self.centers)} before it" if len(self.centers) else ""
+        ball = f"a ball of {lowest_rank} points or more{beside} has a mean uncertainty of {least}"
+        return InputError(f"gamma is {gamma}; allowed: less, since no more than that is found: {ball}")
 
     def _subtract(self, rows: NDArray[np.intp], bound: NDArray[np.int64]) -> None:
         """Allow for the newest balls in the bounds of the lowest of `rows`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -14,8 +15,8 @@ from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.norms import NORMS, dual
 from numbaconc.regions.halfspace import HalfSpace, project
-from numbaconc.search.base import Found, Search
-from numbaconc.search.components import principal_components
+from numbaconc.search.base import Found
+from numbaconc.search.components import growing, principal_components
 from numbaconc.search.descent import (
     BEYOND,
     MOVES,
@@ -23,13 +24,14 @@ from numbaconc.search.descent import (
     Moved,
     Points,
     Training,
-    cut,
     descend_within,
     distinct,
+    scored,
     spread,
     tournament,
     widened,
 )
+from numbaconc.search.multiplier import best_of, hard_enough, least_worth, rewards
 from numbaconc.search.settings import (
     UNBOUNDED,
     Count,
@@ -41,22 +43,30 @@ from numbaconc.search.settings import (
     domain_of,
     setting,
 )
+from numbaconc.search.uncertain import UncertainSearch
 
 POWERS = (0.0, 1.0, 2.0, 4.0, math.inf)
 SLACK = 4e-15  # how far, relatively, the border is moved out: half spaces are open, and points on it are to be inside
 
 
-class HalfSpaceSearch(Search):
+class HalfSpaceSearch(UncertainSearch):
     """Search for a half space of little adversarial risk, in any of the norms (Prescott, Zhang, Evans, ICLR 2021).
 
     The normals of the candidates are sign(v)|v|^s for principal components v and several powers s, in both directions.
     The best candidates are moved as long as that lowers the training adversarial risk. The search is deterministic, on
     any number of threads.
 
+    With γ, points that are harder are worth points of the expansion, as few as the constraint needs. There are candidates
+    that point to where labels are uncertain, too, and normals move among the principal components alone. The fewer of these
+    there are, the more of the uncertainty is found again on other points.
+
     Attributes
     ----------
     region_ : HalfSpace
-        It holds the ⌈n (α + margin)⌉ training points that lie farthest along its normal, the last of them just inside.
+        It holds the ⌈n (α + margin)⌉ training points that lie farthest along its normal, or more where γ needs them, the last
+        of them just inside.
+    mean_uncertainty_ : float
+        Of the labels of the training points in the region, where γ was asked for.
     trace_ : tuple of Moved
         One entry: the adversarial risk of the best candidate, and of the region found.
     """
@@ -82,7 +92,8 @@ class HalfSpaceSearch(Search):
         return n_features + 1
 
     def check_together(self) -> None:
-        """Refuse a number of starts where nothing is moved."""
+        """Refuse a number of starts where nothing is moved, and what `UncertainSearch` refuses."""
+        super().check_together()
         for name in ("n_starts", "beyond") if not self.max_iter else ():
             check_unused(self, name, "with max_iter 0, which moves nothing; allowed: with a larger max_iter")
 
@@ -92,34 +103,48 @@ class HalfSpaceSearch(Search):
 
     def find(self, prepared: _Candidates, goal: Goal, how: How) -> Found:
         """Compare the candidates on some of the points, move the best of them, and move the winner on all points."""
-        sample, W, values, p, q = prepared.sample, prepared.W, prepared.values, prepared.p, prepared.q
+        return least_worth(
+            lambda worth: self._at(prepared, goal, how, worth), self.constraint(prepared.sample), prepared.sample
+        )
+
+    def _at(self, prepared: _Candidates, goal: Goal, how: How, worth: float) -> Found:
+        """Return the best half space where so many points of the expansion are worth an uncertainty of 1 beyond γ."""
+        sample, p, q, constraint = prepared.sample, prepared.p, prepared.q, self.constraint(prepared.sample)
         n_inside, n_few, strength = prepared.asked(goal)
         domain = domain_of(self, sample)
+        reward = rewards(constraint, worth)
+        reward_few = None if reward is None else reward[prepared.rows]
+        W, values = prepared.candidates if reward is None else prepared.hard
 
         def ranked(strength: float) -> NDArray[np.intp]:
-            return np.argsort(spread(lambda i: cut(values[i], n_few, strength)[0], len(W)), kind="stable")
+            scores = spread(lambda i: scored(values[i], n_few, strength, reward=reward_few)[0], len(W))
+            return np.argsort(scores, kind="stable")
 
         order = ranked(strength)
 
         def measured(w: NDArray[np.float64]) -> Found:
-            return self.found(_region(sample, w, p, n_inside, strength, domain), sample, goal)
+            def holding(number: int) -> Found:
+                return self.found(_region(sample, w, p, number, strength, domain), sample, goal)
+
+            return hard_enough(holding, lambda: -project(sample, w), n_inside, constraint, sample)
 
         best = candidate = measured(W[order[0]])
         if self.max_iter:
             moved_at = widened(values[order[0]], n_few, strength, self.beyond)
             order = ranked(moved_at)
             rows = order[distinct((values[i] for i in order), n_few, self.n_starts)]
-            starts = [_Plane(prepared.points, w, q) for w in W[rows]]
+            among = None if reward is None else prepared.components
+            starts = [_Plane(prepared.points, w, q, among) for w in W[rows]]
             with bar(what="half spaces", shown=how.progress, total=2 * len(starts)) as shown:
-                w = tournament(starts, n_few, moved_at, self.max_iter, shown.update)[1].w
-                plane = _Plane(prepared.everything, w, q)
+                w = tournament(starts, n_few, moved_at, self.max_iter, shown.update, reward_few)[1].w
+                plane = _Plane(prepared.everything, w, q, among)
 
                 def gaps() -> NDArray[np.float64]:
                     return sample.to_levels(_region(sample, plane.w, p, n_inside, moved_at, domain).gap(sample))
 
-                descend_within(plane, n_inside, moved_at, self.max_iter, gaps if domain else None)
+                descend_within(plane, n_inside, moved_at, self.max_iter, gaps if domain else None, reward)
                 shown.update()
-            best = min(best, measured(plane.w), key=lambda one: one.adversarial_risk)
+            best = best_of([best, measured(plane.w)], constraint, sample)
         return replace(best, trace=(Moved(candidate.adversarial_risk, best.adversarial_risk),))
 
 
@@ -130,10 +155,24 @@ class _Candidates(Training):
         super().__init__(sample)
         self.p = NORMS[search.norm_name].p
         self.q = dual(self.p)
+        self.powers, self.hardness = search.powers, search.hardness(sample)
         X, middle = self.points.X, self.points.middle
-        W = _candidates(principal_components(X - middle, min(search.n_components, *X.shape)), search.powers, self.q)
-        self.W = np.concatenate([W, -W])
-        self.values = np.ascontiguousarray(self.points.times(self.W.T).T)
+        self.components = principal_components(X - middle, min(search.n_components, *X.shape))
+        self.candidates = self._projected(self.components)
+
+    def _projected(self, directions: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """Return the candidates that are powers of some directions, and the projections of some of the points on them."""
+        W = _candidates(directions, self.powers, self.q)
+        W = np.concatenate([W, -W])
+        return W, np.ascontiguousarray(self.points.times(W.T).T)
+
+    @functools.cached_property
+    def hard(self) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+        """The candidates, with more that point to where labels are uncertain."""
+        assert self.hardness is not None  # as γ was asked for  # noqa: S101
+        projections = self.points.times(self.components.T).astype(np.float64)
+        directions = growing(self.components, projections, self.hardness[self.rows])
+        return self._projected(np.concatenate([self.components, directions]))
 
 
 def _power(v: NDArray[np.float64], s: float) -> NDArray[np.float64]:
@@ -156,10 +195,16 @@ def _candidates(components: NDArray[np.float64], powers: Sequence[float], q: flo
 
 
 class _Plane:
-    """The function f(x) = w·x / ‖w‖_q, which is moved as a `Shape` of one part, w."""
+    """The function f(x) = w·x / ‖w‖_q, which is moved as a `Shape` of one part, w.
 
-    def __init__(self, points: Points, w: NDArray[np.float64], q: float) -> None:
-        self.points, self.q, self.w = points, q, w
+    If directions are given, orthonormal ones, w moves in their span alone: in many dimensions any few points have a half
+    space of their own, so that where rewards are high, it would learn them by heart.
+    """
+
+    def __init__(
+        self, points: Points, w: NDArray[np.float64], q: float, among: NDArray[np.float64] | None = None
+    ) -> None:
+        self.points, self.q, self.w, self.among = points, q, w, among
         self.values = points.times(w[:, np.newaxis])[:, 0].astype(np.float64)
 
     def pulls(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,9 +237,11 @@ class _Plane:
             if self.q == 1:  # |w_j| has no slope at 0: anything from -1 to 1 will do, so take what cancels most
                 normal[self.w == 0] = np.clip(slope[self.w == 0] / (along or 1.0), -1, 1)
             slope = slope - along * normal
+        if self.among is not None:
+            slope = self.among.T @ (self.among @ slope)
         if not slope.any():
             return np.zeros_like(slope)
-        v = _power(slope, math.inf if self.q == 1 else 1 / (self.q - 1))
+        v = slope if self.among is not None else _power(slope, math.inf if self.q == 1 else 1 / (self.q - 1))
         return v / np.linalg.norm(v, self.q)
 
 

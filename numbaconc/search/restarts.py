@@ -76,6 +76,10 @@ class Restarts(Search):
         first = next(self.alone())
         first.settings()["seed"].checked(getattr(first, "seed") + self.n - 1, "last seed")  # noqa: B009
 
+    def check_for_part(self) -> None:
+        """Refuse what the search that is repeated does."""
+        self._repeated().check_for_part()
+
     def alone(self) -> Iterator[Search]:
         """Yield a copy of the search for every seed."""
         search = self._repeated().checked()

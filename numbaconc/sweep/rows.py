@@ -7,11 +7,12 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from numbaconc.data.annotations import MOST
 from numbaconc.results.layout import Case, Outcome
-from numbaconc.results.schema import SPLITS, STORED
+from numbaconc.results.schema import BY_SPLIT, SPLITS, STORED
 
 TEXTS = ("error", "compared")
-BY_SPLIT = ("risk", "adversarial_risk")
+RISKS = ("risk", "adversarial_risk")
 
 
 def case_of_row(text: str) -> Case:
@@ -32,7 +33,7 @@ def outcome_of_row(text: str) -> Outcome:
     for name, value in outcome.items():
         if name in BY_SPLIT:
             _require(isinstance(value, dict) and value.keys() == set(SPLITS))
-            _require(all(_is_number(one) and 0 <= one <= 1 for one in value.values()))
+            _require(all(_is_number(one) and 0 <= one <= (1 if name in RISKS else MOST) for one in value.values()))
         else:
             _require(isinstance(value, str) if name in TEXTS else _is_number(value))
     return dict(outcome)
@@ -58,7 +59,7 @@ def check_together(finished: Mapping[Case, Outcome], identity: Mapping[str, Any]
     """Refuse cases whose search or data the journal does not know, and those that have neither risks nor an error."""
     for case, outcome in finished.items():
         _require(identity is not None and case.search in identity["searches"] and case.dataset in identity["data"])
-        _require("error" in outcome or outcome.keys() >= set(BY_SPLIT))
+        _require("error" in outcome or outcome.keys() >= set(RISKS))
 
 
 def _read(text: str) -> Any:  # noqa: ANN401
