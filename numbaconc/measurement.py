@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike
 
+from numbaconc.binomial import CONFIDENCE
 from numbaconc.data.arrays import as_sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import as_path
 from numbaconc.data.sample import Sample
@@ -21,10 +22,13 @@ from numbaconc.goal import Goal
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.regions import Region
-from numbaconc.results.layout import case_of, facts_of, lay_out, outcome_of
+from numbaconc.results.layout import Case, Outcome, case_of, contents_of, facts_of, lay_out, outcome_of
 from numbaconc.results.schema import LONG_NAMES, SPLITS, check_coordinates, dimensions_with, provenance
 from numbaconc.search.base import Found, Search, make_search
 from numbaconc.search.run import Run, best_of
+
+if TYPE_CHECKING:
+    from numbaconc.lower import LowerBound
 
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
@@ -54,6 +58,7 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
     norm: str | float | None = None,
     name: str = "data",
     simultaneous: bool = False,
+    lower: bool = False,
     how: How | None = None,
     executor: Executor | int | None = None,
     **settings: Any,  # noqa: ANN401
@@ -62,7 +67,7 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
 
     Parameters
     ----------
-    search, X_train, X_test, epsilon, alpha, norm, name, simultaneous, how, executor, **settings
+    search, X_train, X_test, epsilon, alpha, norm, name, simultaneous, lower, how, executor, **settings
         As in `find_regions`.
 
     Returns
@@ -70,7 +75,8 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
     xarray.Dataset
         `risk` and `adversarial_risk`, fractions, on the dimensions dataset, epsilon and split, on alpha where there are
         several, and on the coordinates of the search: T, seed, q where it is fixed; `q_found` where it is searched.
-        `certified`: with 95% confidence h(μ, α, ε) is at most that.
+        `certified`: with 95% confidence h(μ, α, ε) is at most that; with `lower` it is also at least `lower_bound`, both
+        together with 95% confidence.
 
     Raises
     ------
@@ -78,7 +84,8 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
         If an argument is not allowed, or no region of enough risk is found.
     """
     goal: dict[str, Any] = {"epsilon": epsilon, "alpha": alpha}
-    told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "how": how, "executor": executor}
+    told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "lower": lower}
+    told |= {"how": how, "executor": executor}
     return find_regions(search, X_train, X_test, **goal, **told, **settings).dataset
 
 
@@ -92,6 +99,7 @@ def find_regions(  # noqa: PLR0913  # as measure
     norm: str | float | None = None,
     name: str = "data",
     simultaneous: bool = False,
+    lower: bool = False,
     how: How | None = None,
     executor: Executor | int | None = None,
     **settings: Any,  # noqa: ANN401
@@ -101,8 +109,7 @@ def find_regions(  # noqa: PLR0913  # as measure
     Parameters
     ----------
     search : Search, str or None
-        A search, or the name of one: rectangles, balls, free_balls, faces, halfspaces, hyperplane, best. None is the
-        norm's own.
+        A search, or the name of one, such as "faces" or "best"; None is the norm's own.
     X_train, X_test : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
     epsilon, alpha : float, or a sequence of them, optional
         Strengths on the unit scale, and risk thresholds; what does not depend on them is done once. Neither is given
@@ -111,12 +118,11 @@ def find_regions(  # noqa: PLR0913  # as measure
         With a name, or None: "linf", "l2" or "l1", and settings of the search.
     name : str
         The data set's name in the result.
-    simultaneous : bool
-        Whether certificates hold for all ε and α together, by Bonferroni's correction; otherwise each by itself.
-    how : How, optional
-        Progress bars, threads, the cache folder, a checkpoint.
-    executor : concurrent.futures.Executor or int, optional
-        What neighbor radii are spread over, as in `knn_radii`; for searches that need them.
+    simultaneous, lower : bool
+        Whether certificates hold for all ε and α together, by Bonferroni's correction; otherwise each by itself. Whether
+        the test sample bounds h from below, too, as in `lower_bound`: either side has half of the 5% that may go wrong.
+    how, executor : How, and concurrent.futures.Executor or int, optional
+        Progress bars, threads, the cache folder, a checkpoint; what neighbor radii are spread over, as in `knn_radii`.
 
     Returns
     -------
@@ -131,13 +137,14 @@ def find_regions(  # noqa: PLR0913  # as measure
     how, name = _checked(how, executor), check_text("name", name)
     samples = _samples(X_train, X_test)
     chosen = _chosen(search, norm, settings)
-    goals = _goals(chosen, epsilon, alpha, simultaneous)
+    goals = _goals(chosen, epsilon, alpha, simultaneous=simultaneous, lower=lower)
     chosen = _checked_search(chosen, how)
     paths = _checkpoints(how.checkpoint, goals, chosen)
     with using_threads(how.threads) as n_threads:
         found = _found(chosen, samples["train"], paths, how)
         kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
-        ds = _measured(found, kept, name, samples, how, goals[0].n_compared)
+        below = _bounded_below(goals, samples["test"], chosen.norm_name, how) if lower else {}
+        ds = _measured(found, kept, name, samples, how, below)
     told = _said(chosen, found[goals[0]][0], samples) | {"n_compared": goals[0].n_compared, "threads": n_threads}
     ds.attrs |= provenance(**told, seconds=round(time.perf_counter() - started, 3))
     several = len({goal.alpha for goal in goals}) > 1
@@ -198,12 +205,17 @@ def _measured(
     name: str,
     samples: dict[str, Sample],
     how: How,
-    n_compared: int,
+    below: dict[Goal, LowerBound],
 ) -> xr.Dataset:
     """Measure what was found on the test sample too, and lay it out, with the curves of what is kept."""
-    every = [one for goal in kept for one in found[goal]]
+    every = [(goal, one) for goal in kept for one in found[goal]]
     measured = bar(every, what="measuring on test", shown=how.progress)
-    outcomes = {case_of(one, name): outcome_of(one, samples["test"], n_compared) for one in measured}
+    outcomes: dict[Case, Outcome] = {}
+    for goal, one in measured:
+        outcome = outcome_of(one, samples["test"], goal.n_compared)
+        if (bound := below.get(goal)) is not None:
+            outcome |= {"lower_bound": bound.value, "isolated": bound.isolated}
+        outcomes[case_of(one, name)] = outcome
     ds = lay_out(outcomes, {name: facts_of(samples)}).drop_vars("data_sha256")
     ds = _with_curves(ds, name, list(kept.values()), samples)
     return ds if "alpha" in ds.dims else _described(ds.assign_coords(alpha=ds["alpha"].item()), "alpha")
@@ -216,7 +228,7 @@ def _said(search: Search, found: Found, samples: dict[str, Sample]) -> dict[str,
     """
     plain = search.described()
     plain |= {name: found.attributes[name] for name in plain if name in found.attributes and name not in found.stored}
-    shas = ", ".join(f"{split} {sample.sha256}" for split, sample in samples.items())
+    shas = ", ".join(f"{split} {contents_of(sample)}" for split, sample in samples.items())
     return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas}
 
 
@@ -230,10 +242,23 @@ def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:
     return search
 
 
-def _goals(search: Search, epsilon: object, alpha: object, simultaneous: object) -> list[Goal]:
-    """Return a goal for every ε and α; the largest α of an ε comes first: its distances are enough for the others."""
+def _bounded_below(goals: list[Goal], test: Sample, norm: str, how: How) -> dict[Goal, LowerBound]:
+    """Bound h of every goal from below, as one of the certificates that hold together."""
+    from numbaconc.lower import lower_bound  # with what is slow to import
+
+    confidence = 1 - (1 - CONFIDENCE) / goals[0].n_compared
+    each = bar(goals, what="bounding from below", shown=how.progress)
+    told: dict[str, Any] = {"norm": norm, "confidence": confidence, "how": replace(how, progress=False)}
+    return {goal: lower_bound(test, epsilon=goal.epsilon, alpha=goal.alpha, **told) for goal in each}
+
+
+def _goals(search: Search, epsilon: object, alpha: object, *, simultaneous: object, lower: object) -> list[Goal]:
+    """Return a goal for every ε and α; the largest α of an ε comes first: its distances are enough for the others.
+
+    A bound from below is one more certificate that holds together with that from above.
+    """
     goals = _goals_apart(search, epsilon, alpha)
-    n_compared = len(goals) if check_flag("simultaneous", simultaneous) else 1
+    n_compared = (len(goals) if check_flag("simultaneous", simultaneous) else 1) * (1 + check_flag("lower", lower))
     return [replace(goal, n_compared=n_compared) for goal in goals]
 
 

@@ -191,7 +191,7 @@ def test_files_whose_whole_numbers_are_not_uint8_are_told_how_to_scale(dtype):
     for largest, ways in (
         (1, "X.astype('float32'), 0 and 1"),
         (16, "X / 16, to lie in [0, 1]; or X.astype('float32'), as it is"),
-        (200, "X.astype('uint8'), if 255 is white; or X / 200, to lie in [0, 1]; or X.astype('float32'), as it is"),
+        (200, "X.astype('uint8'), if 255 is white; or X / 255, to lie in [0, 1]; or X.astype('float32'), as it is"),
         (-3, "X.astype('float32'), as it is"),
     ):
         if np.array(largest).astype(dtype) == largest:

@@ -676,7 +676,7 @@ def poisoned(value):
         ({"X_test": TRAIN[:1]}, ["X_test", "1 row", "at least 2"]),
         ({"X_train": TRAIN[:, :0]}, ["X_train", "(120, 0)"]),
         ({"X_train": TRAIN[:, 0]}, ["X_train", "(120,)", "(n, d)"]),
-        ({"X_train": TRAIN.astype(np.int64)}, ["X_train", "int64", "uint8", "X_train / X_train.max()"]),
+        ({"X_train": TRAIN.astype(np.int64)}, ["X_train", "int64", "uint8", "X_train / 255"]),
         ({"X_test": TEST.astype(np.uint16)}, ["X_test", "uint16", "astype('uint8')"]),
         ({"X_train": TRAIN.astype(str)}, ["X_train", "<U", "an array of real numbers"]),
         ({"X_train": TRAIN.astype(complex)}, ["X_train", "complex128", "an array of real numbers"]),
@@ -1015,6 +1015,8 @@ GIVEN = {  # a value of each setting, none of them a default: the option, and wh
     "extend": ("--extend", True),
     "unbounded": ("--unbounded", True),
     "beyond": ("--beyond=0.25", 0.25),
+    "gamma": ("--gamma=0.5", 0.5),
+    "uncertainty": ("--uncertainty=lu.npy", "lu.npy"),
 }
 
 
@@ -1029,11 +1031,14 @@ def test_options_reach_the_search(own, monkeypatch, search):
         raise InputError(msg)
 
     monkeypatch.setattr("numbaconc.measurement.find_regions", stop)
+    np.save("lu.npy", np.zeros(2))
     cls = known_searches()[search]
     for name in cls.settings().keys() - {"epsilon", "alpha"}:
         option, value = GIVEN[name]
-        assert call("measure", own, "--search", search, option).status == 2
-        assert asked[-1].get_params(deep=False) == cls(**{name: value}).get_params(deep=False)
+        beside = ["--gamma=0.25"] if name == "uncertainty" else []  # which has no effect alone
+        given = {name: value} | ({"gamma": 0.25} if beside else {})
+        assert call("measure", own, "--search", search, option, *beside).status == 2
+        assert asked[-1].get_params(deep=False) == cls(**given).get_params(deep=False)
 
 
 def test_settings_of_one_name_that_are_read_differently(own, monkeypatch):

@@ -61,7 +61,7 @@ def test_links_lead_somewhere(page):
 def test_options_that_are_spoken_of_exist(capsys):
     """But for that of the plugin that a page shows."""
     known = {"--help", "--n-tries"} | set(re.findall(r'"(--[a-z-]+)"', (ROOT / "benchmarks/run.py").read_text()))
-    for command in ("measure", "sweep", "show", "data list"):
+    for command in ("measure", "labels", "sweep", "show", "data list"):
         with pytest.raises(SystemExit):
             main([*command.split(), "--help"])
         known |= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,6 +12,7 @@ from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
+from numbaconc.data.formats import KNOWN, name_of
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 
 EPSILON, ALPHA = "0.1", "0.05"
+OWN = f"{KNOWN}; two with a comma between are train and test"
 BEST = "best"  # the search that a classifier is compared with, if none is named
 ROUNDING = 1e-12  # .3 and .7 make 1
 
@@ -36,7 +38,7 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
         "small as possible, and measure it on the test points.",
     )
     add = parser.add_argument
-    add("data", nargs="?", default="digits", help="a data set's name (numbaconc data list), or your .npz or .npy file")
+    add_data(add)
     searches = ", ".join(f"{norm.name} {norm.search}" for norm in NORMS.values())
     add("--norm", help=f"what epsilon is measured in: {', '.join(NORMS)} (default: that of the search, or linf)")
     add(
@@ -56,6 +58,11 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
         help="certificates of all pairs of epsilon and alpha hold together; otherwise each by itself",
     )
     add(
+        "--lower",
+        action="store_true",
+        help="bound h from below, too, by pairs of test points within epsilon: the interval holds with 95%% confidence",
+    )
+    add(
         "--clean-error",
         metavar="F",
         help="of a classifier, in place of --alpha; best is then the search if none is named",
@@ -67,12 +74,6 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
     )
     add("--restarts", metavar="N", help="repeat a search that draws with seeds seed .. seed+N-1 (default: 1)")
     add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
-    add("--max-train", metavar="N", help="use N training points, drawn evenly")
-    add(
-        "--test-fraction",
-        metavar="F",
-        help="share of test points of the digits, and where a file has one X (default: 0.2)",
-    )
     add_data_options(parser)
     add_plugin_option(parser)
     add("--threads", metavar="N", help="threads for the kernels (default: all)")
@@ -82,6 +83,22 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
     add("--quiet", action="store_true", help="no progress bars and no notes")
     parser.fill = add_search_options
     parser.set_defaults(run=_measure)
+
+
+def add_data(add: Callable[..., object]) -> None:
+    """Add what says which data, and which of their points, are looked at."""
+    add("data", nargs="?", default="digits", help=f"a data set's name (numbaconc data list), or your own: {OWN}")
+    add(
+        "--key",
+        metavar="NAME",
+        help="the array in your file, or TRAIN,TEST (default: by names such as X_train, X_test)",
+    )
+    add("--max-train", metavar="N", help="use N training points, drawn evenly")
+    add(
+        "--test-fraction",
+        metavar="F",
+        help="share of test points of the digits, and where your data are in one piece (default: 0.2)",
+    )
 
 
 def _measure(options: argparse.Namespace) -> int:
@@ -97,7 +114,7 @@ def _measure(options: argparse.Namespace) -> int:
         msg = f"epsilon is {', '.join(options.epsilon)} beside --robust-accuracy; allowed: the one that it was measured at"
         raise InputError(msg)
     search = _search(options, None if classifier is None else BEST)
-    _check_source(options)
+    check_source(options)
     outputs = _outputs(options, search.norm_name, epsilons, alphas)
     data = load_dataset(
         options.data,
@@ -106,6 +123,7 @@ def _measure(options: argparse.Namespace) -> int:
         test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
         progress=not options.quiet,
         max_train=whole_number(options.max_train),
+        key=options.key,
     )
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
     provided |= {} if options.max_train is None else {"max_train": len(data.train)}
@@ -114,7 +132,7 @@ def _measure(options: argparse.Namespace) -> int:
             tell(f"note: {note}")
     workers = None if options.workers is None else check_count("--workers", whole_number(options.workers))
     how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint, workers)
-    told: dict[str, Any] = {"name": data.name, "simultaneous": options.simultaneous, "how": how}
+    told: dict[str, Any] = {"name": data.name, "simultaneous": options.simultaneous, "lower": options.lower, "how": how}
     found = find_regions(search, data.train, data.test, epsilon=epsilons, alpha=alphas, **told)
     ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
     ds.attrs |= provided
@@ -188,7 +206,7 @@ def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) 
         say(f"region:  {many if len(paths) > MANY else ', '.join(paths)}")
 
 
-def _check_source(options: argparse.Namespace) -> None:
+def check_source(options: argparse.Namespace) -> None:
     """Refuse options about published files beside data that are none of them."""
     from numbaconc.data.registry import REGISTRY
 
@@ -221,7 +239,7 @@ class Outputs(NamedTuple):
 
 def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], alphas: Sequence[float]) -> Outputs:
     """Name the files to write, and refuse those that cannot be before any work is done."""
-    result = Path(f"{Path(options.data).stem}-{norm}.nc" if options.out is None else options.out)
+    result = Path(f"{name_of(options.data)}-{norm}.nc" if options.out is None else options.out)
     if result.suffix != ".nc":
         msg = f"--out is {shown(str(result))}; allowed: a name that ends in .nc"
         raise InputError(msg)

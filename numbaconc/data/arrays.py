@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import values_of
+from numbaconc.data.conversion import columns_in, values_of
 from numbaconc.data.floats import GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
 from numbaconc.data.rows import Parts, Rows, rows_of
 from numbaconc.data.sample import Sample, as_domain, check_unit
@@ -127,7 +127,7 @@ def samples_in(X: Rows | NDArray[Any], name: str, choose: Callable[[int], Parts]
         As `as_sample`, and what `choose` raises.
     """
     rows = _numbers_in(X, name, integers=False)
-    return _samples_of(rows, _space_of(None, rows), _frame_like(like), choose)
+    return _samples_of(rows, _space_of(X, rows), _frame_like(like), choose)
 
 
 def _frame_like(like: Any) -> Frame | None:  # noqa: ANN401
@@ -174,7 +174,8 @@ def _samples_of(
     if nearly:
         warn(f"{name} is nearly an image, but {nearly}: it is kept as floats", UnitWarning)
     elif unit is None and not inside:
-        warn(f"{name} lies in [{least:g}, {most:g}], not in [0, 1]: epsilon is in the data's own units", UnitWarning)
+        said_of = f"{name} lies in [{least:g}, {most:g}], not in [0, 1]: epsilon is in the data's own units"
+        warn(said_of + _levels(rows, least, most), UnitWarning)
     # levels that are given as such are not multiplied again
     found = put(rows, frame if unit is None else frame._replace(unit=1.0), low, high, choose(len(rows)))
     if found.parts[0].dtype == np.uint8:
@@ -185,6 +186,14 @@ def _samples_of(
     space = replace(space, domain=space.domain or domain, frame=frame, stray=found.stray)
     told = (frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
     return Drawn([Sample(X, *told) for X in found.parts], replace(space, extent=(least, most)))
+
+
+def _levels(rows: Rows, least: float, most: float) -> str:
+    """Return what to do with whole numbers that may be gray levels; nothing for others."""
+    if least < 0 or most > GRAY_LEVELS or not are_whole(rows):
+        return ""
+    white = GRAY_LEVELS if 2 * most > GRAY_LEVELS else int(most)
+    return f" (if it has gray levels from 0 to {white}, give {rows.name} / {white})"
 
 
 def _n_between(rows: Rows) -> int:
@@ -204,7 +213,12 @@ def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool) -> Rows:
     if rows.dtype != np.uint8 and rows.dtype.kind != "f":
         msg = f"{name} has dtype {rows.dtype}; allowed: uint8, or floats"
         if rows.dtype.kind in "iub":
-            msg += f" (scale it: {name}.astype('uint8') if all are in 0..255, or {name} / {name}.max() for floats in [0, 1])"
+            least, most = (int(end) for end in (rows.ends[0].min(), rows.ends[1].max()))
+            are_bytes, is_binary = least >= 0 and GRAY_LEVELS < 2 * most <= 2 * GRAY_LEVELS, least >= 0 and most <= 1
+            ways = [f"{name}.astype('uint8'), if 255 is white"] * are_bytes
+            ways += [f"{name} / {GRAY_LEVELS if are_bytes else most}, to lie in [0, 1]"] * (least >= 0 and most > 1)
+            ways += [f"{name}.astype('float32'), {'0 and 1' if is_binary else 'as it is'}"]
+            msg += f" (give {'; or '.join(ways)})"
         raise InputError(msg)
     return rows
 
@@ -219,9 +233,9 @@ def _columns_of(X: Any, shape: tuple[int, ...]) -> tuple[str, ...] | None:  # no
     """Return the names of the columns of a data frame, or of the dimensions of images that have some; None for none."""
     try:
         if len(shape) > 2:
-            names = list(X.dims)[1:]
+            names = list(X.dims)[1:] if hasattr(X, "coords") else []  # those of HDF5 are no names
         else:
-            names = list(X.columns) if hasattr(X, "columns") else list(X.coords[X.dims[1]].values)
+            names = columns_in(X) or list(X.coords[X.dims[1]].values)
     except Exception:  # most arrays know no names, and some raise what they like when they are asked
         return None
     return tuple(map(str, names)) if len(names) == len(shape[1:]) or len(names) == shape[-1] else None

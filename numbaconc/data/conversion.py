@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.errors import InputError, said, shown
 
 MOST_VALUES = 100_000  # of an argument that may have several
+MOST_NAMES = 20  # in a message
 ALLOWED = "allowed: an array of real numbers"
 
 
@@ -51,7 +52,7 @@ def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # n
     try:
         array = np.asarray(_plain(X if rows is None else X[rows], name))
         if array.dtype == object:
-            array = _numbers(array, name)
+            array = _numbers(array, name, columns_in(X))
     except InputError:
         raise
     except Exception as error:  # arrays of others raise what they like when they are read
@@ -93,7 +94,14 @@ def memory() -> float:
 def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
     """Return what NumPy can read without loss; what it would read otherwise than it is meant is refused."""
     if hasattr(X, "toarray"):
-        msg = f"{name} is a sparse {type(X).__name__} of shape {X.shape}; allowed: a dense array, as {name}.toarray() makes"
+        size = math.prod(X.shape) * getattr(X.dtype, "itemsize", 8)
+        dense = f"a dense array, of {size:,} bytes, as {name}.toarray() makes"
+        msg = f"{name} is a sparse {type(X).__name__} of shape {X.shape}; allowed: {dense}"
+        raise InputError(msg)
+    if hasattr(X, "keys") and not hasattr(X, "shape"):  # of files, groups and the like
+        names = list(itertools.islice(map(str, X.keys()), MOST_NAMES))
+        one = f", such as {name}[{names[0]!r}]" if names else ""
+        msg = f"{name} is a {type(X).__name__} of {', '.join(names) or 'nothing'}; allowed: an array{one}"
         raise InputError(msg)
     X = X.compute() if hasattr(X, "chunks") and callable(getattr(X, "compute", None)) else X  # masks would be lost
     if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
@@ -116,23 +124,38 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
 
 def _columns(X: Any, name: str) -> Any:  # noqa: ANN401
     """Return the numbers in a data frame or series; NumPy would make objects of nullable ones."""
-    kinds = list(X.dtypes) if X.ndim == 2 else [X.dtypes]
-    if not any(hasattr(kind, "numpy_dtype") for kind in kinds):
+    given = list(X.dtypes) if X.ndim == 2 else [X.dtypes]
+    kinds = [getattr(kind, "numpy_dtype", kind) for kind in given]
+    if kinds == given or not all(isinstance(kind, np.dtype) and kind.kind in "buif" for kind in kinds):
         return X
     if n_missing := int(np.sum(np.asarray(X.isna()))):
         msg = f"{name} has {n_missing} missing values of {X.size}; allowed: none, so fill them or leave their rows out"
         raise InputError(msg)
-    return X.to_numpy(np.result_type(*(getattr(kind, "numpy_dtype", kind) for kind in kinds)))
+    return X.to_numpy(np.result_type(*kinds))
 
 
-def _numbers(array: NDArray[Any], name: str) -> NDArray[Any]:
+def columns_in(X: Any) -> list[Any] | None:  # noqa: ANN401
+    """Return the names of the columns of a data frame or a table; None for what has none."""
+    names = getattr(X, "column_names", getattr(X, "columns", None))  # those of Arrow's tables are not in its columns
+    return None if names is None else list(names)
+
+
+def _numbers(array: NDArray[Any], name: str, columns: list[Any] | None) -> NDArray[Any]:
     """Return an array of objects as float64 if every one is a real number."""
-    for one in array.ravel():
-        if not isinstance(one, numbers.Real | Decimal | np.bool_):
-            msg = f"{name} {'holds' if array.ndim else 'is'} {shown(one)}; {ALLOWED}"
-            msg += " (argument must be no string and no other object, but a number)"
+    for place, one in enumerate(array.flat):
+        if not _is_real(one):
+            msg = f"{name} {'holds' if array.ndim else 'is'} {shown(one)}"
+            if columns and array.ndim == 2:
+                row = array[place // array.shape[1]]
+                bad = [str(column) for column, other in zip(columns, row, strict=True) if not _is_real(other)]
+                msg += f" in column {', '.join(map(shown, bad[:MOST_NAMES]))}"
+            msg += f"; {ALLOWED} (argument must be no string and no other object, but a number)"
             raise NotNumbersError(msg)
     return array.astype(np.float64)
+
+
+def _is_real(one: object) -> bool:
+    return isinstance(one, numbers.Real | Decimal | np.bool_)
 
 
 def values_of(given: object, name: str) -> list[Any]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from numbaconc.data import readers
 from numbaconc.data.arrays import as_sample
 from numbaconc.data.files import as_path, check_writable
+from numbaconc.data.formats import KNOWN, name_of, own_files
 from numbaconc.data.own import read_own
 from numbaconc.data.people import people_disagree
 from numbaconc.data.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
@@ -32,13 +33,13 @@ from numbaconc.errors import (
     check_count,
     check_flag,
     check_fraction,
+    check_text,
     did_you_mean,
     printable,
     shown,
 )
 from numbaconc.how import bar
 
-OWN_FILES = (".npy", ".npz")  # users' files
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 DIGITS_SEED = 0  # the split of the bundled digits
 DIGITS_FILE = "sklearn/datasets/data/digits.csv.gz"
@@ -106,15 +107,16 @@ def load_dataset(
     seed: int | None = None,
     progress: bool = False,
     max_train: int | None = None,
+    key: str | None = None,
 ) -> Dataset:
     """Load a data set from disk; nothing is downloaded.
 
     Parameters
     ----------
     name : str or path-like
-        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar10h`, `svhn`), or a path to an `.npz`
-        file with arrays `X_train` and `X_test`, or one `X`, and what there is of `y_train`, `y_test`, `uncertainty_train`
-        and `uncertainty_test`, or `y` and `uncertainty`; or to an `.npy` file with one array.
+        A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar10h`, `svhn`); or the path of a file,
+        `.npy`, `.npz`, `.csv`, `.tsv`, `.parquet`, `.h5`, `.nc`, `.zarr` or `.mat`, of a folder of images, or two of train
+        and test with a comma between. Arrays are found by usual names, such as `X_train`, `y_train` and `uncertainty_train`.
     data_dir : path-like, optional
         The folder of the data; by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache.
     verify : bool
@@ -122,20 +124,20 @@ def load_dataset(
     test_fraction : float, optional
         Share of the rows that become test rows, in (0, 1), of digits, cifar10h and a single array; 0.2 if not given.
     seed : int, optional
-        Seed of the permutation that splits cifar10h or a single array; 0 if not given, as the digits always have.
+        Of the permutation that splits cifar10h or a single array; 0 if not given, as the digits always have.
     progress : bool
         Show a bar while a large archive is unpacked, if standard error is a terminal.
     max_train : int, optional
-        Keep so many of the training points, drawn evenly; all if not given. Of a user's file, unless it is compressed,
-        no others are in memory but those looked at just then.
+        Keep so many of the training points, drawn evenly; all if not given.
+    key : str, optional
+        The name of the array in the user's file, or the two of training and test points with a comma between.
 
     Returns
     -------
     Dataset
-        Images are uint8 rows in the file's order of coordinates: (n, 784) for MNIST and Fashion-MNIST, (n, 3072) planes
-        red, green, blue for CIFAR-10, (n, 3072) height, width, channel for SVHN, with unit 1/255; (n, 64) with unit 1/16
-        for the digits. Labels, int64 from 0 to 9, are `y` of both, or None where no file has them. `cifar10h` has
-        `uncertainty` too, the `label_uncertainty` of people (Peterson and others, ICCV 2019).
+        Images are uint8 rows in the file's order of coordinates, of unit 1/255: CIFAR-10 has planes red, green, blue, SVHN
+        height, width, channel; the digits' unit is 1/16. Labels, int64 from 0 to 9, are `y` of both where a file has them.
+        `cifar10h` has `uncertainty` too, the `label_uncertainty` of people (Peterson and others, ICCV 2019).
 
     Raises
     ------
@@ -147,21 +149,30 @@ def load_dataset(
     share = None if test_fraction is None else check_fraction("test_fraction", test_fraction, one_allowed=False)
     seed = None if seed is None else check_count("seed", seed, low=0)
     verify, progress = check_flag("verify", verify), check_flag("progress", progress)
+    key = None if key is None else check_text("key", key)
     known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
-    if known in REGISTRY:
-        data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress)
-        return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))
-    if known and (path := as_path(known, "data set")).suffix.lower() in OWN_FILES:
-        train, test = read_own(path, share, seed, max_train)
-        return Dataset(printable(path.stem), train, test, verified=None)
-    msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path to an .npz or .npy file"
-    msg += did_you_mean(name, tuple(REGISTRY))
-    raise InputError(msg)
+    if known not in REGISTRY:
+        if not (paths := own_files(known) if known else []):
+            msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path: {KNOWN}"
+            raise InputError(msg + did_you_mean(name, tuple(REGISTRY)))
+        return Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train), verified=None)
+    data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress, key=key)
+    return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))
 
 
 def _load_known(
-    name: str, data_dir: PathLike | None, test_fraction: float | None, seed: int | None, *, verify: bool, progress: bool
+    name: str,
+    data_dir: PathLike | None,
+    test_fraction: float | None,
+    seed: int | None,
+    *,
+    verify: bool,
+    progress: bool,
+    key: str | None,
 ) -> Dataset:
+    if key is not None:
+        msg = f"key is {shown(key)} with {name}; allowed: with a file of your own"
+        raise InputError(msg)
     share = TEST_FRACTION if test_fraction is None else test_fraction
     if name == "digits":
         check_unused(seed=seed)

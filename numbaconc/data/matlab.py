@@ -12,7 +12,7 @@ import math
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,8 @@ CLASSES = {2: "struct"} | dict(enumerate(NUMERIC, 6))
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # types of data
 COMPLEX = 0x800  # the flag of an array that has imaginary parts too
 START = 1 << 10  # bytes at the start of an array that have its flags, dimensions and name in them
-MOST = 1 << 28  # bytes of an array, unpacked; SVHN's own have up to 225 million
+MOST = 1 << 28  # bytes of an array of SVHN, unpacked: they have up to 225 million
+RATIO = 1032  # bytes that one byte of a file can unpack to at most
 
 
 class _Array(NamedTuple):
@@ -55,39 +56,68 @@ def read_images(contents: bytes, name: str, where: str, shape: tuple[int, ...]) 
         allowed = f"uint8 of shape ({', '.join(map(str, shape))}, n)"
         msg = f"file {where} has an {name} of {array.dtype} of shape {array.dims}; allowed: {allowed}"
         raise InputError(msg)
-    return np.frombuffer(_data(array, data, packed, 1), np.uint8).reshape(array.dims, order="F")
+    return np.frombuffer(_data(array, data, packed, 1, MOST), np.uint8).reshape(array.dims, order="F")
 
 
 def read_column(contents: bytes, name: str, where: str, n: int) -> NDArray[np.float64] | None:
     """Return the n numbers of the array of that name, shape (n, 1) or (1, n), of any type; None if there is none.
 
-    Errors as of `read_images`. MATLAB stores numbers of any type as bytes where they are small and whole.
+    Errors as of `read_images`.
     """
     if (found := _found(contents, name)) is None:
         return None
-    array, data, packed = found
-    if array.dims not in ((n, 1), (1, n)) or array.dtype not in NUMERIC or array.kind not in NUMBERS:
+    array, *_ = found
+    if array.dims not in ((n, 1), (1, n)) or not _is_numeric(array):
         msg = f"file {where} has a {name} of {array.dtype} of shape {array.dims}; allowed: {n} numbers, one for each image"
         raise InputError(msg)
+    return _numbers(contents, found, MOST).astype(np.float64).reshape(n)
+
+
+def shapes(contents: bytes) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the arrays of numbers in a file, by their names; errors as of `read_images`."""
+    order = ORDERS.get(contents[HEADER - 4 : HEADER], "<")
+    arrays = [_parsed(_start(data, packed), order) for data, packed in _arrays(contents)]
+    return {array.name.decode(): array.dims for array in arrays if _is_numeric(array)}
+
+
+def read_numbers(contents: bytes, name: str) -> NDArray[Any]:
+    """Return the array of that name, one of `shapes`, of its own type; errors as of `read_images`."""
+    found = _found(contents, name)
+    assert found is not None  # noqa: S101
+    return _numbers(contents, found, len(contents) * RATIO)
+
+
+def _is_numeric(array: _Array) -> bool:
+    return array.dtype in NUMERIC and array.kind in NUMBERS and min(array.dims, default=0) >= 0
+
+
+def _numbers(contents: bytes, found: tuple[_Array, memoryview, bool], most: int) -> NDArray[Any]:
+    """Return the numbers of an array. MATLAB stores those of any type as bytes where they are small and whole."""
+    array, data, packed = found
     stored = np.dtype(ORDERS[contents[HEADER - 4 : HEADER]] + NUMBERS[array.kind])
-    return np.frombuffer(_data(array, data, packed, stored.itemsize), stored).astype(np.float64)
+    numbers = np.frombuffer(_data(array, data, packed, stored.itemsize, most), stored)
+    return numbers.astype(array.dtype, copy=False).reshape(array.dims, order="F")
 
 
 def _found(contents: bytes, name: str) -> tuple[_Array, memoryview, bool] | None:
     """Return the array of that name: what its start says, its data, and whether they are packed; None if there is none."""
     for data, packed in _arrays(contents):
-        start = zlib.decompressobj().decompress(data, START) if packed else bytes(data[:START])
-        array = _parsed(start, ORDERS[contents[HEADER - 4 : HEADER]])
+        array = _parsed(_start(data, packed), ORDERS[contents[HEADER - 4 : HEADER]])
         if array.name == name.encode():
             return array, data, packed
     return None
 
 
-def _data(array: _Array, data: memoryview, packed: bool, itemsize: int) -> memoryview:  # noqa: FBT001  # as `_found` returns it
+def _start(data: memoryview, packed: bool) -> bytes:  # noqa: FBT001  # as `_arrays` yields them
+    """Return the start of an array, which says what it is."""
+    return zlib.decompressobj().decompress(data, START) if packed else bytes(data[:START])
+
+
+def _data(array: _Array, data: memoryview, packed: bool, itemsize: int, most: int) -> memoryview:  # noqa: FBT001
     """Return the bytes of the numbers of an array, unpacked."""
-    if array.length != math.prod(array.dims) * itemsize or array.length > MOST:
+    if array.length != math.prod(array.dims) * itemsize or array.length > most:
         held = f"its {array.name.decode()} of shape {array.dims} has {array.length} bytes"
-        msg = f"{held}; allowed: {itemsize} for each value, up to {MOST}"
+        msg = f"{held}; allowed: {itemsize} for each value, up to {most}"
         raise ValueError(msg)
     end = array.at + array.length
     whole = _unpacked(data, end) if packed else data

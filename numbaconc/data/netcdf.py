@@ -7,6 +7,8 @@ no file system is asked for locks, and a full disk is called by its name.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import math
 import os
 import struct
@@ -20,7 +22,11 @@ import xarray as xr
 from numpy.typing import NDArray
 from xarray.backends import NetCDF4DataStore
 
+from numbaconc.data.containers import check_promise
 from numbaconc.data.files import as_path, replacing
+from numbaconc.data.named import Stored
+from numbaconc.data.readers import reading
+from numbaconc.data.rows import check_memory
 from numbaconc.data.trial import TrialError, try_out
 from numbaconc.errors import InputError, said
 
@@ -166,6 +172,35 @@ def read(path: str | os.PathLike[str], what: str, allowed: str) -> xr.Dataset:
     except Exception as error:  # the libraries raise many kinds for what they cannot read
         msg = f"{what} {str(path)!r} cannot be read: {_why(error)}; allowed: {allowed}"
         raise InputError(msg) from error
+
+
+def read_arrays(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -> Stored:
+    """Return the variables of a user's netCDF file, but for the coordinates along dimensions; these name columns.
+
+    Values are what attributes make of them: scaled, and NaN where they are missing. ValueError and the like if the file is
+    damaged, or promises more than its length can hold.
+    """
+    seconds = 3 + path.stat().st_size // PER_SECOND
+
+    def listed() -> xr.Dataset:
+        return xr.open_dataset(path.absolute(), engine="netcdf4", decode_times=False, cache=False)
+
+    def loaded(name: str, _: str) -> xr.DataArray:
+        check_memory(name, ds[name].shape, ds[name].nbytes)
+        with _turns, reading(*told):
+            if (
+                ds[name].dtype.kind not in "biuf"
+            ):  # texts of any length, at which a bad file can keep the library for ever
+                try_out(ds[name].load, seconds)
+            array: xr.DataArray = ds[name].load()
+        return array
+
+    with _turns:
+        try_out(listed, seconds)
+        ds = opened.enter_context(listed())
+    names = [str(name) for name in ds.variables if name not in ds.dims]
+    check_promise({name: ds[name] for name in names}, path)
+    return Stored({name: functools.partial(loaded, name) for name in names})
 
 
 def _why(error: Exception) -> str:

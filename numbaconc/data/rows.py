@@ -42,6 +42,8 @@ class Rows:
         Rows from one of these to the next are best read together; 0 is the first, n the last.
     array : ndarray or None
         All rows, where they are in memory and may be kept.
+    columns : tuple of str or None
+        Names of the numbers of a row, where a file tells them.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Rows:
     read: Callable[[int, int], NDArray[Any]]
     edges: Sequence[int]
     array: NDArray[Any] | None = None
+    columns: tuple[str, ...] | None = None
 
     @classmethod
     def of(cls, array: NDArray[Any], name: str = "X") -> Rows:
@@ -123,9 +126,7 @@ class Places:
         n, d = matrix.shape
         self.dtype = np.dtype(dtype)
         self._parts, shapes = parts, [(n if rows is None else len(rows), d) for rows in parts]
-        if sum(map(math.prod, shapes)) * self.dtype.itemsize > memory():
-            msg = f"{matrix.name} has shape {(n, *matrix.point)}; allowed: what fits into the memory of this machine"
-            raise InputError(msg)
+        check_memory(matrix.name, (n, *matrix.point), sum(map(math.prod, shapes)) * self.dtype.itemsize)
         self.arrays: list[NDArray[Any]] = [np.empty(shape, dtype) for shape in shapes]
 
     def wanted(self, start: int, stop: int) -> tuple[int, int]:
@@ -188,6 +189,13 @@ def check_shape(shape: tuple[int, ...], name: str) -> None:
     """Refuse what is no list of points: InputError."""
     if not 2 <= len(shape) <= 4 or 0 in shape:
         msg = f"{name} has shape {shape}; allowed: (n, d), (n, h, w) or (n, h, w, c), none of them 0"
+        raise InputError(msg)
+
+
+def check_memory(name: str, shape: tuple[int, ...], size: int) -> None:
+    """Refuse an array of that shape if so many bytes of it, or made of it, are more than this machine has: InputError."""
+    if size > memory():
+        msg = f"{name} has shape {shape}; allowed: what fits into the memory of this machine"
         raise InputError(msg)
 
 

@@ -209,12 +209,13 @@ class Sample:
         other.__dict__.update(kept | {name: values[rows] for name, values in by_row.items()} | {"_known": {}})
         return other
 
-    def annotated(self, *, y: Any = None, uncertainty: ArrayLike | None = None) -> Sample:  # noqa: ANN401
-        """Return the same points with labels, or with their uncertainty; what is not given stays as it is.
+    def annotated(self, *, y: Any = None, uncertainty: ArrayLike | None = None, note: str = "") -> Sample:  # noqa: ANN401
+        """Return the same points with labels, or with their uncertainty, and more to note; what is not given stays as it is.
 
         InputError if there is not one for each point, or it is none: `as_labels`, `as_uncertainty`.
         """
-        n, told = len(self), {}
+        n = len(self)
+        told: dict[str, Any] = {"note": "; ".join(filter(None, (self.note, note)))}
         if y is not None:
             told["y"] = as_labels(y, n)
         if uncertainty is not None:

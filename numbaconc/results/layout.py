@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.binomial import least_count
-from numbaconc.certify import certify
+from numbaconc.certify import certify, n_bounds_of
+from numbaconc.data.files import sha256_of_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.results.queries import certify_kept
@@ -44,11 +46,15 @@ def case_of(found: Found, dataset: str) -> Case:
 def outcome_of(found: Found, test: Sample, n_compared: int = 1) -> Outcome:
     """Return what a result file holds of a region: its risks on both samples, and what its search alone knows.
 
-    And what certifies it at α, as one of `n_compared` certificates that hold together.
+    And what certifies it at α, as one of `n_compared` certificates that hold together; with its mean label uncertainty, if
+    the search was asked for some, and that of the test points is known.
     """
     goal, on_test = found.goal, found.region.measure(test, found.goal.epsilon)
-    enough = least_count(goal.alpha, len(test), n_compared=n_compared) is not None  # test points to prove α at all
-    proven = certify(found.region, test, goal.epsilon, goal.alpha, n_compared=n_compared) if enough else None
+    hardness = test.uncertainty if "mean_uncertainty" in found.attributes else None
+    proven = None
+    if least_count(goal.alpha, len(test), n_compared=n_compared, n_bounds=n_bounds_of(hardness)) is not None:
+        asked = goal.epsilon, goal.alpha  # there are test points enough to prove α
+        proven = certify(found.region, test, *asked, n_compared=n_compared, uncertainty=hardness)
     outcome: Outcome = {
         "risk": dict(zip(SPLITS, (found.risk, float(on_test.risk)), strict=True)),
         "adversarial_risk": dict(zip(SPLITS, (found.adversarial_risk, float(on_test.adversarial_risk)), strict=True)),
@@ -57,12 +63,26 @@ def outcome_of(found: Found, test: Sample, n_compared: int = 1) -> Outcome:
     }
     if (dimension := found.search.vc_dimension(test.n_features)) is not None:
         outcome["vc_dimension"] = dimension
+    if hardness is not None:
+        inside = hardness[found.region.contains(test)]
+        if len(inside):
+            means = found.attributes["mean_uncertainty"], float(inside.mean())
+            outcome["uncertainty"] = dict(zip(SPLITS, means, strict=True))
+        certified = (0.0, 0) if proven is None else (proven.uncertainty_at_least, proven.n_tied)
+        outcome["uncertainty_at_least"], outcome["n_tied"] = certified
     return outcome | dict(found.stored)
 
 
 def facts_of(samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
     """Return what a file tells of the samples of one data set."""
-    return {split: {"data_sha256": sample.sha256, "n_points": len(sample)} for split, sample in samples.items()}
+    return {split: {"data_sha256": contents_of(sample), "n_points": len(sample)} for split, sample in samples.items()}
+
+
+def contents_of(sample: Sample) -> str:
+    """Return the hash of a sample's contents, of the points and of their label uncertainty where it is known."""
+    if sample.uncertainty is None:
+        return sample.sha256
+    return hashlib.sha256(f"{sample.sha256} {sha256_of_array(sample.uncertainty)}".encode()).hexdigest()
 
 
 def assemble(rows: Sequence[Mapping[str, Any]], dimensions: Sequence[str] = DIMENSIONS) -> xr.Dataset:
@@ -195,7 +215,8 @@ def searches_in(ds: xr.Dataset) -> list[str]:
 def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
     """Return a variable of one case as an outcome has it; None where it is missing."""
     if "split" in here.dims:
-        return dict(zip(here["split"].values.tolist(), here.values.tolist(), strict=True))
+        known = dict(zip(here["split"].values.tolist(), here.values.tolist(), strict=True))
+        return known if here.notnull().any() else None
     value = here.item()
     if isinstance(value, str):
         return value or None

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from numbaconc.binomial import CONFIDENCE, least_count, lower_limit, upper_limit
-from numbaconc.certify import Certificate, certify_at_counts, certify_counts
+from numbaconc.certify import Certificate, certify_at_counts, certify_counts, n_bounds_of
 from numbaconc.goal import ROUNDING, kept_index
 from numbaconc.results.schema import LONG_NAMES, SPLITS
 
@@ -47,7 +48,9 @@ def certify_kept(ds: xr.Dataset) -> xr.Dataset:
         proven = xr.apply_ufunc(bound, n_in.fillna(0), test["n_points"], TAIL, vectorize=True)
         ds[name] = proven.where(n_in.notnull()).reset_coords(drop=True)
     if "certified_count" in ds:
-        counts = test["certified_count"], test["n_points"], test["alpha"], test.get("n_compared", xr.DataArray(1))
+        beside = {"n_compared": 1, "uncertainty_at_least": np.nan}
+        counts = [test[name] for name in ("certified_count", "n_points", "alpha")]
+        counts += [test.get(name, xr.DataArray(value)) for name, value in beside.items()]
         ds["certified"] = xr.apply_ufunc(_at_alpha, *counts, vectorize=True).reset_coords(drop=True)
         ds.attrs["confidence"] = CONFIDENCE
     for name in set(KEPT) & set(ds):
@@ -55,16 +58,18 @@ def certify_kept(ds: xr.Dataset) -> xr.Dataset:
     return ds
 
 
-def _at_alpha(count: float, n_points: float, alpha: float, n_compared: float) -> float:
+def _at_alpha(count: float, n_points: float, alpha: float, n_compared: float, hard: float) -> float:
     """Return U of the certificate at α of so many test points in the expansion, NaN where nothing was counted.
 
-    It is 1 where not even all of the test points would prove α.
+    It is 1 where not even all of the test points would prove α. `hard` is a bound on uncertainty beside it, or NaN.
     """
     if np.isnan([count, n_points, alpha, n_compared]).any() or n_points > RANKED:
         return np.nan
-    if least_count(alpha, int(n_points), CONFIDENCE, int(n_compared)) is None:
+    beside = None if np.isnan(hard) else float(hard)
+    if least_count(alpha, int(n_points), CONFIDENCE, int(n_compared), n_bounds_of(beside)) is None:
         return 1.0
-    return certify_at_counts(int(count), int(n_points), 1.0, alpha, CONFIDENCE, int(n_compared)).U
+    asked = int(n_points), 1.0, alpha, CONFIDENCE, int(n_compared)
+    return certify_at_counts(int(count), *asked, uncertainty_at_least=beside).U
 
 
 def with_classifier(ds: xr.Dataset, robust_accuracy: float) -> xr.Dataset:
@@ -153,13 +158,25 @@ def certificate_at_alpha(here: xr.Dataset, epsilon: float) -> Certificate | None
     if not all(1 <= count < MOST and count.is_integer() for count in counts):
         return None
     (count, n_compared), n, alpha = map(int, counts), numbers[1], float(here["alpha"])
-    if n > RANKED or least_count(alpha, n, CONFIDENCE, n_compared) is None:
+    beside = kept(here).get("uncertainty_at_least")
+    hard = None if beside is None or bool(beside.isnull()) else float(beside)
+    if n > RANKED or least_count(alpha, n, CONFIDENCE, n_compared, n_bounds_of(hard)) is None:
         return None
-    return certify_at_counts(count, n, epsilon, alpha, CONFIDENCE, n_compared)
+    found = certify_at_counts(count, n, epsilon, alpha, CONFIDENCE, n_compared, uncertainty_at_least=hard)
+    return found if hard is None else replace(found, n_tied=int(kept(here).get("n_tied", 0)))
+
+
+def lower_of(here: xr.Dataset) -> float | None:
+    """Return what h of one case is at least, as one of the certificates that hold together; None where a file does not say."""
+    value = float(here.get("lower_bound", np.nan))
+    return value if float(here["alpha"]) * (1 - ROUNDING) <= value <= 1 else None
 
 
 def hold_together(proven: Iterable[Certificate]) -> bool:
-    """Return whether certificates hold all at once with 95% confidence: each may be wrong in a share 1 / n_compared of 5%."""
+    """Return whether certificates hold all at once with 95% confidence: each may be wrong in a share 1 / n_compared of 5%.
+
+    One that a lower bound stands beside is given twice.
+    """
     return math.fsum(1 / one.n_compared for one in proven) <= 1 + ROUNDING
 
 

@@ -27,15 +27,16 @@ BESIDE = ("data_sha256",)  # text, which `ds.mean("seed")` and the like could no
 
 
 class Stored(NamedTuple):
-    """A variable that every case of a result may have; `by_seed` is whether it differs between restarts."""
+    """A variable that every case of a result may have; whether it differs between restarts, and between samples."""
 
     long_name: str
     by_seed: bool = True
+    by_split: bool = False
 
 
 STORED = {
-    "risk": Stored("fraction of the points in the region"),
-    "adversarial_risk": Stored("fraction of the points in the region's expansion by epsilon"),
+    "risk": Stored("fraction of the points in the region", by_split=True),
+    "adversarial_risk": Stored("fraction of the points in the region's expansion by epsilon", by_split=True),
     "q_found": Stored("q of least training adversarial risk with training risk >= alpha"),
     "margin": Stored("asked for beyond alpha, settled on training points held back"),
     "compared": Stored("what the best of several searches was chosen from"),
@@ -43,10 +44,20 @@ STORED = {
     "certified_count": Stored(
         "m + K: test points in the expansion of the region whose border lies at the m-th of them"
     ),
-    "n_compared": Stored("certificates at alpha that hold together, at 95% confidence", by_seed=False),
+    "n_compared": Stored(
+        "certificates at alpha that hold together, at 95% confidence, lower bounds among them", by_seed=False
+    ),
+    "lower_bound": Stored(
+        "h(mu, alpha, epsilon) is at least that, by pairs of test points within epsilon", by_seed=False
+    ),
+    "isolated": Stored("test points with no other within epsilon", by_seed=False),
+    "uncertainty": Stored("mean label uncertainty of the points in the region", by_split=True),
+    "uncertainty_at_least": Stored("of the region with that border: mean label uncertainty, at least, 95% confidence"),
+    "n_tied": Stored("test points at that border beside the m-th, of which that bound has a part drawn at random"),
     "robust_accuracy": Stored("of a classifier whose clean error is alpha, to be compared", by_seed=False),
     "error": Stored("why a case has no values"),
 }
+BY_SPLIT = tuple(name for name, one in STORED.items() if one.by_split)
 LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
     "epsilon": "strength of the expansion, unit scale",
     "T": "number of sets",

@@ -6,7 +6,7 @@ import xarray as xr
 
 from numbaconc.errors import InputError, printable
 from numbaconc.results.queries import KEPT, kept_seeds
-from numbaconc.results.schema import BESIDE, SPLITS, STORED, dimensions_with
+from numbaconc.results.schema import BESIDE, BY_SPLIT, SPLITS, STORED, dimensions_with
 
 RISKS = ("risk", "adversarial_risk")
 CURVES = "adversarial_risk_at"
@@ -52,7 +52,7 @@ def _depends(name: str, dim: str) -> bool:
     if name in ("n_points", *BESIDE):
         return dim in ("dataset", "split")
     if dim == "split":
-        return name in (*RISKS, CURVES)
+        return name in (*BY_SPLIT, CURVES)
     if dim == "seed":
         return name in STORED and STORED[name].by_seed
     return name in (*STORED, *KEPT, CURVES)
@@ -118,7 +118,7 @@ def _check_dimensions(ds: xr.Dataset) -> None:
     of_cases = set(ds["risk"].dims)
     for name, variable in ds.variables.items():
         allowed = of_cases - {"seed", "split"} if name in (*KEPT, "alpha") else of_cases
-        if name in STORED and name not in RISKS:
+        if name in STORED and name not in BY_SPLIT:
             allowed = of_cases - ({"split"} if STORED[str(name)].by_seed else {"seed", "split"})
         if name in ("strength", CURVES):
             allowed = allowed | {"strength"}

@@ -11,9 +11,11 @@ import xarray as xr
 from numbaconc.binomial import CONFIDENCE
 from numbaconc.certify import Certificate
 from numbaconc.errors import printable
-from numbaconc.numerals import exact_percent, percent_at_least, percent_at_most
-from numbaconc.results.queries import certificate, certificate_at_alpha, hold_together, numbers_of_points
+from numbaconc.goal import count_of
+from numbaconc.numerals import at_least, exact, exact_percent, percent_at_least, percent_at_most, rounded_up
+from numbaconc.results.queries import certificate, certificate_at_alpha, hold_together, lower_of, numbers_of_points
 
+DIGITS = 9  # of a percentage, beyond which it is rounding
 BEST = "best"  # the search that runs the others
 PROMISE = (
     "if the test points are independent draws from one distribution μ, as the training points are, and had no part in "
@@ -23,9 +25,42 @@ PROMISE = (
 
 def certified_line(here: xr.Dataset, epsilon: float) -> str | None:
     """Say what is certified of one case at exactly α, or why nothing is; None where nothing is known of test points."""
-    if (proven := certificate_at_alpha(here, epsilon)) is None:
-        return f"nothing is certified at alpha: {_why_not(here)}" if "n_points" in here else None
-    return f"certified: {proven.sentence}"
+    proven, least = certificate_at_alpha(here, epsilon), lower_of(here)
+    if proven is not None:
+        return f"certified: {proven.sentence if least is None else _interval(here, epsilon, least, proven)}"
+    if least is not None:
+        at = f"h(μ, {exact(float(here['alpha']))}, {exact(epsilon)})"
+        said = f"certified: with {exact_percent(CONFIDENCE)} confidence {at} ≥ {_least(here, least)}"
+        return f"{said}; nothing from above: {_why_not(here)}"
+    return f"nothing is certified at alpha: {_why_not(here)}" if "n_points" in here else None
+
+
+def _interval(here: xr.Dataset, epsilon: float, least: float, proven: Certificate) -> str:
+    """Say between which numbers h lies: at exactly this ε, since one side would hold for less and the other for more."""
+    at = f"h(μ, {exact(float(here['alpha']))}, {exact(epsilon)})"
+    most = proven.sentence.partition("≤ ")[2]
+    return f"with {exact_percent(proven.confidence)} confidence {_least(here, least)} ≤ {at} ≤ {most}"
+
+
+def _least(here: xr.Dataset, least: float) -> str:
+    """Write a bound from below, rounded down; α, where it is no more."""
+    alpha = float(here["alpha"])
+    return exact(alpha) if least <= alpha else at_least(least)
+
+
+def below_line(here: xr.Dataset, epsilon: float) -> str | None:
+    """Say why one case has no bound from below beyond α, or how often either side is wrong; None without such a bound."""
+    numbers, isolated = numbers_of_points(here), float(here.get("isolated", 0))
+    if numbers is None or (least := lower_of(here)) is None:
+        return None
+    alpha, n = float(here["alpha"]), numbers[1]
+    if least <= alpha and (m := count_of(alpha, n)) <= isolated <= n:
+        said = (
+            f"From below nothing is proved beyond alpha: {int(isolated):,} of {n:,} test points have no other within "
+        )
+        return f"{said}{exact(epsilon)}, so that {m:,} of them, a share of alpha, do not grow at all."
+    wrong = round(100 * (1 - CONFIDENCE) / float(here.get("n_compared", 1)), DIGITS)
+    return f"Either side of the interval is wrong with a probability of at most {rounded_up(wrong)}%."
 
 
 def _why_not(here: xr.Dataset) -> str:
@@ -45,21 +80,22 @@ def unmoved_line(here: xr.Dataset, epsilon: float) -> str:
     return f"With the border where the search put it, by itself: {proven.sentence}."
 
 
-def promise(proven: Sequence[Certificate]) -> str:
-    """Say whether certificates hold together, and what they need."""
+def promise(proven: Sequence[Certificate], beside: Sequence[Certificate] = ()) -> str:
+    """Say whether certificates hold together, with the lower bounds that stand beside some of them, and what they need."""
     if len(proven) == 1:
         return f"What is certified holds {PROMISE}"
-    if hold_together(proven):
+    if hold_together([*proven, *beside]):
         return f"What is certified at alpha holds all together with {exact_percent(CONFIDENCE)} confidence, {PROMISE}"
     return f"What is certified holds each by itself, not all together, {PROMISE}"
 
 
-def listed(proven: Sequence[Certificate]) -> str:
-    """Say what is in a list of U at α, of many cases."""
+def listed(proven: Sequence[Certificate], beside: Sequence[Certificate] = ()) -> str:
+    """Say what is in a list of U at α, of many cases, and of lower bounds, if some have them."""
     if not proven:
         return "Nothing is certified at alpha: the test points had a part in choosing, or were not counted for it."
-    so = f"certified: with {exact_percent(CONFIDENCE)} confidence h(μ, alpha, epsilon) is at most that,"
-    return f"{so} {'all together' if hold_together(proven) else 'each by itself'}, {PROMISE}"
+    so = f"certified: with {exact_percent(CONFIDENCE)} confidence h(μ, alpha, epsilon) is at most that"
+    so += ", and at least what stands before it," if beside else ","
+    return f"{so} {'all together' if hold_together([*proven, *beside]) else 'each by itself'}, {PROMISE}"
 
 
 def note(ds: xr.Dataset) -> str | None:

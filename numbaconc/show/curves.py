@@ -13,13 +13,14 @@ from numbaconc.certify import Certificate
 from numbaconc.errors import printable
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact, exact_percent
-from numbaconc.results.queries import certificate_at_alpha, hold_together, kept, select_case
+from numbaconc.results.queries import certificate_at_alpha, hold_together, kept, lower_of, select_case
 
 CERTIFIED = {"linestyle": "-", "marker": "D", "markersize": 3.5, "linewidth": 1.5}
 MEASURED = {"linestyle": "--", "marker": ".", "markersize": 5, "linewidth": 1}
 LIGHTEST = 0.88  # of the color map, whose end is hardly seen on white
 UNEXPLAINED = "0.55"
 CERTIFIED_COLOR = "C3"
+BETWEEN = {"alpha": 0.2}  # a bound on h from below and one from above
 
 
 class _Mark(NamedTuple):
@@ -29,6 +30,7 @@ class _Mark(NamedTuple):
     alpha: float
     proven: Certificate | None
     measured: float  # adversarial risk on test points
+    least: float  # a bound on h from below; NaN without one
 
     @property
     def height(self) -> float:
@@ -50,12 +52,16 @@ def draw_curves(axes: Any, ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> N
         places = [mark.place for mark in marks]
         axes.plot(places, [mark.height for mark in marks], color=color, label=label, **CERTIFIED)
         axes.plot(places, [mark.measured for mark in marks], color=color, **MEASURED)
+        below, above = [mark.least for mark in marks], [1 if np.isnan(mark.height) else mark.height for mark in marks]
+        axes.vlines(places, below, above, color=color, linewidth=5, **BETWEEN)
+        steps = np.repeat(places, 2)[1:-1], np.repeat(below[:-1], 2), np.repeat(above[1:], 2)  # h grows with both
+        axes.fill_between(*steps, color=color, **BETWEEN)
         if axis == "epsilon":  # at no strength a set of measure α has that
             axes.plot(0, marks[0].alpha, color=color, marker="_", markersize=9, clip_on=False)
     if axis == "alpha":
         axes.axline((0, 0), slope=1, color="0.5", linewidth=1, linestyle=":", label="no growth")
     every = [mark for marks in curves.values() for mark in marks]
-    _explain(axes, [mark.proven for mark in every])
+    _explain(axes, every)
     axes.set_xlim(0, 1.04 * max(mark.place for mark in every))
     _label_axes(axes, ds, "alpha, risk threshold" if axis == "alpha" else None)
 
@@ -69,16 +75,22 @@ def _curves(ds: xr.Dataset, found: Sequence[dict[str, Any]], axis: str) -> dict[
     curves: dict[str, list[_Mark]] = {}
     for case, here in zip(cases, heres, strict=True):
         measured = float(kept(here)["adversarial_risk"].sel(split="test"))
-        mark = _Mark(case[axis], case["alpha"], certificate_at_alpha(here, case["epsilon"]), measured)
+        proven, least = certificate_at_alpha(here, case["epsilon"]), lower_of(here)
+        mark = _Mark(case[axis], case["alpha"], proven, measured, np.nan if least is None else least)
         curves.setdefault(", ".join(f"{printable(dim)} {_plain(case[dim])}" for dim in told), []).append(mark)
     return curves
 
 
-def _explain(axes: Any, proven: Sequence[Certificate | None]) -> None:  # noqa: ANN401
-    """Say in the legend what the two kinds of lines are."""
+def _explain(axes: Any, marks: Sequence[_Mark]) -> None:  # noqa: ANN401
+    """Say in the legend what the two kinds of lines are, and the bars between bounds from below and above."""
+    proven = [mark.proven for mark in marks]
     there = [one for one in proven if one is not None]
+    beside = [mark.proven for mark in marks if mark.proven is not None and not np.isnan(mark.least)]
+    so = "all together" if hold_together([*there, *beside]) else "each by itself"
+    if not all(np.isnan(mark.least) for mark in marks):
+        label = f"certified: h(μ, α, ε) lies in the band,\n{exact_percent(CONFIDENCE)} confidence, {so}"
+        axes.plot([], [], color="black", label=label, linewidth=5, **BETWEEN)
     if there:
-        so = "all together" if hold_together(there) else "each by itself"
         label = f"certified, at the marks: h(μ, α, ε) is at\nmost that, {exact_percent(CONFIDENCE)} confidence, {so}"
         axes.plot([], [], color="black", label=label, **CERTIFIED)
     axes.plot([], [], color="black", label="adversarial risk measured on test points", **MEASURED)

@@ -111,7 +111,15 @@ def _plot_case(axes: Any, here: xr.Dataset, epsilon: float) -> None:  # noqa: AN
     if (least := lower_of(here)) is not None:
         most = 1 if proven is None else proven.U
         label = f"h lies between: {exact_percent(CONFIDENCE)} confidence"
-        axes.fill_between([epsilon * (1 - BAR), epsilon * (1 + BAR)], least, most, label=label, color=CERTIFIED_COLOR, linewidth=0, **BETWEEN)
+        axes.fill_between(
+            [epsilon * (1 - BAR), epsilon * (1 + BAR)],
+            least,
+            most,
+            label=label,
+            color=CERTIFIED_COLOR,
+            linewidth=0,
+            **BETWEEN,
+        )
     for split, style in STYLES.items():
         at_split = kept(here).sel(split=split)
         curve = at_split[CURVES].sel(strength=slice(None, epsilon)).dropna("strength")

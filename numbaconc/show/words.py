@@ -21,11 +21,14 @@ from numbaconc.results.queries import (
     hold_together,
     is_degenerate,
     kept,
+    lower_of,
     mean_and_std,
     select_case,
 )
+from numbaconc.results.schema import BY_SPLIT
 from numbaconc.results.slices import whole
 from numbaconc.show.certified import (
+    below_line,
     certified_line,
     classifier_of,
     classifier_sentence,
@@ -72,15 +75,20 @@ def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     sentences: list[str] = []
     uniform: list[str] = []
     proven: list[Certificate] = []
+    beside: list[Certificate] = []
     for case in found:
         here, epsilon = select_case(ds, case), case["epsilon"]
         lines += ["", *_table(here, case)]
+        below = below_line(here, epsilon)
+        sentences += [line for line in [below] if line is not None and line not in sentences]
         sentences += [*_beside_it(here, epsilon), bound_sentence(here, case), *_further(here, epsilon)]
-        proven += filter(None, [certificate_at_alpha(here, epsilon) or certificate(here, epsilon)])
+        certified = [*filter(None, [certificate_at_alpha(here, epsilon) or certificate(here, epsilon)])]
+        proven += certified
+        beside += certified if lower_of(here) is not None else []
         if (unmoved := certificate(here, epsilon)) is not None and unmoved.uniform is not None:
             uniform.append(f"Beside it, {unmoved.uniform_sentence}.")
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
-    return [*lines, "", *([promise(proven)] if proven else []), *sentences]
+    return [*lines, "", *([promise(proven, beside)] if proven else []), *sentences]
 
 
 def _beside_it(here: xr.Dataset, epsilon: float) -> list[str]:
@@ -115,18 +123,22 @@ def failures(ds: xr.Dataset) -> list[str]:
 def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     """Write one line a case: U at α, and the risks' means over the seeds, in per cent; below, what is certified."""
     titles = [f"{name} {split}" for name in ("risk", "adv. risk") for split in ("train", "test")]
-    lines = [[*map(printable, found[0]), "certified", *titles]]
+    bounded = "lower_bound" in ds
+    lines = [[*map(printable, found[0]), *["at least"] * bounded, "certified", *titles]]
     proven: list[Certificate] = []
+    beside: list[Certificate] = []
     for case in found:
         here = select_case(ds, case)
-        one = certificate_at_alpha(here, case["epsilon"])
+        one, least = certificate_at_alpha(here, case["epsilon"]), lower_of(here)
         proven += [] if one is None else [one]
+        beside += [] if one is None or least is None else [one]
+        below = ["-" if least is None else percent_at_least(least)] * bounded
         means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
         values = [percent(float(mean.sel(split=split))) for mean in means for split in ("train", "test")]
-        lines.append([*map(_plain, case.values()), "-" if one is None else percent_at_most(one.U), *values])
+        lines.append([*map(_plain, case.values()), *below, "-" if one is None else percent_at_most(one.U), *values])
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     table = ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
-    return [*table, "", listed(proven)]
+    return [*table, "", listed(proven, beside)]
 
 
 def _said_of_degenerate(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
@@ -161,6 +173,9 @@ def _table(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
             for split in ("train", "test")
         ]
         rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
+    if "uncertainty" in here and bool(here["uncertainty"].notnull().any()):
+        hard = [float(mean_and_std(here, "uncertainty")[0].sel(split=split)) for split in ("train", "test")]
+        rows.append(f"  {'label uncertainty':18}{hard[0]:>18.4f}{hard[1]:>18.4f}")
     certified = [f"  {line}" for line in filter(None, [certified_line(here, case["epsilon"])])]
     return [_case_head(here, case), *certified, f"  {'':18}{'train':>18}{'test':>18}", *rows]
 
@@ -225,14 +240,19 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
     ds = whole(ds)
     entries: list[dict[str, Any]] = []
     proven: list[Certificate] = []
+    beside: list[Certificate] = []  # those that a lower bound stands beside
     for case in cases(ds):
         here, epsilon = select_case(ds, case), case["epsilon"]
         entry: dict[str, Any] = case | {"alpha": float(here["alpha"])}
         if (at_alpha := certificate_at_alpha(here, epsilon)) is not None:
             proven.append(at_alpha)
-            named = ("confidence", "n_compared", "U", "m", "K", "tau", "reason")
+            named: tuple[str, ...] = ("confidence", "n_compared", "U", "m", "K", "tau", "reason")
+            named += () if at_alpha.uncertainty_at_least is None else ("uncertainty_at_least", "n_tied")
             entry["certified"] = {name: getattr(at_alpha, name) for name in named}
-        for name in ("risk", "adversarial_risk"):
+        if (least := lower_of(here)) is not None:
+            entry["lower_bound"] = {"value": least, "isolated": float(here.get("isolated", np.nan))}
+            beside += [] if at_alpha is None else [at_alpha]
+        for name in (name for name in BY_SPLIT if name in here):
             mean, std = mean_and_std(here, name)
             for split in ("train", "test"):
                 entry[f"{name}_{split}"] = float(mean.sel(split=split))
@@ -244,7 +264,7 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
         entries.append(entry | _bounds(here, epsilon))
     said: dict[str, Any] = {"cases": entries}
     if proven:
-        said["certified_together"] = hold_together(proven)
+        said["certified_together"] = hold_together([*proven, *beside])
     if (tighter := note(ds)) is not None:
         said["note"] = tighter
     plain: dict[str, Any] = _finite(said | {"attributes": {str(name): ds.attrs[name] for name in ds.attrs}})
