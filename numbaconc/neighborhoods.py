@@ -21,6 +21,7 @@ from numbaconc.numerals import exact
 MOST_BYTES = 2_000_000_000  # of a graph in memory
 PER_PAIR, PER_POINT = 5, 8  # bytes: an index and the truth, and where a row begins
 ROUNDING = 1e-15  # how far, relatively, rounding takes a squared length on its way to epsilon's scale and back
+FARTHEST = 1e150  # levels, more than points are apart; its square is a number, too
 STEP = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
 
 
@@ -105,7 +106,7 @@ def _within(
 
 def _limit(sample: Sample, epsilon: float, p: float) -> float:
     """Return the largest distance of rows, in levels (squared for ℓ2), at which two points are surely within ε."""
-    levels, squared = float(sample.to_levels(epsilon)), p == 2
+    levels, squared = min(float(sample.to_levels(epsilon)), FARTHEST), p == 2
     if sample.whole and _are_exact(sample, p):
         if squared:
             square = float(np.rint(levels**2))

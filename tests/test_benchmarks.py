@@ -56,7 +56,7 @@ def test_digits_and_floats(tmp_path):
 
 @pytest.mark.slow
 def test_coverage_of_few_draws():
-    done = run("coverage.py", "--draws", "20", "--sizes", "100,400")
+    done = run("draws.py", "--draws", "20", "--sizes", "100,400")
     assert (done.returncode, done.stderr) == (0, "")
     rows = [line for line in done.stdout.splitlines() if "±" in line]
     assert len(rows) == 8

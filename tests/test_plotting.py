@@ -177,7 +177,7 @@ def test_the_band_holds_everywhere_at_once():
 @pytest.mark.parametrize("name", ["cost_$_per_$", r"$\frac$", "a\x1b[2Jb", "x\u202ey", "\udc80"])
 def test_names_are_no_formulas(ds, tmp_path, name, recwarn):
     """Nor TeX, for users whose Matplotlib sets everything in it."""
-    named = ds.assign_coords(dataset=np.array([name], dtype=object))
+    named = ds.assign_coords(dataset=np.array([name]))
     with matplotlib.rc_context({"text.usetex": True, "svg.fonttype": "none"}):
         plot_measurement(named, tmp_path / "plot.svg")
     text = (tmp_path / "plot.svg").read_text(encoding="utf-8")

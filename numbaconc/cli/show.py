@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from numbaconc.cli.console import say
+from numbaconc.errors import InputError
 
 
 def add_show(commands: Any) -> None:  # noqa: ANN401
@@ -19,10 +20,15 @@ def add_show(commands: Any) -> None:  # noqa: ANN401
 
 def _show(options: argparse.Namespace) -> int:
     from numbaconc.results.files import open_results
+    from numbaconc.results.join import join_results
     from numbaconc.show.pairs import describe_labels, is_of_labels, labels_as_json
     from numbaconc.show.words import as_json, describe, provenance_lines
 
-    ds = open_results(options.file if len(options.file) > 1 else options.file[0])
+    opened = [open_results(path) for path in options.file]
+    if len(opened) > 1 and any(map(is_of_labels, opened)):
+        msg = f"results are {len(opened)}, some of them of labels; allowed: one result of numbaconc labels at a time"
+        raise InputError(msg)
+    ds = join_results(opened) if len(opened) > 1 else opened[0]
     of_labels = is_of_labels(ds)
     if options.json:
         say(json.dumps(labels_as_json(ds) if of_labels else as_json(ds), indent=2))

@@ -18,7 +18,7 @@ from numbaconc.how import How, bar
 from numbaconc.kernels.pairs import nearest_apart
 from numbaconc.kernels.threads import using_threads
 from numbaconc.norms import NORMS, check_norm
-from numbaconc.numerals import READABLE, at_least, exact
+from numbaconc.numerals import READABLE, at_least, at_most, exact
 
 STEP = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
 
@@ -56,7 +56,8 @@ class Separation:
             return f"None of {n:,} points has a point of another label beside it."
         n_same = int(np.count_nonzero(self.distances == 0))
         if n_same:
-            return f"{n_same:,} of {n:,} points are where a point of another label is."
+            where = f"within {at_most(self.rounding)} in {sign} of where" if self.rounding else "where"
+            return f"{n_same:,} of {n:,} points are {where} a point of another label is."
         least = max(0.0, least - self.rounding)
         written = exact(least) if "/" in exact(least) or len(exact(least)) <= READABLE else at_least(least)
         return f"Each of {n:,} points is at least {written} in {sign} from every point of another label."

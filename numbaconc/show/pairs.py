@@ -84,8 +84,8 @@ def _said_of_separation(ds: xr.Dataset) -> list[str]:
             lines.append(f"{where}: {sentence[0].lower()}{sentence[1:]}")
     half = (float(ds["separation"].min()) - float(ds.attrs["rounding"])) / 2
     if half > 0:
-        rule = "the label of the nearest training point is right within epsilon of each of them"
-        lines.append(f"At every epsilon below {strength_at_most(half)} {rule}: this classifier loses nothing on them.")
+        rule = "the label of the nearest training point is right within epsilon of every training point"
+        lines.append(f"At every epsilon below {strength_at_most(half)} {rule}: this classifier loses nothing there.")
     return lines
 
 

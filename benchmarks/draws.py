@@ -1,7 +1,7 @@
 """How often certificates at exactly α are wrong, in simulated draws whose truth is known in closed form.
 
 The region is the half line {x <= c}, c placed by the draws, and its expansion is {x <= c + ε}. Every certificate is made
-by `numbaconc.certify`. Run: python benchmarks/coverage.py [--draws 10000] [--sizes 100,400,10000]
+by `numbaconc.certify`. Run: python benchmarks/draws.py [--draws 10000] [--sizes 100,400,10000]
 With --intervals: how often h is outside the certified interval, for distributions whose h is known, and how wide that is.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -159,7 +158,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.path.append(
-        sys.path.pop(0)
-    )  # this folder: Numba, when it is first needed, looks for a module named like this file
     main()
