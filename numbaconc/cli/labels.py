@@ -228,7 +228,7 @@ def _draw(ds: xr.Dataset, path: Path) -> bool:
     from numbaconc.show.pairs import plot_pairs
 
     if "image" not in ds:
-        say("no picture is drawn: the points are no images known to lie in [0, 1]\n")
+        say("no picture is drawn: the points are no images\n")
         return False
     try:
         plot_pairs(ds, path)

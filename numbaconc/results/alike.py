@@ -62,7 +62,7 @@ def _check_settings(one: xr.Dataset, other: xr.Dataset) -> None:
         ours, theirs = one.attrs[name], other.attrs[name]
         known = name in MADE or name.endswith("_version") or isinstance(ours, str) != isinstance(theirs, str)
         if not known and repr(ours) != repr(theirs) and _places(one) & _places(other):
-            msg = f"{name} is {shown(np.asarray(ours).tolist())} in one result and {shown(np.asarray(theirs).tolist())} in another of the same case"
+            msg = f"{name} is {shown(ours)} in one result and {shown(theirs)} in another of the same case"
             msg += "; allowed: restarts of one case by the same settings"
             raise InputError(msg)
 

@@ -250,9 +250,7 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
             named += () if at_alpha.uncertainty_at_least is None else ("uncertainty_at_least", "n_tied")
             entry["certified"] = {name: getattr(at_alpha, name) for name in named}
         if (least := lower_of(here)) is not None:
-            entry["lower_bound"] = {"value": least, "isolated": None}
-            if np.isfinite(isolated := float(here.get("isolated", np.nan))):
-                entry["lower_bound"]["isolated"] = int(isolated)
+            entry["lower_bound"] = {"value": least, "isolated": float(here.get("isolated", np.nan))}
             beside += [] if at_alpha is None else [at_alpha]
         for name in (name for name in BY_SPLIT if name in here):
             mean, std = mean_and_std(here, name)
