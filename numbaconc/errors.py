@@ -46,7 +46,8 @@ def printable(text: object) -> str:
 def shown(value: object) -> str:
     """Return how a value is written in a message: shortly, however large it is, and whatever its class does."""
     try:
-        return shortened(_short.repr(value), LONGEST_VALUE)
+        number = value.item() if isinstance(value, np.generic) else value  # not np.float64(...)
+        return shortened(_short.repr(number), LONGEST_VALUE)
     except Exception:  # its class may raise anything; whole numbers of thousands of digits are not written at all
         return f"<{type(value).__name__}>"
 

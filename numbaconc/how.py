@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from numbaconc.errors import printable
+from numbaconc.errors import InputError, check_count, check_flag, printable, shown
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -39,6 +39,20 @@ class How:
     cache_dir: str | Path | None = None
     checkpoint: str | Path | None = None
     executor: Executor | int | None = None
+
+
+def check_how(how: object) -> How:
+    """Return how work is done, its bars and threads checked, and the default for None; InputError if one is not allowed."""
+    if not isinstance(how, How | None):
+        msg = f"how is {shown(how)}; allowed: a numbaconc.How"
+        raise InputError(msg)
+    how = how or How()
+    check_flag("progress", how.progress)
+    if how.threads is not None:
+        from numbaconc.kernels.threads import available_threads  # with Numba, for which not all commands need wait
+
+        check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
+    return how
 
 
 def bar(items: Iterable[Any] | None = None, *, what: str, shown: bool, total: float | None = None) -> Any:  # noqa: ANN401

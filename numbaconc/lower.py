@@ -16,7 +16,7 @@ from numbaconc.data.arrays import as_sample, parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_fraction
 from numbaconc.goal import count_of
-from numbaconc.how import How, bar
+from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.threads import using_threads
 from numbaconc.neighborhoods import counts_within, graph_within
 from numbaconc.norms import check_norm
@@ -126,7 +126,7 @@ def lower_bound(
     sample, epsilon = as_sample(X), parse_epsilon(epsilon)
     alpha = check_fraction("alpha", alpha, one_allowed=False)
     confidence = check_fraction("confidence", confidence, one_allowed=False)
-    norm, how, n = check_norm("norm", norm), how or How(), len(sample)
+    norm, how, n = check_norm("norm", norm), check_how(how), len(sample)
     counts = counts_within(sample, epsilon, norm, how=how)
     unions = _Unions(counts)
     m = count_of(alpha, n)

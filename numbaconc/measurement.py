@@ -16,11 +16,11 @@ from numbaconc.data.arrays import as_sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import as_path
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
-from numbaconc.errors import InputError, check_count, check_flag, check_text, shown
+from numbaconc.errors import InputError, check_flag, check_text, shown
 from numbaconc.executors import Executor, check_executor
 from numbaconc.goal import Goal
-from numbaconc.how import How, bar
-from numbaconc.kernels.threads import available_threads, using_threads
+from numbaconc.how import How, bar, check_how
+from numbaconc.kernels.threads import using_threads
 from numbaconc.regions import Region
 from numbaconc.results.layout import Case, Outcome, case_of, contents_of, facts_of, lay_out, outcome_of
 from numbaconc.results.schema import LONG_NAMES, SPLITS, check_coordinates, dimensions_with, provenance
@@ -161,13 +161,7 @@ def _samples(X_train: ArrayLike | Sample, X_test: ArrayLike | Sample) -> dict[st
 
 def _checked(how: object, executor: Executor | int | None) -> How:
     """Return how work is done, its parts checked; the default for None. The executor may be given beside it."""
-    if not isinstance(how, How | None):
-        msg = f"how is {shown(how)}; allowed: a numbaconc.How"
-        raise InputError(msg)
-    how = how or How()
-    check_flag("progress", how.progress)
-    if how.threads is not None:
-        check_count("threads", how.threads, 1, available_threads(), "as many as numba may use here")
+    how = check_how(how)
     cache_dir = None if how.cache_dir is None else as_path(how.cache_dir, "cache_dir")
     checkpoint = None if how.checkpoint is None else as_path(how.checkpoint, "checkpoint")
     if executor is not None and how.executor is not None:

@@ -12,7 +12,7 @@ from numbaconc.data.annotations import as_labels
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
-from numbaconc.how import How, bar
+from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.pairs import pairs_within
 from numbaconc.kernels.threads import using_threads
 from numbaconc.norms import NORMS, check_norm
@@ -96,7 +96,7 @@ def graph_within(
 def _within(
     sample: Sample, epsilon: float, norm: str, labels: NDArray[np.int64] | None, most: int, how: How | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int32] | None]:
-    norm, how = check_norm("norm", norm), how or How()
+    norm, how = check_norm("norm", norm), check_how(how)
     p = NORMS[norm].p
     limit = _limit(sample, parse_epsilon(epsilon), p)
     total = len(sample) * (1 + (most > 0))

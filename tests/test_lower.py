@@ -342,11 +342,11 @@ def test_what_is_said(measured):
     line = next(line for line in text.splitlines() if "certified:" in line)
     assert line.startswith(f"  certified: with 95% confidence {math.floor(low * 1e4) / 1e4:.4f} ≤ h(μ, 0.25, 2) ≤ ")
     assert float(line.split("≤ ")[2].split()[0]) == pytest.approx(high, abs=1e-4)
-    assert "Either side of the interval is wrong with a probability of at most 2.5%." in text
+    assert "Each bound, from below and from above, is wrong with a probability of at most 2.5%." in text
     assert "at most 1.25%." in describe(measured["together"])
     assert "all together" in describe(measured["together"])
     assert "each by itself" in describe(measured["lower"])
-    assert "Either side" not in describe(measured["plain"])
+    assert "Each bound" not in describe(measured["plain"])
     plain = as_json(measured["lower"])
     assert not plain["certified_together"]
     assert as_json(measured["together"])["certified_together"]

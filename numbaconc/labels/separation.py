@@ -14,7 +14,7 @@ from numbaconc.data.arrays import as_sample
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.errors import InputError, shown
-from numbaconc.how import How, bar
+from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.pairs import nearest_apart
 from numbaconc.kernels.threads import using_threads
 from numbaconc.norms import NORMS, check_norm
@@ -99,7 +99,7 @@ def separation(
     InputError
         If an argument is not allowed, labels are missing or of another kind, or the samples do not go together.
     """
-    norm, how = check_norm("norm", norm), how or How()
+    norm, how = check_norm("norm", norm), check_how(how)
     train = as_sample(X, y=y)
     labels = [_labels_of(train, "y", "X")]
     if X_test is None:

@@ -60,7 +60,7 @@ def below_line(here: xr.Dataset, epsilon: float) -> str | None:
         )
         return f"{said}{exact(epsilon)}, so that {m:,} of them, a share of alpha, do not grow at all."
     wrong = round(100 * (1 - CONFIDENCE) / float(here.get("n_compared", 1)), DIGITS)
-    return f"Either side of the interval is wrong with a probability of at most {rounded_up(wrong)}%."
+    return f"Each bound, from below and from above, is wrong with a probability of at most {rounded_up(wrong)}%."
 
 
 def _why_not(here: xr.Dataset) -> str:

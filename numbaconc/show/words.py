@@ -103,6 +103,9 @@ def _further(here: xr.Dataset, epsilon: float) -> Iterator[str]:
     """Yield what else is said of one case: what is certified of the border where it was, and what was compared."""
     if "n_points" in here:
         yield unmoved_line(here, epsilon)
+    proven = certificate_at_alpha(here, epsilon)
+    if float(here.get("gamma", 0)) > 0 and proven is not None and proven.uncertainty_at_least is None:
+        yield "Of the labels in the region nothing is certified: how uncertain they are is not known of the test points."
     if "compared" in here and (compared := str(kept(here)["compared"].item())):
         asked = f"; asked for {percent(margin)} beyond alpha" if (margin := _margin(here)) is not None else ""
         yield f"Chosen on training points held back (risk -> adversarial risk): {printable(compared)}{asked}."
@@ -250,7 +253,7 @@ def as_json(ds: xr.Dataset) -> dict[str, Any]:
             named += () if at_alpha.uncertainty_at_least is None else ("uncertainty_at_least", "n_tied")
             entry["certified"] = {name: getattr(at_alpha, name) for name in named}
         if (least := lower_of(here)) is not None:
-            entry["lower_bound"] = {"value": least, "isolated": float(here.get("isolated", np.nan))}
+            entry["lower_bound"] = {"value": least, "isolated": int(here.get("isolated", 0))}
             beside += [] if at_alpha is None else [at_alpha]
         for name in (name for name in BY_SPLIT if name in here):
             mean, std = mean_and_std(here, name)
