@@ -56,12 +56,6 @@ def test_gamma_without_a_certificate_says_so(tmp_path, monkeypatch, capsys):
     assert said == {"all": False, "some": True}
 
 
-def test_uncertainty_of_two_sources():
-    search = nc.BallSearch(epsilon=0.01, alpha=0.2, gamma=0.5, uncertainty=Y.astype(float))
-    search.fit(nc.as_sample(X, uncertainty=Y))
-    refused(lambda: search.fit(nc.as_sample(X, uncertainty=Y / 2)), "uncertainty is", "another")
-
-
 @pytest.mark.parametrize("how", [3, nc.How(threads=0), nc.How(progress=2)])
 def test_how_is_checked_wherever_it_is_taken(how):
     for call in (

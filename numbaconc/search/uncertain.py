@@ -115,16 +115,12 @@ class UncertainSearch(Search):
     def hardness(self, sample: Sample) -> NDArray[np.float64] | None:
         """Return the uncertainty of each training point, (n,); None where no γ is asked for.
 
-        InputError if γ is, and no uncertainty is known, or there is not one for each point, or the sample has another.
+        InputError if γ is, and no uncertainty is known, or there is not one for each point.
         """
         if self.gamma is None:
             return None
         if self.uncertainty is not None:
-            given = as_uncertainty(self.uncertainty, len(sample))
-            if sample.uncertainty is not None and not np.array_equal(given, sample.uncertainty):
-                msg = f"uncertainty is {shown(self.uncertainty)} for points that have another; allowed: one of them"
-                raise InputError(msg)
-            return given
+            return as_uncertainty(self.uncertainty, len(sample))
         if sample.uncertainty is None:
             msg = f"gamma is {self.gamma:g} without uncertainty; allowed: with that of the training points"
             raise InputError(msg)
