@@ -27,7 +27,7 @@ Classifiers err where it is high, so that error regions are asked for a mean of 
 Intrinsic robustness is 1 - adversarial risk: what concentration allows a classifier whose errors are such a region.
 
 The points are halves of a test set: regions are found on one half, at (1 + δ) α of its points, δ = {delta}, and measured on the \
-other one. Values are means over {n_splits} splits ± the population standard deviation.
+other one. Values are {of}.
 
 *{theirs}* are Algorithm 2 as published: each ball by itself is hard enough, and T is theirs ({sets}); where no ball is, \
 their program counts the one before it once more, so that the region holds less than it was asked for. *{needed}*: T is doubled until \
@@ -38,7 +38,9 @@ that does not happen. All others are this package's searches, which ask it of th
 def page(ds: xr.Dataset) -> str:
     """Write a result as Markdown."""
     sets = ", ".join(f"{NORMS[norm].sign}: {_most_sets(ds, norm)}" for norm in ds["norm"].values.tolist())
-    told = {"delta": ds.attrs["delta"], "n_splits": ds.sizes["seed"], "sets": sets}
+    n_splits = ds.sizes["seed"]
+    several = f"means over {n_splits} splits ± the population standard deviation"
+    told = {"delta": ds.attrs["delta"], "of": several if n_splits > 1 else "of one split", "sets": sets}
     parts = [INTRODUCTION.format(theirs=THEIRS, needed=AS_NEEDED, **told)]
     if FIGURE_OF in ds["dataset"].values:
         parts += ["**Beside the published figure**", *_figure(ds)]
@@ -159,7 +161,7 @@ def _both(one: xr.Dataset, name: str, split: str | None = None) -> str:
     if math.isnan(mean.item()):  # in some split there is no point of which it is the mean
         return "-"
     middle = 1 - mean.item() if name.startswith("adversarial_risk") else mean.item()
-    return f"{middle:.4f} ± {std.item():.4f}"
+    return f"{middle:.4f}" + (f" ± {std.item():.4f}" if one.sizes["seed"] > 1 else "")
 
 
 def _number(value: float) -> str:
