@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import blobs, images, lines
+from conftest import blobs, images, lines, needs_jit
 
 import numbaconc as nc
 from numbaconc.cli import main
@@ -145,6 +145,7 @@ def test_some_labels(own):
     assert ds["separation_test"].values.tolist() == of_test.distances.tolist()
 
 
+@needs_jit
 def test_hyperedges(own):
     losses = []
     for k in (2, 3):
@@ -190,6 +191,7 @@ def _recording(make, drawn):
     return wrapped
 
 
+@needs_jit
 @pytest.mark.parametrize("end", ["svg", "pdf"])
 def test_pictures_of_other_kinds(pictured, folder, end):
     out = fine("labels", pictured, "--plot", f"some/{'$x_1$'}.{end}", "--quiet")
@@ -197,6 +199,7 @@ def test_pictures_of_other_kinds(pictured, folder, end):
     assert (folder / "some" / f"$x_1$.{end}").stat().st_size > 1000
 
 
+@needs_jit
 def test_the_numbers_are_saved_before_a_picture_that_fails(pictured, monkeypatch):
     def fail(*_):
         msg = "no fonts\nat all"
@@ -209,6 +212,7 @@ def test_the_numbers_are_saved_before_a_picture_that_fails(pictured, monkeypatch
     assert isinstance(nc.open_results("images-labels-linf.nc"), xr.Dataset)
 
 
+@needs_jit
 @pytest.mark.parametrize("shape", [(6, 8), (4, 4, 3), (3, 4, 4)])
 def test_images_of_several_layouts(folder, shape):
     points = blobs(40, 48, 3)
@@ -221,6 +225,7 @@ def test_images_of_several_layouts(folder, shape):
     assert ds["image"].values.tolist() == expected.tolist()
 
 
+@needs_jit
 def test_the_bundled_digits():
     out = fine("labels", "digits", "--epsilon", "0.2", "--max-train", 200, "--quiet")
     assert "digits: 200 training and 359 test points, labels 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, ℓ∞" in out

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import images, refused
+from conftest import images, needs_jit, refused
 from hypothesis import given, strategies as st
 from scipy.optimize import linprog
 
@@ -177,6 +177,7 @@ def fractional(n, sets):
     return 1 + linprog(-np.ones(n), A, np.ones(len(sets)), bounds=(0, 1)).fun / n
 
 
+@needs_jit
 @pytest.mark.parametrize(("norm", "most"), [("linf", 3), ("linf", 4), ("l1", 3)])
 @pytest.mark.parametrize("seed", range(6))
 def test_hyperedges_where_every_two_are_enough(norm, most, seed):
@@ -253,6 +254,7 @@ def test_what_survives_of_the_population():
     assert classifier_bound(X[:4], y[:4], epsilon=0.1, norm="l2").population == 0
 
 
+@needs_jit
 def test_the_population_is_bounded_as_often_as_it_says():
     """One place where a tenth has the other label: the best classifier loses .1 of the law, and samples more and less."""
     rng = np.random.default_rng(0)
@@ -350,6 +352,7 @@ def test_bad_arguments(settings, says):
     refused(lambda: classifier_bound(**given_all), says, "allowed: ")
 
 
+@needs_jit
 def test_too_many_conflicts_for_hyperedges(monkeypatch):
     monkeypatch.setattr(hyperedges, "MOST_SETS", 300)
     X, y = images(40, 2, 0, 0, 10), np.arange(40) % 4
