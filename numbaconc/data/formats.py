@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ KNOWN = f"{', '.join(filter(None, FORMATS))}, or a folder of images"
 def own_files(name: str) -> list[Path]:
     """Return the path of a user's file or folder, or those of two with a comma between; none if it is not called so."""
     path, halves = as_path(name, "data set"), name.split(",")
-    if len(halves) == 2 and all(halves) and not path.exists():
+    if len(halves) == 2 and all(halves) and not _holds(path.exists):
         paths = [as_path(half.strip(), "data set") for half in halves]
         return paths if all(map(_is_known, paths)) else []
     return [path] if _is_known(path) else []
@@ -70,7 +71,15 @@ def name_of(name: str) -> str:
 
 
 def _is_known(path: Path) -> bool:
-    return bool(path.suffix.lower() in FORMATS and path.suffix) or path.is_dir()
+    return bool(path.suffix.lower() in FORMATS and path.suffix) or _holds(path.is_dir)
+
+
+def _holds(question: Callable[[], bool]) -> bool:
+    """Return the answer to a question about a path; no for a name that is longer than any file's."""
+    try:
+        return question()
+    except OSError:
+        return False
 
 
 def _format_of(path: Path) -> Format:
