@@ -111,7 +111,7 @@ class Outputs(NamedTuple):
 def _outputs(options: argparse.Namespace, norm: str) -> Outputs:
     """Name the files to write, and refuse those that cannot be before any work is done."""
     result = Path(f"{name_of(options.data)}-labels-{norm}.nc" if options.out is None else options.out)
-    plot = result.with_suffix(".png") if options.plot is None else Path(options.plot)
+    plot = result.parent / f"{result.stem}.png" if options.plot is None else Path(options.plot)
     for name, path, allowed in (("--out", result, (".nc",)), ("--plot", plot, PICTURES)):
         if path.suffix not in allowed:
             msg = f"{name} is {shown(str(path))}; allowed: a name that ends in {', '.join(allowed)}"
