@@ -60,7 +60,9 @@ def test_links_lead_somewhere(page):
 
 def test_options_that_are_spoken_of_exist(capsys):
     """But for that of the plugin that a page shows."""
-    known = {"--help", "--n-tries"} | set(re.findall(r'"(--[a-z-]+)"', (ROOT / "benchmarks/run.py").read_text()))
+    programs = ("benchmarks/run.py", "numbaconc/experiments/uncertainty.py")
+    options = (re.findall(r'"(--[a-z-]+)"', (ROOT / program).read_text(encoding="utf-8")) for program in programs)
+    known = {"--help", "--n-tries"}.union(*options)
     for command in ("measure", "labels", "sweep", "show", "data list"):
         with pytest.raises(SystemExit):
             main([*command.split(), "--help"])
