@@ -115,14 +115,16 @@ def test_the_words(own):
     half = float(out.partition("At every epsilon below ")[2].partition(" ")[0])
     assert train.least / 2 - 1e-4 < half <= train.least / 2
     assert nc.classifier_bound(X, Y, epsilon=half, norm="l2").loss == 0
-    assert "no picture is drawn: the points are no images" in out
+    assert "no picture is drawn: the points are not known to be images" in out
     assert "plot:" not in out
 
 
 def test_show_prints_the_same(own):
     out = fine("labels", own, "--norm", "l2", "--epsilon", "0.15", "--quiet")
     shown = fine("show", "own-labels-l2.nc")
-    said = out.removeprefix("no picture is drawn: the points are no images\n\n").partition("\n\nresult:")[0]
+    said = out.removeprefix("no picture is drawn: the points are not known to be images\n\n").partition("\n\nresult:")[
+        0
+    ]
     assert shown.startswith(said + "\n\ncommand: ")
     numbers = json.loads(fine("show", "own-labels-l2.nc", "--json"))
     bound = nc.classifier_bound(X, Y, epsilon=0.15, norm="l2")

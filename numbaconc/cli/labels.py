@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from numbaconc.cli.console import add_data_options, say, tell
-from numbaconc.cli.measure import add_data, check_source
+from numbaconc.cli.measure import add_data, check_source, load_data
 from numbaconc.cli.options import whole_number
 from numbaconc.data.arrays import parse_epsilons
 from numbaconc.data.files import check_writable
 from numbaconc.data.formats import name_of
-from numbaconc.errors import InputError, as_number, check_count, printable, said, shown
-from numbaconc.how import How
+from numbaconc.errors import InputError, printable, said, shown
+from numbaconc.how import How, check_how
 from numbaconc.norms import NORMS, check_norm
 
 if TYPE_CHECKING:
@@ -66,8 +66,6 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
 
 
 def _labels(options: argparse.Namespace) -> int:
-    from numbaconc.data.datasets import load_dataset
-    from numbaconc.kernels.threads import available_threads
     from numbaconc.results.files import save_results
     from numbaconc.results.schema import VERIFIED_WORDS, provenance
     from numbaconc.show.pairs import describe_labels
@@ -75,20 +73,9 @@ def _labels(options: argparse.Namespace) -> int:
     epsilons, norm = parse_epsilons(options.epsilon or EPSILON), check_norm("norm", options.norm)
     check_source(options)
     outputs = _outputs(options, norm)
-    threads = whole_number(options.threads)
-    if threads is not None:
-        check_count("threads", threads, 1, available_threads(), "as many as numba may use here")
-    data = load_dataset(
-        options.data,
-        data_dir=options.data_dir,
-        verify=not options.unverified_data,
-        test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
-        progress=not options.quiet,
-        max_train=whole_number(options.max_train),
-        key=options.key,
-    )
+    how = check_how(How(progress=not options.quiet, threads=whole_number(options.threads)))
+    data = load_data(options)
     train, test, rows = labeled(data, options.classes)
-    how = How(progress=not options.quiet, threads=threads)
     ds = measure_labels(train, test, epsilons, norm, hyperedges=whole_number(options.hyperedges), how=how)
     ds = with_images(ds, train, shape_of(data)).assign_coords(train_row=("train_point", rows))
     ds = ds.assign_attrs(
@@ -228,7 +215,7 @@ def _draw(ds: xr.Dataset, path: Path) -> bool:
     from numbaconc.show.pairs import plot_pairs
 
     if "image" not in ds:
-        say("no picture is drawn: the points are no images\n")
+        say("no picture is drawn: the points are not known to be images\n")
         return False
     try:
         plot_pairs(ds, path)

@@ -20,6 +20,7 @@ from numbaconc.norms import NORMS
 if TYPE_CHECKING:
     import xarray as xr
 
+    from numbaconc.data.datasets import Dataset
     from numbaconc.search.base import Search
 
 
@@ -102,7 +103,6 @@ def add_data(add: Callable[..., object]) -> None:
 
 
 def _measure(options: argparse.Namespace) -> int:
-    from numbaconc.data.datasets import load_dataset
     from numbaconc.measurement import find_regions
     from numbaconc.results.files import save_results
     from numbaconc.results.queries import degenerate, with_classifier
@@ -116,15 +116,7 @@ def _measure(options: argparse.Namespace) -> int:
     search = _search(options, None if classifier is None else BEST)
     check_source(options)
     outputs = _outputs(options, search.norm_name, epsilons, alphas)
-    data = load_dataset(
-        options.data,
-        data_dir=options.data_dir,
-        verify=not options.unverified_data,
-        test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
-        progress=not options.quiet,
-        max_train=whole_number(options.max_train),
-        key=options.key,
-    )
+    data = load_data(options)
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
     provided |= {} if options.max_train is None else {"max_train": len(data.train)}
     if not options.quiet:
@@ -204,6 +196,21 @@ def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) 
         paths = [printable(path) for path in outputs.regions.values()]
         many = f"{paths[0]} … {paths[-1]}, {len(paths)} files"
         say(f"region:  {many if len(paths) > MANY else ', '.join(paths)}")
+
+
+def load_data(options: argparse.Namespace) -> Dataset:
+    """Load the data that the options of `add_data` name."""
+    from numbaconc.data.datasets import load_dataset
+
+    return load_dataset(
+        options.data,
+        data_dir=options.data_dir,
+        verify=not options.unverified_data,
+        test_fraction=None if options.test_fraction is None else as_number(options.test_fraction),
+        progress=not options.quiet,
+        max_train=whole_number(options.max_train),
+        key=options.key,
+    )
 
 
 def check_source(options: argparse.Namespace) -> None:

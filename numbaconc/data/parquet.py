@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from numbaconc.data.named import Stored
 from numbaconc.data.readers import reading
 from numbaconc.data.rows import CHUNK, Rows, check_memory, check_shape, edges_of
-from numbaconc.data.tables import MOST, TODO, columns_told
+from numbaconc.data.tables import MOST, REMEDY, columns_told
 from numbaconc.errors import InputError, shown
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _table(file: ParquetFile, fields: dict[str, pa.DataType], bad: list[str], to
     """Return columns of numbers as rows of all of them."""
     if bad or not fields:
         found = f"column {', '.join(map(shown, bad[:MOST]))} of {fields[bad[0]]}" if bad else "no column of points"
-        msg = f"file {told[0]} has {found}; allowed: numbers" + (f", so {TODO}" if bad else "")
+        msg = f"file {told[0]} has {found}; allowed: numbers" + (f", so {REMEDY}" if bad else "")
         raise InputError(msg)
     kind = np.result_type(*(one.to_pandas_dtype() for one in fields.values()))
     kind = np.dtype(np.float64) if kind.kind in "iub" and kind != np.uint8 else kind

@@ -20,7 +20,7 @@ from numbaconc.data.rows import Rows
 from numbaconc.errors import InputError, shown
 
 TOLD = ("y", "uncertainty")  # what columns may be that are no coordinates
-TODO = "leave the column out, write numbers in place of its texts, or name it y if it has the labels"
+REMEDY = "leave the column out, write numbers in place of its texts, or name it y if it has the labels"
 MOST = 20  # columns in a message
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 FEW = 3  # columns, of which 0, 1, 2 could also be a point
@@ -158,7 +158,7 @@ def _check_lines(text: _Text, codes: Collection[int], error: Exception) -> None:
         if bad := [column for column in range(len(line)) if column not in codes and not _is_number(line[column])]:
             called = ", ".join(shown(text.first[column]) if text.is_named else str(column + 1) for column in bad[:MOST])
             found = shown(line[bad[0]]) if line[bad[0]].strip() else "nothing"
-            todo = TODO if line[bad[0]].strip() else "fill what is missing, or leave its row out"
+            todo = REMEDY if line[bad[0]].strip() else "fill what is missing, or leave its row out"
             msg = f"it has {found} in line {lines.line_num}, column {called}; allowed: numbers such as 1.5, so {todo}"
             raise ValueError(msg) from error
 
