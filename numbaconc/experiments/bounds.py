@@ -21,7 +21,7 @@ from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.experiments import pictures
-from numbaconc.experiments.commands import available, cut_if_quick, markdown_table, run_command, wanted, write_page
+from numbaconc.experiments.commands import available, cut_if_quick, run_command, wanted, write_page
 from numbaconc.experiments.methods import METHODS, RECTANGLES, SETTLED, WORDS, Answer, Settled, rectangles
 from numbaconc.experiments.published import QUANTITIES, Published, published
 from numbaconc.experiments.tables import SEARCHES
@@ -32,7 +32,9 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import Case, Outcome, assemble, facts_of
 from numbaconc.results.queries import cases
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
-from numbaconc.show.plots import Bounds, plot_panels
+from numbaconc.show.markdown import markdown_table
+from numbaconc.show.panels import Bounds
+from numbaconc.show.plots import plot_panels
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}

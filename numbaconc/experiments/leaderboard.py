@@ -26,7 +26,8 @@ from numbaconc.kernels.threads import using_threads
 from numbaconc.numerals import exact
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import Case, Outcome, case_of, facts_of, lay_out, outcome_of, outcomes_of
-from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
+from numbaconc.results.schema import EPSILON_UNIT, SPLITS, VERIFIED_WORDS, provenance
+from numbaconc.results.units import units_in
 from numbaconc.search import BestSearch
 from numbaconc.search.run import Run
 from numbaconc.show.plots import plot_panels
@@ -88,7 +89,8 @@ def _kept(ds: xr.Dataset, sets: dict[str, Dataset]) -> dict[Case, Outcome]:
     """Return the outcomes of a result that hold still: of as many α at once, and of data sets that are not others now."""
     asked_for = {(board.dataset, board.epsilon, alpha) for board in BOARDS for alpha in board.alphas()}
     facts = _facts_in(ds)
-    same = {name for name in facts if name not in sets or facts[name] == _facts_of(sets[name])}
+    known = {name: _facts_of(data) for name, data in sets.items()}
+    same = {name for name in facts if name not in known or _contents(facts[name]) == _contents(known[name])}
     return {
         case: outcome
         for case, outcome in outcomes_of(ds).items()
@@ -102,12 +104,20 @@ def _facts_of(data: Dataset) -> dict[str, dict[str, Any]]:
     return facts_of({"train": data.train, "test": data.test})
 
 
+def _contents(facts: dict[str, dict[str, Any]]) -> list[Any]:
+    return [facts[split][fact] for split in SPLITS for fact in FACTS]
+
+
 def _facts_in(ds: xr.Dataset) -> dict[str, dict[str, dict[str, Any]]]:
     """Return what a result tells of its samples, by data set and split."""
-    return {
+    facts = {
         name: {split: {fact: ds[fact].sel(dataset=name, split=split).item() for fact in FACTS} for split in SPLITS}
         for name in ds["dataset"].values.tolist()
     }
+    for name, unit in units_in(ds).items():
+        for split in SPLITS:
+            facts[name][split][EPSILON_UNIT] = unit
+    return facts
 
 
 def _lay_out(outcomes: dict[Case, Outcome], sets: dict[str, Dataset], had: xr.Dataset | None) -> xr.Dataset:

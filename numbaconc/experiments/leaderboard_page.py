@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.experiments.commands import code, escaped, markdown_table
 from numbaconc.experiments.models import BOARDS, N_BEST, SOURCES, Board, Model
 from numbaconc.experiments.published import published
 from numbaconc.norms import NORMS
 from numbaconc.numerals import percent_at_most
+from numbaconc.show import style
+from numbaconc.show.markdown import code, escaped, markdown_table
 
 INTRODUCTION = f"""\
 A classifier's errors are an error region E, of measure α, its risk; whatever they are, its adversarial risk is at least \
@@ -36,7 +37,7 @@ that grows so little, and no classifier is known that errs on such a set alone: 
 does not rule out, not one that can be reached. Models' risks are taken as printed, of the same test points, within ε of which \
 labels are taken to stay; that they are near the true ones is no part of what is certified.
 """
-BEST_COLOR, OTHERS_COLOR, CURVE_COLOR = "C3", "0.6", "C0"
+BEST_COLOR, OTHERS_COLOR, CURVE_COLOR = style.VERMILION, "0.6", style.BLUE
 PAPER_COLOR = "black"
 
 

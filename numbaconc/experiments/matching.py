@@ -21,7 +21,7 @@ from numbaconc.data.datasets import Dataset
 from numbaconc.data.files import check_writable
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count
-from numbaconc.experiments.commands import available, cut_if_quick, markdown_table, run_command, wanted, write_page
+from numbaconc.experiments.commands import available, cut_if_quick, run_command, wanted, write_page
 from numbaconc.how import How
 from numbaconc.kernels.threads import available_threads
 from numbaconc.labels.matching import classifier_bound
@@ -31,6 +31,8 @@ from numbaconc.numerals import exact, percent_at_least
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import VERIFIED_WORDS, provenance
+from numbaconc.show import style
+from numbaconc.show.markdown import markdown_table
 from numbaconc.show.plots import plot_panels
 
 NAMES = ("mnist", "cifar10")
@@ -62,7 +64,7 @@ LONG_NAMES = {
     "least_distance": "of two images of different labels",
     "n_images": "number of images",
 }
-COLORS = ("C0", "C1", "C2")
+COLORS = style.CATEGORIES
 INTRODUCTION = """
 What every classifier must lose on training images, with the labels that they have, if an adversary may move each by ε:
 two images of different labels that are at most 2 ε apart cannot both be right. Of two labels, the first {pair:,} images of
@@ -196,8 +198,8 @@ class Panel(NamedTuple):
         for color, (labels, here) in zip(COLORS, _cases(self.ds, self.dataset, self.norm), strict=False):
             first = float(here["least_distance"]) / 2
             epsilons = here["epsilon"].values
-            for name, style, label in (("loss", "-", labels), ("population", "--", None)):
-                axes.plot(epsilons, 100 * here[name].values, style, color=color, linewidth=1.3, label=label)
+            for name, dashes, label in (("loss", "-", labels), ("population", "--", None)):
+                axes.plot(epsilons, 100 * here[name].values, dashes, color=color, linewidth=1.3, label=label)
             axes.plot([first], [0], "|", color=color, markersize=14, clip_on=False)
         usual = USUAL[self.dataset, self.norm]
         axes.axvline(parse_epsilon(usual), color="0.4", linewidth=1, linestyle=":", label=f"usual ε = {usual}")

@@ -17,7 +17,7 @@ import xarray as xr
 from numbaconc.cli.console import Parser, reporting, say
 from numbaconc.data.files import check_writable
 from numbaconc.errors import check_count
-from numbaconc.experiments.commands import markdown_table, write_page
+from numbaconc.experiments.commands import write_page
 from numbaconc.groundtruth import Gaussian, GroundTruth, Line, SeparatedClusters, Sphere
 from numbaconc.how import How, bar
 from numbaconc.kernels.threads import available_threads, using_threads
@@ -27,6 +27,8 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.schema import provenance
 from numbaconc.search import HalfSpaceSearch
+from numbaconc.show import style
+from numbaconc.show.markdown import markdown_table
 from numbaconc.show.plots import plot_panels
 
 ALPHA = 0.25
@@ -126,10 +128,10 @@ class Between(NamedTuple):
             100 * np.array([ALPHA, *known[name].values.ravel()]) for name in ("lower_bound", "certified", "truth")
         )
         steps = np.repeat(places, 2)[1:-1], np.repeat(lower[:-1], 2), np.repeat(upper[1:], 2)
-        axes.fill_between(*steps, color="C3", alpha=0.15, linewidth=0)
-        axes.plot(places[1:], upper[1:], "v", color="C3", markersize=5, label="U")
+        axes.fill_between(*steps, color=style.CERTIFIED, alpha=0.15, linewidth=0)
+        axes.plot(places[1:], upper[1:], "v", color=style.CERTIFIED, markersize=5, label="U")
         axes.plot(places, truth, color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
-        axes.plot(places[1:], lower[1:], "^", color="C0", markersize=5, label="lower bound")
+        axes.plot(places[1:], lower[1:], "^", color=style.MEASURED, markersize=5, label="lower bound")
         axes.set_ylim(0, 100)
         axes.set_xlim(left=0)
         axes.set_xlabel("ε, ℓ2 distance", fontsize="small")

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from numbaconc.experiments.commands import escaped, markdown_table
 from numbaconc.norms import NORMS
 from numbaconc.numerals import at_least, exact
 from numbaconc.results.queries import mean_and_std
+from numbaconc.show import style
+from numbaconc.show.markdown import escaped, markdown_table
 
 GAMMA = 0.17  # γ of Zhang and Evans
 THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"
@@ -20,7 +21,7 @@ THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"
 FIGURE = ((0.051, 0.897, 0.936), (0.096, 0.822, 0.891), (0.129, 0.777, 0.852), (0.162, 0.722, 0.811))
 READ_OFF = "read off a plot, ± .003"
 FIGURE_OF = "cifar10h"
-COLORS = {THEIRS: "0.45", AS_NEEDED: "black", "half spaces": "C0", "balls": "C1", "free balls": "C2", "faces": "C4"}
+COLORS = {THEIRS: "0.45", AS_NEEDED: "black", "half spaces": style.BLUE, "balls": style.ORANGE, "free balls": style.GREEN, "faces": style.PURPLE}
 INTRODUCTION = """\
 The label uncertainty of an image is 1 - (p[y] - max p[k], k ≠ y), p the shares of people who give it each label, y its label. \
 Classifiers err where it is high, so that error regions are asked for a mean of at least γ (Zhang and Evans, ICLR 2022). \
@@ -280,7 +281,7 @@ class RiskPanel(NamedTuple):
             axes.plot(risks[~again], 1 - adversarial[~again], "o", color=color, markersize=3.5)
             axes.plot(risks[again], 1 - adversarial[again], "o", color=color, markersize=3.5, markerfacecolor="white")
         for risk, *published in FIGURE:
-            axes.plot([risk, risk], published, "x", color="C3", markersize=5)
+            axes.plot([risk, risk], published, "x", color=style.VERMILION, markersize=5)
         title = f"{FIGURE_OF}, {NORMS[self.norm].sign} {exact(float(self.ds['strength']))}"
         _finish(axes, "test risk", title)
 

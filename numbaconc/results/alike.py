@@ -15,6 +15,7 @@ from numbaconc.results.queries import cases
 # Attributes that say how and of what a file was made. All others are settings, which are the same for all restarts.
 MADE = {"schema", "created", "command", "machine", "threads", "jobs_at_once", "seconds", "differing", "made_of"}
 MADE |= {"data_verified", "data_sha256", "test_fraction", "max_train", "settings", "search", "search_coordinates"}
+MADE |= {"epsilon_unit", "key", "normalize", "scale"}  # of each data set, whose contents are compared
 
 
 def check_alike(parts: Sequence[xr.Dataset]) -> None:
@@ -39,7 +40,7 @@ def _check_norm(one: xr.Dataset, other: xr.Dataset, dataset: str) -> None:
 
 
 def _check_contents(one: xr.Dataset, other: xr.Dataset, dataset: str) -> None:
-    ours, theirs = _hashes(one, dataset), _hashes(other, dataset)
+    ours, theirs = hashes_of(one, dataset), hashes_of(other, dataset)
     for split in sorted(ours.keys() & theirs.keys()):
         if ours[split] != theirs[split]:
             msg = f"data_sha256 of data set {dataset!r}, {split}, is {shown(ours[split])} in one result"
@@ -47,7 +48,7 @@ def _check_contents(one: xr.Dataset, other: xr.Dataset, dataset: str) -> None:
             raise InputError(msg)
 
 
-def _hashes(part: xr.Dataset, dataset: str) -> dict[str, str]:
+def hashes_of(part: xr.Dataset, dataset: str) -> dict[str, str]:
     """Return the hash of each sample of a data set, where a result says it in a coordinate or an attribute."""
     if "data_sha256" in part.variables:
         hashes = part["data_sha256"].sel(dataset=dataset)

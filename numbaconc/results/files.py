@@ -16,6 +16,10 @@ from numbaconc.results.queries import KEPT
 from numbaconc.results.schema import BESIDE, LONG_NAMES, SCHEMA, TEXT, TEXT_ATTRIBUTES
 
 
+class RegionFileError(InputError):
+    """The file of a region, where a result is asked for."""
+
+
 def save_results(ds: xr.Dataset, path: str | Path) -> None:
     """Write results to a netCDF file, compressed, as a whole or not at all.
 
@@ -55,7 +59,7 @@ def _open(path: str | os.PathLike[str]) -> xr.Dataset:
         msg = (
             f"result file {str(path)!r} holds a region; allowed: a result file (a region is for numbaconc.load_region)"
         )
-        raise InputError(msg)
+        raise RegionFileError(msg)
     if not isinstance(schema := ds.attrs.get("schema"), str) or schema != SCHEMA:
         msg = f"result file {str(path)!r} cannot be read: it does not say {SCHEMA!r}; allowed: {allowed}"
         raise InputError(msg)

@@ -14,6 +14,7 @@ from numbaconc.results.alike import check_alike
 from numbaconc.results.queries import KEPT, certify_kept
 from numbaconc.results.schema import dimensions_with
 from numbaconc.results.slices import CURVES, expanded, whole
+from numbaconc.results.units import joined_units, with_units, without_units
 
 
 def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -31,7 +32,8 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     """
     parts = [whole(part) for part in parts]
     check_alike(parts)
-    parts = [_named(part, parts) for part in parts]
+    units = joined_units(parts)
+    parts = [_named(without_units(part), parts) for part in parts]
     plain = [part.reset_coords([name for name in part.coords if name not in {*part.dims, "alpha"}]) for part in parts]
     chosen = any(name in part for part in parts for name in KEPT)
     plain = [part.drop_vars([*KEPT, CURVES, "strength"], errors="ignore") for part in plain]  # of what is kept, below
@@ -51,6 +53,7 @@ def join_results(parts: Sequence[xr.Dataset]) -> xr.Dataset:
     for name in {name for part in alike for name in part.data_vars if part[name].dtype.kind == "U"}:
         joined[name] = joined[name].fillna("").astype(str)
     joined.attrs = _attributes(parts)
+    joined = with_units(joined, units)
     if not chosen:
         return joined
     joined = _without_unproven(certify_kept(joined), parts, spread=spread)

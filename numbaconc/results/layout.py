@@ -15,7 +15,8 @@ from numbaconc.data.files import sha256_of_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.results.queries import certify_kept
-from numbaconc.results.schema import BESIDE, DIMENSIONS, LONG_NAMES, SPLITS, STORED, dimensions_with
+from numbaconc.results.schema import BESIDE, DIMENSIONS, EPSILON_UNIT, LONG_NAMES, SPLITS, STORED, dimensions_with
+from numbaconc.results.units import with_units
 
 if TYPE_CHECKING:
     from numbaconc.search.base import Found
@@ -75,7 +76,11 @@ def outcome_of(found: Found, test: Sample, n_compared: int = 1) -> Outcome:
 
 def facts_of(samples: Mapping[str, Sample]) -> dict[str, dict[str, Any]]:
     """Return what a file tells of the samples of one data set."""
-    return {split: {"data_sha256": contents_of(sample), "n_points": len(sample)} for split, sample in samples.items()}
+    unit = samples["train"].space.epsilon_unit
+    return {
+        split: {"data_sha256": contents_of(sample), "n_points": len(sample), EPSILON_UNIT: unit}
+        for split, sample in samples.items()
+    }
 
 
 def contents_of(sample: Sample) -> str:
@@ -143,18 +148,24 @@ def lay_out(outcomes: Mapping[Case, Outcome], facts: Facts) -> xr.Dataset:
             given.setdefault(name, []).append(value)
     usual = {name: 1 if name == "T" else min(values) for name, values in given.items()}
     rows: list[dict[str, Any]] = []
+    units: dict[str, str] = {}
     for case, outcome in outcomes.items():
         at: dict[str, Any] = {"dataset": case.dataset, "epsilon": case.epsilon} | usual | dict(case.at)
         at |= {"search": case.search} if len(searches) > 1 else {}
         at |= {"alpha": case.alpha} if several_alphas else {}
         rows += _rows(at, dict.fromkeys(("risk", "adversarial_risk"), dict.fromkeys(SPLITS, np.nan)) | outcome)
     for dataset in alphas.keys() & facts.keys():
-        rows += [{"dataset": dataset, "split": split} | facts[dataset][split] for split in SPLITS]
+        for split in SPLITS:
+            told = dict(facts[dataset][split])
+            units[dataset] = told.pop(EPSILON_UNIT, "")  # the same for both
+            rows.append({"dataset": dataset, "split": split} | told)
     ds = assemble(rows, dimensions_with(usual))
     if not several_alphas:
         ds = ds.assign_coords(alpha=("dataset", [min(alphas[name]) for name in ds["dataset"].values]))
         ds["alpha"].attrs["long_name"] = LONG_NAMES["alpha"]
-    ds = certify_kept(ds).set_coords(BESIDE)
+    ds = certify_kept(ds)
+    ds = ds.set_coords([name for name in BESIDE if name in ds])
+    ds = with_units(ds, units)
     ds.attrs[COORDINATES] = "; ".join(f"{search}: {', '.join(names)}" for search, names in searches.items())
     return ds
 

@@ -114,6 +114,11 @@ def below_alpha(here: xr.Dataset) -> bool:
     return float(kept(here)["risk"].sel(split="train")) < float(here["alpha"]) * (1 - ROUNDING)
 
 
+def below_alpha_on_test(here: xr.Dataset) -> bool:
+    """Return whether the kept region of one case has less test risk than α, so that its risks bound h at that alone."""
+    return float(kept(here)["risk"].sel(split="test")) < float(here["alpha"])
+
+
 def is_degenerate(here: xr.Dataset) -> bool:
     """Return whether one case is no answer: its region has less training risk than α, or holds no test point."""
     return below_alpha(here) or float(kept(here)["risk"].sel(split="test")) == 0
@@ -122,6 +127,11 @@ def is_degenerate(here: xr.Dataset) -> bool:
 def degenerate(ds: xr.Dataset) -> list[dict[str, Any]]:
     """Return the cases that are no answer, as `is_degenerate` says."""
     return [case for case in cases(ds) if is_degenerate(select_case(ds, case))]
+
+
+def failures(ds: xr.Dataset) -> list[str]:
+    """Return the distinct errors of a sweep's failed cases."""
+    return [str(text) for text in dict.fromkeys(np.ravel(ds["error"].values).tolist()) if text] if "error" in ds else []
 
 
 def certificate(here: xr.Dataset, epsilon: float) -> Certificate | None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from numbaconc.data.registry import VERIFIED_WORDS as VERIFIED_WORDS  # results say it, too
 from numbaconc.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ SPLITS = ("train", "test")
 FIRST_DIMENSIONS, LAST_DIMENSIONS = ("search", "alpha", "dataset", "epsilon", "T", "q"), ("seed", "split")
 DIMENSIONS = FIRST_DIMENSIONS + LAST_DIMENSIONS  # a search's further coordinates come between the two
 SCHEMA = "numbaconc results, version 1"
-VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
-BESIDE = ("data_sha256",)  # text, which `ds.mean("seed")` and the like could not reduce: coordinates
+EPSILON_UNIT = "epsilon_unit"  # of each data set, in words
+BESIDE = ("data_sha256", EPSILON_UNIT)  # text, which `ds.mean("seed")` and the like could not reduce: coordinates
 
 
 class Stored(NamedTuple):
@@ -47,9 +48,7 @@ STORED = {
     "n_compared": Stored(
         "certificates at alpha that hold together, at 95% confidence, lower bounds among them", by_seed=False
     ),
-    "lower_bound": Stored(
-        "h(mu, alpha, epsilon) is at least that, by pairs of test points within epsilon", by_seed=False
-    ),
+    "lower_bound": Stored("h(μ, α, ε) is at least that, by pairs of test points within epsilon", by_seed=False),
     "isolated": Stored("test points with no other within epsilon", by_seed=False),
     "uncertainty": Stored("mean label uncertainty of the points in the region", by_split=True),
     "uncertainty_at_least": Stored("of the region with that border: mean label uncertainty, at least, 95% confidence"),
@@ -68,15 +67,16 @@ LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
     "kept_seed": "seed of the restart whose region is kept",
     "n_points": "points in the sample",
     "data_sha256": "hash of the sample's contents",
+    EPSILON_UNIT: "what epsilon is in",
     "search": "how the region was found",
     "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
-    "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(L, epsilon) <= U",
-    "certified": "U at alpha: h(mu, alpha, epsilon) <= certified, by the kept region's border at the m-th test point",
+    "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(μ, L, ε) ≤ U",
+    "certified": "U at α: h(μ, α, ε) ≤ certified, by the kept region's border at the m-th test point",
     "strength": "strength of an expansion of the kept region, unit scale",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }
 
-TEXT = ("search", "dataset", "split", "data_sha256", "compared", "error")  # all else that is named here is numbers
+TEXT = ("search", "dataset", "split", *BESIDE, "compared", "error")  # all else that is named here is numbers
 TEXT_ATTRIBUTES = (
     "search",
     "search_coordinates",

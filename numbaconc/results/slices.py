@@ -6,7 +6,7 @@ import xarray as xr
 
 from numbaconc.errors import InputError, printable
 from numbaconc.results.queries import KEPT, kept_seeds
-from numbaconc.results.schema import BESIDE, BY_SPLIT, SPLITS, STORED, dimensions_with
+from numbaconc.results.schema import BESIDE, BY_SPLIT, EPSILON_UNIT, SPLITS, STORED, dimensions_with
 
 RISKS = ("risk", "adversarial_risk")
 CURVES = "adversarial_risk_at"
@@ -49,6 +49,8 @@ def expanded(ds: xr.Dataset) -> xr.Dataset:
 
 def _depends(name: str, dim: str) -> bool:
     """Return whether a variable of a result is on a dimension."""
+    if name == EPSILON_UNIT:
+        return dim == "dataset"
     if name in ("n_points", *BESIDE):
         return dim in ("dataset", "split")
     if dim == "split":

@@ -1,0 +1,199 @@
+"""`numbaconc plot`: pictures of result files and of regions, for papers."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from numbaconc.cli.console import add_data_options, say, tell
+from numbaconc.cli.measure import add_data, check_source, load_data
+from numbaconc.cli.options import whole_number
+from numbaconc.data.arrays import parse_epsilon
+from numbaconc.data.files import as_path, check_writable
+from numbaconc.errors import InputError, as_number, check_choice, printable, shown
+from numbaconc.show.style import FORMATS
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from numbaconc.regions import Region
+    from numbaconc.show.pictures import Drawn
+
+COLUMNS = ("1", "2")
+LISTED = 12  # values that a message names
+
+
+def add_plot(commands: Any) -> None:  # noqa: ANN401
+    """Add the command."""
+    parser = commands.add_parser(
+        "plot",
+        help="draw result files and regions, for papers",
+        description="Draw result files, side by side if there are several: what is certified and measured against epsilon "
+        "or alpha, risks against q or T, how a region grows; a region of images as a mosaic, of a table as named faces; the "
+        "closest pairs that numbaconc labels found.",
+    )
+    add = parser.add_argument
+    add("file", nargs="+", help="a netCDF file that numbaconc wrote: a result, a region, a result about labels")
+    add("--out", metavar="FILE", help="picture (default: the file's name, the kind, the format; no file is replaced)")
+    add("--format", metavar="F", help=f"{', '.join(FORMATS)} (default: by the ending of --out, or pdf)")
+    add("--kind", metavar="K", help="curve, risks, growth, region, pairs (default: what the file holds)")
+    add("--along", metavar="A", help="what is drawn against: epsilon, alpha (curve), q, T (risks)")
+    add(
+        "--select",
+        action="append",
+        metavar="NAME=V",
+        help="the part of a result where a coordinate has this value, or these with commas between",
+    )
+    add("--columns", metavar="N", help="columns of a paper that it is as wide as, 1 or 2 (default: 2 side by side)")
+    _add_data(parser)
+    add("--epsilon", metavar="E", help="up to which strength a region grows (default: that it was found for)")
+    add("--shape", metavar="HxW", help="of an image, HxW or HxWxC, where a region of images does not know it")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+    parser.set_defaults(run=_plot)
+
+
+def _add_data(parser: Any) -> None:  # noqa: ANN401
+    """Add the options of data, which stand beside regions here, and so are named by an option themselves."""
+    data: dict[str, Any] = {
+        "metavar": "DATA",
+        "help": "beside a region: the points whose part in it is drawn as it grows",
+    }
+    before = set(vars(parser.parse_args(["file"])))
+
+    def beside(name: str, **told: Any) -> None:  # noqa: ANN401
+        parser.add_argument(*([name] if name != "data" else ["--data"]), **(told if name != "data" else data))
+
+    add_data(beside)
+    add_data_options(parser)
+    parser.set_defaults(of_data=sorted(set(vars(parser.parse_args(["file"]))) - before - {"data"}))
+
+
+def _plot(options: argparse.Namespace) -> int:
+    for name, value, allowed in (("--format", options.format, FORMATS), ("--columns", options.columns, COLUMNS)):
+        if value is not None:
+            check_choice(name, value, allowed)
+    from numbaconc.show.pictures import KINDS, Asked, draw_pairs, draw_panels, open_any, panels_of
+
+    if options.kind is not None:
+        check_choice("--kind", options.kind, KINDS)
+    paths = [as_path(path, "file") for path in options.file]
+    opened = [_selected(open_any(path), options.select, path) for path in paths]
+    shape = None if options.shape is None else _shape(options.shape)
+    if options.epsilon is not None:
+        parse_epsilon(options.epsilon)
+    data = None if _without_data(options) else load_data(options)
+    asked = Asked(options.kind, options.along, data, shape, options.epsilon)
+    panels = [panel for one, path in zip(opened, paths, strict=True) for panel in panels_of(one, path.stem, asked)]
+    kinds = list(dict.fromkeys(panel.kind for panel in panels))
+    if "pairs" in kinds and len(panels) > 1:
+        msg = f"there are {len(paths)} files, some of them of labels; allowed: one result of numbaconc labels at a time"
+        raise InputError(msg)
+    out = _output(options, paths, panels)
+    columns = int(options.columns or (2 if len(panels) > 1 or kinds == ["pairs"] else 1))
+    if kinds == ["pairs"]:
+        draw_pairs(_result(opened[0]), out, columns, options.format)
+    else:
+        draw_panels(panels, out, columns, options.format)
+    _note(opened, data, quiet=options.quiet)
+    say(f"plot:    {printable(out)}")
+    return 0
+
+
+def _result(opened: xr.Dataset | Region) -> Any:  # noqa: ANN401
+    return opened
+
+
+def _without_data(options: argparse.Namespace) -> bool:
+    """Return whether no data are named; InputError for options about data that are not there."""
+    if options.data is not None:
+        check_source(options)
+        return False
+    for name in options.of_data:
+        if given := getattr(options, name):
+            value = "given" if given is True else shown(given)
+            msg = f"--{name.replace('_', '-')} is {value} without --data; allowed: beside --data"
+            raise InputError(msg)
+    return True
+
+
+def _note(opened: Sequence[xr.Dataset | Region], data: Any, *, quiet: bool) -> None:  # noqa: ANN401
+    """Say if the training points are not those that a region was found on."""
+    if data is None or quiet:
+        return
+    for one in opened:
+        sha256 = getattr(one, "data_sha256", None)
+        if isinstance(sha256, str) and sha256 != data.train.sha256:
+            tell(f"note: the region was found on other points than the training points of {printable(data.name)}")
+
+
+def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence[Drawn]) -> Path:
+    """Name the picture, and refuse one that cannot be written before it is drawn."""
+    ending = options.format or FORMATS[0]
+    if options.out is None:
+        kinds = {panel.kind for panel in panels}
+        stem = "-".join([*(path.stem for path in paths), kinds.pop() if len(kinds) == 1 else "plot"])
+        out = paths[0].with_name(f"{stem}.{ending}")
+        if out.exists():
+            msg = f"output {str(out)!r} exists; allowed: to replace it with --out, or another name there"
+            raise InputError(msg)
+    else:
+        out = as_path(options.out, "--out")
+        suffix = out.suffix.lower().removeprefix(".")
+        if options.format is None and suffix not in FORMATS:
+            endings = ", ".join(f".{one}" for one in FORMATS)
+            msg = f"--out is {shown(options.out)}; allowed: a name that ends in {endings}, or --format beside it"
+            raise InputError(msg)
+        if options.format is not None and suffix in FORMATS and suffix != options.format:
+            msg = f"--format is {options.format} with --out {shown(options.out)}; allowed: {suffix}, or no --format"
+            raise InputError(msg)
+    for path in paths:
+        if out.exists() and path.exists() and out.samefile(path):
+            msg = f"--out is {shown(str(out))}, which is a file that is drawn; allowed: another name"
+            raise InputError(msg)
+    check_writable(out)
+    return out
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    """Return the shape of an image; that its sides make a point is checked beside the region."""
+    sides = tuple(whole_number(part) for part in text.lower().split("x"))
+    if not 2 <= len(sides) <= 3 or not all(isinstance(side, int) and side > 0 for side in sides):
+        msg = f"--shape is {shown(text)}; allowed: HxW, HxWxC or CxHxW, such as 28x28"
+        raise InputError(msg)
+    return sides
+
+
+def _selected(opened: Any, wanted: Sequence[str] | None, path: Path) -> Any:  # noqa: ANN401
+    """Return the part of a result that is asked for."""
+    if not wanted:
+        return opened
+    from numbaconc.regions import Region
+
+    if isinstance(opened, Region):
+        msg = f"--select is {shown(wanted[0])} with {str(path)!r}, which is a region; allowed: with results"
+        raise InputError(msg)
+    chosen: dict[str, list[Any]] = {}
+    for text in wanted:
+        name, equals, values = text.partition("=")
+        if not equals or name not in opened.dims:
+            there = ", ".join(str(dim) for dim in opened["risk"].dims if dim != "split") if "risk" in opened else "none"
+            msg = f"--select is {shown(text)}; allowed: NAME=VALUE, where NAME is one of {there}"
+            raise InputError(msg)
+        chosen.setdefault(name, []).extend(_values(opened, name, values))
+    return opened.sel(chosen)
+
+
+def _values(ds: Mapping[str, Any], name: str, text: str) -> list[Any]:
+    """Return the values of a coordinate that a text names, with commas between."""
+    known = ds[name].values.tolist()
+    found = []
+    for part in text.split(","):
+        given = part if isinstance(known[0], str) else parse_epsilon(part) if name == "epsilon" else as_number(part)
+        if given not in known:
+            listed = ", ".join(map(str, known[:LISTED])) + (", ..." if len(known) > LISTED else "")
+            msg = f"--select {name} is {shown(part)}; allowed: {listed}"
+            raise InputError(msg)
+        found.append(given)
+    return list(dict.fromkeys(found))

@@ -1,0 +1,182 @@
+"""Regions of images as images: faces on pixels, boxes, the centers of balls, and the normal of a half space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from numbaconc.numerals import strength
+from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement
+from numbaconc.show import legends, style
+
+MOST = 20  # images in a mosaic
+ACROSS = 10  # in a row
+FEW = 40  # faces that are marked, each on its pixel; boxes with more are shown as images
+TALLEST, ALONE = 4.0, 2.2  # inches, of many images and of few in a row, which do not fill the page
+FEW_ACROSS = 4
+CHANNELS = ("red", "green", "blue")
+FACES = {"upper": ("^", style.VERMILION), "lower": ("v", style.SKY)}  # markers and colors of faces
+
+
+def draw_faces(
+    axes: Any,  # noqa: ANN401
+    region: RectangleComplement,
+    shape: tuple[int, ...],
+    mean: NDArray[np.float64] | None,
+) -> float:
+    """Mark the faces of one box on the pixels that they are of, on the mean image; return how tall the axes are to be."""
+    plain = np.full(shape, 0.5) if mean is None else mean.reshape(shape)
+    image = in_order(plain, shape)
+    axes.imshow(_colored(image), interpolation="nearest")
+    handles = []
+    for side, (marker, color) in FACES.items():
+        finite = np.isfinite(getattr(region, side)[0])
+        y, x, channel = np.nonzero(in_order(finite.reshape(shape), shape))
+        edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.6, "markersize": 6}
+        beyond = "above" if side == "upper" else "below"
+        label = f"{len(x):,} {side} face{'s' * (len(x) != 1)}: points with this pixel {beyond} it by more than ε"
+        if len(x):
+            axes.plot(x, y, marker, color=color, **edge)
+            handles.append(legends.entry(label, marker=marker, color=color, **edge))
+        if image.shape[-1] == len(CHANNELS):
+            _name_channels(axes, x, y, channel)
+    _bare(axes)
+    told = f"on {'a gray image' if mean is None else 'the mean image'}; ε = {strength(region.epsilon)}"
+    legends.put_legend(axes, [*handles, legends.entry(told)])
+    return ALONE
+
+
+def _name_channels(axes: Any, x: NDArray[Any], y: NDArray[Any], channel: NDArray[Any]) -> None:  # noqa: ANN401
+    """Write beside every pixel of an image in color which channels are meant, so that it is seen on any image."""
+    from matplotlib.patheffects import withStroke
+
+    letters: dict[tuple[int, int], str] = {}
+    for i in range(len(x)):
+        place = int(x[i]), int(y[i])
+        letters[place] = letters.get(place, "") + CHANNELS[channel[i]][0].upper()
+    stroke = [withStroke(linewidth=1.5, foreground="black")]
+    look = {"color": "white", "fontsize": style.font_size("x-small"), "path_effects": stroke, "va": "center"}
+    for place, text in letters.items():
+        axes.annotate(text, place, (4, 0), textcoords="offset points", **look)
+
+
+def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -> float:  # noqa: ANN401
+    """Show the lower and the upper faces of boxes as images; return how tall the axes are to be."""
+    n = min(len(region.lower), ACROSS)
+    domain = (0.0, 1.0) if region.space is None or region.space.domain is None else region.space.domain
+    images = []
+    for side in ("lower", "upper"):
+        faces = np.clip(getattr(region, side)[:n], *domain)
+        images += [in_order(face.reshape(shape), shape) for face in _unit(faces, domain)]
+    texts = [f"box {i + 1}" for i in range(n)] if n > 1 else [""]
+    height = _mosaic(axes, images, [*[""] * n, *texts], n, ("lower", "upper"))
+    shown = "" if n == len(region.lower) else f"{n} of {len(region.lower):,} boxes; "
+    told = f"{shown}E is what lies outside of all boxes, enlarged by ε = {strength(region.epsilon)} beyond these faces"
+    _explain(axes, told)
+    return height
+
+
+def draw_balls(axes: Any, region: BallUnion, shape: tuple[int, ...]) -> float:  # noqa: ANN401
+    """Show the centers of balls as images, each with its radius; return how tall the axes are to be."""
+    n = min(len(region.radii), MOST)
+    centers = region.centers[:n]
+    low, high = float(centers.min()), float(centers.max())
+    domain = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    images = [in_order(center.reshape(shape), shape) for center in _unit(centers, domain)]
+    height = _mosaic(axes, images, [f"{radius:.3g}" for radius in region.radii[:n]], min(n, ACROSS), ())
+    parts = f"{n} of {len(region.radii):,} balls; " if n < len(region.radii) else ""
+    stretched = "" if domain == (0.0, 1.0) else f", gray from {low:.3g} to {high:.3g}"
+    _explain(axes, f"{parts}E is the union of the ℓ2 balls around these centers, with the radii below them{stretched}")
+    return height
+
+
+def draw_normal(axes: Any, region: HalfSpace, shape: tuple[int, ...]) -> float:  # noqa: ANN401
+    """Show the normal of a half space: bright where more brings a point into it, dark where less does."""
+    planes = np.moveaxis(in_order(region.w.reshape(shape), shape), -1, 0)
+    most = float(np.abs(region.w).max())
+    names = list(CHANNELS) if len(planes) == 3 else [""]
+    height = _mosaic(axes, list(planes), names, len(planes), (), limits=(-most, most))
+    bar = axes.figure.colorbar(axes.images[0], ax=axes, ticks=[-most, 0, most])
+    bar.set_ticks([-most, 0, most], labels=[f"{-most:.2g}", "0", f"{most:.2g}"], fontsize=style.font_size("small"))
+    _explain(axes, "E is where w · x > b: the normal w, by the weight of each pixel; mid-gray is none")
+    return height
+
+
+def in_order(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return an image as height, width and channel, also of one that has its channels first or none."""
+    if len(shape) == 2:
+        return values.reshape(*shape, 1)
+    return values if shape[-1] in (1, 3) else np.moveaxis(values, 0, -1)
+
+
+def _mosaic(
+    axes: Any,  # noqa: ANN401
+    images: Sequence[NDArray[Any]],
+    texts: Sequence[str],
+    across: int,
+    rows: Sequence[str],
+    limits: tuple[float, float] | None = None,
+) -> float:
+    """Draw images in rows of so many, a text below each and one beside each row; numbers in gray between the limits."""
+    h, w = images[0].shape[:2]
+    down, width = math.ceil(len(images) / across), style.width_of(axes)
+    size = style.font_size("x-small")
+    pixel = min(width / (across * w), (TALLEST if across >= FEW_ACROSS else ALONE) / (down * h))  # inches
+    gap = max(1, round(0.04 * w))
+    room = [
+        gap if not any(texts[r * across : (r + 1) * across]) else math.ceil(1.5 * size / 72 / pixel)
+        for r in range(down)
+    ]
+    tops = np.cumsum([0, *(h + gap for gap in room)])
+    canvas = np.full(
+        (tops[-1], across * (w + gap) - gap, *((4,) if limits is None else ())), 0.0 if limits is None else np.nan
+    )
+    for i, image in enumerate(images):
+        top, left = tops[i // across], (i % across) * (w + gap)
+        canvas[top : top + h, left : left + w] = _colored(image) if limits is None else image
+        if texts[i]:
+            axes.text(
+                left + w / 2 - 0.5,
+                top + h,
+                style.literal(texts[i]),
+                parse_math=False,
+                fontsize=size,
+                ha="center",
+                va="top",
+            )
+    gray = {} if limits is None else {"cmap": "gray", "vmin": limits[0], "vmax": limits[1]}
+    axes.imshow(canvas, interpolation="nearest", **gray)
+    _bare(axes)
+    if rows:
+        axes.set_yticks(
+            [top + h / 2 - 0.5 for top in tops[:-1]], [style.literal(row) for row in rows], parse_math=False
+        )
+        axes.tick_params(axis="y", length=0)
+    return TALLEST if across >= FEW_ACROSS else ALONE
+
+
+def _colored(image: NDArray[Any]) -> NDArray[np.float64]:
+    """Return red, green, blue and opacity of an image in [0, 1], gray where it has one channel."""
+    colors = image if image.shape[-1] == 3 else np.repeat(image, 3, axis=-1)
+    return np.concatenate((np.clip(colors, 0, 1), np.ones((*image.shape[:2], 1))), axis=-1)
+
+
+def _unit(values: NDArray[np.float64], domain: tuple[float, float]) -> NDArray[np.float64]:
+    low, high = domain
+    scaled: NDArray[np.float64] = (values - low) / ((high - low) or 1.0)
+    return scaled
+
+
+def _bare(axes: Any) -> None:  # noqa: ANN401
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _explain(axes: Any, text: str) -> None:  # noqa: ANN401
+    legends.put_legend(axes, [legends.entry(text)])
