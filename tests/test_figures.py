@@ -201,7 +201,7 @@ def test_what_a_file_says_is_text_in_the_report(tmp_path):
         (folder / "secret.png").write_bytes(b"\x89PNG secret")
     nc.save_results(ds, tmp_path / "in/table1.nc")
     page = report.write_report(tmp_path / "in")[1].read_text(encoding="utf-8")
-    tags = {"html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "ul", "li", "code"}
+    tags = {"html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "ul", "li", "code"}
     assert set(re.findall(r"<(\w+)", page)) <= tags | {"table", "thead", "tbody", "tr", "th", "td"}
     assert base64.b64encode(b"\x89PNG secret")[:12].decode() not in page
     assert "href" not in page

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import functools
 import os
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, replacing
 from numbaconc.data.splits import SUBSAMPLE_SEED
 from numbaconc.density import N_NEIGHBORS
-from numbaconc.errors import InputError, check_choice, check_count, printable
+from numbaconc.errors import InputError, check_choice, check_count
 from numbaconc.sweep.run import run_sweep
 
 QUICK_TRAIN, QUICK_RESTARTS = 4000, 2  # what --quick cuts a run down to
@@ -119,22 +118,6 @@ def sweep(
 def cut_if_quick(data: Dataset, options: argparse.Namespace) -> Dataset:
     """Return a data set with as many training points as a run has, those that sweeps take."""
     return replace(data, train=data.train.subsample(QUICK_TRAIN, SUBSAMPLE_SEED)) if options.quick else data
-
-
-def escaped(text: object) -> str:
-    """Return a text of a file's as Markdown that shows it as it is: no markup, no HTML, no link, in one line."""
-    return re.sub(r"[\\`*{}\[\]()<>#|!~&$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", printable(text))
-
-
-def code(text: object) -> str:
-    """Return a text of a file's as Markdown code, for a table too."""
-    return f"`{printable(text)}`".replace("|", r"\|") if "`" not in str(text) else escaped(text)
-
-
-def markdown_table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a Markdown table, whose first row is its header."""
-    header, *others = (f"| {' | '.join(row)} |" for row in rows)
-    return [header, f"| {' | '.join('---' for _ in rows[0])} |", *others]
 
 
 def write_page(title: str, text: str, path: Path) -> None:

@@ -8,26 +8,20 @@ from pathlib import Path
 
 import xarray as xr
 from markdown_it import MarkdownIt
+from markupsafe import Markup
 
 from numbaconc.data.files import replacing
 from numbaconc.experiments import leaderboard_page
-from numbaconc.experiments.commands import code, escaped, markdown_table
 from numbaconc.experiments.figures import caption, curves, result_path
 from numbaconc.experiments.published import as_typed, published
 from numbaconc.experiments.tables import outside, searched_path, side_by_side
 from numbaconc.results.files import open_results
 from numbaconc.results.slices import whole
+from numbaconc.show.markdown import code, escaped, markdown_table
+from numbaconc.show.report_formats import html_page
 
 TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
 LIMIT = 3  # published standard deviations
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 90rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; font-size: 12px; display: block; overflow-x: auto; }
-th, td { border-bottom: 1px solid #ddd; padding: .25rem .4rem; text-align: left; white-space: nowrap; }
-tr:nth-child(even) { background: #f7f7f7; }
-img { max-width: 100%; }
-code { background: #f2f2f2; padding: 0 .2rem; }
-"""
 
 
 def write_report(folder: str | Path) -> tuple[Path, Path]:
@@ -121,5 +115,4 @@ def _html(text: str, folder: Path) -> str:
 
     drawn = "|".join([*(f"figure{figure}" for figure in FIGURES), "leaderboard"])
     body = re.sub(rf'src="((?:{drawn})\.png)"', embedded, body)
-    head = f'<meta charset="utf-8">\n<title>numbaconc: the paper measured again</title>\n<style>{STYLE}</style>'
-    return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}</body>\n</html>\n'
+    return html_page("experiments.html", "numbaconc: the paper measured again", contents=Markup(body))  # noqa: S704

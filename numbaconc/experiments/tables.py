@@ -26,6 +26,7 @@ from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS
 from numbaconc.search import BallSearch, HyperplaneSearch, RectangleSearch, Restarts, Search
 from numbaconc.search.checkpoint import VERSION
+from numbaconc.show.markdown import escaped, markdown_table
 
 SEARCHES = ("rectangles", "balls", "hyperplane")  # methods that are run here; the paper's others are classifiers
 # δ of balls, which the paper does not print: what its training risks imply.
@@ -185,7 +186,7 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published], searched: xr.Dataset
     marks = [SEARCHED_MARK if searched is not None and _q_is_searched(row) else "" for row in rows]
     each = (_row(ds, row, cells) for row in rows)
     marked = ([*line, last + mark] for (*line, last), mark in zip(each, marks, strict=True))
-    lines = commands.markdown_table([header, *marked])
+    lines = markdown_table([header, *marked])
     note = "Per cent, beside the paper's."
     if "seed" in ds.dims:
         seeds = ds["seed"].values
@@ -205,7 +206,7 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published], searched: xr.Dataset
         note += f" A quick run on {as_number(ds.attrs['max_train']):,.0f} training points: not the paper's setting."
     notes = [note, *([] if searched is None else _spread(searched, rows))]
     return "\n".join(
-        [*lines, "", "\n\n".join(notes), "", f"Data: {commands.escaped(ds.attrs.get('data_verified', ''))}.", ""]
+        [*lines, "", "\n\n".join(notes), "", f"Data: {escaped(ds.attrs.get('data_verified', ''))}.", ""]
     )
 
 

@@ -12,32 +12,56 @@ from numbaconc.binomial import CONFIDENCE
 from numbaconc.certify import Certificate
 from numbaconc.errors import printable
 from numbaconc.goal import count_of
-from numbaconc.numerals import at_least, exact, exact_percent, percent_at_least, percent_at_most, rounded_up
+from numbaconc.norms import NORMS
+from numbaconc.numerals import (
+    at_least,
+    exact,
+    exact_percent,
+    percent_at_least,
+    percent_at_most,
+    percent_left,
+    rounded_up,
+    strength,
+)
 from numbaconc.results.queries import certificate, certificate_at_alpha, hold_together, lower_of, numbers_of_points
 
 DIGITS = 9  # of a percentage, beyond which it is rounding
 BEST = "best"  # the search that runs the others
 PROMISE = (
-    "if the test points are independent draws from one distribution μ, as the training points are, and had no part in "
+    "if {their} test points are independent draws from one distribution μ, as {their} training points are, and had no part in "
     "choosing the region or a setting."
 )
 
 
-def certified_line(here: xr.Dataset, epsilon: float) -> str | None:
-    """Say what is certified of one case at exactly α, or why nothing is; None where nothing is known of test points."""
+def promised(names: Sequence[str]) -> str:
+    """Say what certificates of data sets need; of none in particular where no name is given."""
+    return PROMISE.format(their="the" if not names else "its" if len(names) == 1 else "each one's")
+
+
+def said_for(names: Sequence[str]) -> str:
+    """Write of which data sets something is said: " for digits"; nothing for no name."""
+    return f" for {', '.join(map(printable, names))}" if names else ""
+
+
+def certified_line(here: xr.Dataset, epsilon: float, names: Sequence[str] = ()) -> str | None:
+    """Say what is certified of one case at exactly α, or why nothing is; None where nothing is known of test points.
+
+    With the name of its data set, if one is given.
+    """
+    of = said_for(names)
     proven, least = certificate_at_alpha(here, epsilon), lower_of(here)
     if proven is not None:
-        return f"certified: {proven.sentence if least is None else _interval(here, epsilon, least, proven)}"
+        return f"certified{of}: {proven.sentence if least is None else _interval(here, epsilon, least, proven)}"
     if least is not None:
-        at = f"h(μ, {exact(float(here['alpha']))}, {exact(epsilon)})"
-        said = f"certified: with {exact_percent(CONFIDENCE)} confidence {at} ≥ {_least(here, least)}"
+        at = f"h(μ, {exact(float(here['alpha']))}, {strength(epsilon)})"
+        said = f"certified{of}: with {exact_percent(CONFIDENCE)} confidence {at} ≥ {_least(here, least)}"
         return f"{said}; nothing from above: {_why_not(here)}"
-    return f"nothing is certified at alpha: {_why_not(here)}" if "n_points" in here else None
+    return f"nothing is certified{of} at α: {_why_not(here)}" if "n_points" in here else None
 
 
 def _interval(here: xr.Dataset, epsilon: float, least: float, proven: Certificate) -> str:
     """Say between which numbers h lies: at exactly this ε, since one side would hold for less and the other for more."""
-    at = f"h(μ, {exact(float(here['alpha']))}, {exact(epsilon)})"
+    at = f"h(μ, {exact(float(here['alpha']))}, {strength(epsilon)})"
     most = proven.sentence.partition("≤ ")[2]
     return f"with {exact_percent(proven.confidence)} confidence {_least(here, least)} ≤ {at} ≤ {most}"
 
@@ -55,10 +79,8 @@ def below_line(here: xr.Dataset, epsilon: float) -> str | None:
         return None
     alpha, n = float(here["alpha"]), numbers[1]
     if least <= alpha and (m := count_of(alpha, n)) <= isolated <= n:
-        said = (
-            f"From below nothing is proved beyond alpha: {int(isolated):,} of {n:,} test points have no other within "
-        )
-        return f"{said}{exact(epsilon)}, so that {m:,} of them, a share of alpha, do not grow at all."
+        said = f"From below nothing is proved beyond α: {int(isolated):,} of {n:,} test points have no other within "
+        return f"{said}{strength(epsilon)}, so that {m:,} of them, a share of α, do not grow at all."
     wrong = round(100 * (1 - CONFIDENCE) / float(here.get("n_compared", 1)), DIGITS)
     return f"Each bound, from below and from above, is wrong with a probability of at most {rounded_up(wrong)}%."
 
@@ -80,22 +102,27 @@ def unmoved_line(here: xr.Dataset, epsilon: float) -> str:
     return f"With the border where the search put it, by itself: {proven.sentence}."
 
 
-def promise(proven: Sequence[Certificate], beside: Sequence[Certificate] = ()) -> str:
-    """Say whether certificates hold together, with the lower bounds that stand beside some of them, and what they need."""
+def promise(proven: Sequence[Certificate], beside: Sequence[Certificate] = (), names: Sequence[str] = ()) -> str:
+    """Say whether certificates hold together, with the lower bounds that stand beside some of them, and what they need.
+
+    `names` are those of their data sets.
+    """
+    of, needed = said_for(names), promised(names)
     if len(proven) == 1:
-        return f"What is certified holds {PROMISE}"
+        return f"What is certified{of} holds {needed}"
     if hold_together([*proven, *beside]):
-        return f"What is certified at alpha holds all together with {exact_percent(CONFIDENCE)} confidence, {PROMISE}"
-    return f"What is certified holds each by itself, not all together, {PROMISE}"
+        return f"What is certified{of} holds all together with {exact_percent(CONFIDENCE)} confidence, {needed}"
+    return f"What is certified{of} holds each by itself, not all together, {needed}"
 
 
-def listed(proven: Sequence[Certificate], beside: Sequence[Certificate] = ()) -> str:
-    """Say what is in a list of U at α, of many cases, and of lower bounds, if some have them."""
+def listed(proven: Sequence[Certificate], beside: Sequence[Certificate] = (), names: Sequence[str] = ()) -> str:
+    """Say what is in a list of U at α, of many cases, and of lower bounds, if some have them; `names` as in `promise`."""
+    of = said_for(names)
     if not proven:
-        return "Nothing is certified at alpha: the test points had a part in choosing, or were not counted for it."
-    so = f"certified: with {exact_percent(CONFIDENCE)} confidence h(μ, alpha, epsilon) is at most that"
+        return f"Nothing is certified{of} at α: the test points had a part in choosing, or were not counted for it."
+    so = f"certified{of}: with {exact_percent(CONFIDENCE)} confidence h(μ, α, ε) is at most that"
     so += ", and at least what stands before it," if beside else ","
-    return f"{so} {'all together' if hold_together([*proven, *beside]) else 'each by itself'}, {PROMISE}"
+    return f"{so} {'all together' if hold_together([*proven, *beside]) else 'each by itself'}, {promised(names)}"
 
 
 def note(ds: xr.Dataset) -> str | None:
@@ -103,8 +130,24 @@ def note(ds: xr.Dataset) -> str | None:
     names = list(map(str, ds["search"].values)) if "search" in ds.dims else [str(ds.attrs.get("search", ""))]
     if BEST in names or names == [""]:
         return None
-    found = printable(", ".join(names))
-    return f"Found by {found} alone; there are tighter searches: --search {BEST} compares all of a norm, on training points held back."
+    found = f"Found{said_for(names_of(ds))} by {printable(', '.join(names))} alone"
+    return f"{found}; there are tighter searches: --search {BEST} compares all of a norm, on training points held back."
+
+
+def norm_name(here: xr.Dataset, case: dict[str, Any]) -> str | None:
+    """Return the norm of a case; of a file of several norms, that of the search's only one; None if it is not known."""
+    said = here.attrs.get("norm")
+    if said not in NORMS and "search" in case:
+        from numbaconc.search.base import Search
+
+        norms = Search.known[case["search"]].norms if case["search"] in Search.known else ()
+        said = norms[0] if len(norms) == 1 else said
+    return str(said) if said in NORMS else None
+
+
+def names_of(ds: xr.Dataset) -> list[str]:
+    """Return the names of the data sets of a result."""
+    return [str(name) for name in ds["dataset"].values]
 
 
 def classifier_sentence(U: float, clean_error: float, robust_accuracy: float, confidence: float = CONFIDENCE) -> str:
@@ -113,7 +156,7 @@ def classifier_sentence(U: float, clean_error: float, robust_accuracy: float, co
     Parameters
     ----------
     U : float
-        Of a certificate at α, the clean error: h(μ, α, ε) <= U with the given confidence. A classifier that errs just on
+        Of a certificate at α, the clean error: h(μ, α, ε) ≤ U with the given confidence. A classifier that errs just on
         the certificate's set then has at least this error, and is robust on at least 1 - U.
     clean_error, robust_accuracy : float
         Of the classifier, fractions.
@@ -128,13 +171,13 @@ def classifier_sentence(U: float, clean_error: float, robust_accuracy: float, co
     known = f"with {exact_percent(confidence)} confidence concentration"
     if U >= 1:
         return f"Nothing is certified at a clean error of {error}, beside a classifier whose robust accuracy is {accuracy}."
-    text = f"At a clean error of {error}, {known} does not rule out a robust accuracy of {percent_at_least(1 - U)}; "
+    text = f"At a clean error of {error}, {known} does not rule out a robust accuracy of {percent_left(U)}; "
     text += f"this classifier has {accuracy}. "
     if (part := unexplained(U, robust_accuracy)) <= 0:
         return f"{text}Of its adversarial risk, {adversarial}, this bound shows no part to be unexplained by concentration."
     return (
         f"{text}Of its adversarial risk, {adversarial}, concentration explains at most {percent_at_most(U)} and leaves at "
-        f"least {percent_at_least(risk - U)} unexplained: {percent_at_least(part)} of it."
+        f"least {percent_at_least(Decimal(repr(risk)) - Decimal(repr(float(U))))} unexplained: {percent_at_least(part)} of it."
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,48 @@ import xarray as xr
 
 from numbaconc.certify import Certificate
 from numbaconc.errors import printable
-from numbaconc.norms import NORMS, sign_of
-from numbaconc.numerals import exact, exact_percent, percent_at_least, percent_at_most
+from numbaconc.norms import sign_of
+from numbaconc.numerals import (
+    as_fraction,
+    exact,
+    exact_percent,
+    percent,
+    percent_at_least,
+    percent_at_most,
+    percent_left,
+    spread,
+    strength,
+)
 from numbaconc.results.queries import (
     below_alpha,
+    below_alpha_on_test,
     cases,
     certificate,
     certificate_at_alpha,
-    degenerate,
-    hold_together,
-    is_degenerate,
+    failures,
     kept,
     lower_of,
     mean_and_std,
     select_case,
 )
-from numbaconc.results.schema import BY_SPLIT
 from numbaconc.results.slices import whole
 from numbaconc.show.certified import (
     below_line,
     certified_line,
     classifier_of,
     classifier_sentence,
-    listed,
+    names_of,
+    norm_name,
     note,
     promise,
     unmoved_line,
 )
+from numbaconc.show.epsilon import epsilon_unit
+from numbaconc.show.listing import SIGNS, listing, plain
 
 MANY = 12  # cases that are described each; more are listed
+BARE = ("search", "dataset")  # coordinates whose values speak for themselves
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
-
-
-def percent(fraction: float) -> str:
-    """Write a fraction in per cent, with as many digits as 10,000 points give."""
-    return f"{100 * fraction:.2f}%"
-
-
-def spread(mean: float, std: float | None) -> str:
-    """Write a mean in per cent, with its deviation if there is one."""
-    return percent(mean) if std is None else f"{100 * mean:.2f} ± {100 * std:.2f}%"
 
 
 def describe(ds: xr.Dataset) -> str:
@@ -58,12 +60,12 @@ def describe(ds: xr.Dataset) -> str:
     InputError if something is missing that is to be said.
     """
     ds = whole(ds)
-    lines = [_head(ds)]
+    lines = [heading(ds)]
     found = list(cases(ds))
     if "error" in ds and (n_failed := int((ds["error"] != "").sum())):
         lines.append(f"{n_failed} of the cases failed: {printable(failures(ds)[0])}")
     if len(found) > MANY:
-        lines += ["", *_listing(ds, found), *_said_of_degenerate(ds, found)]
+        lines += ["", *listing(ds, found)]
     else:
         lines += _each(ds, found)
     return "\n".join([*lines, *filter(None, [note(ds)])])
@@ -76,19 +78,37 @@ def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     uniform: list[str] = []
     proven: list[Certificate] = []
     beside: list[Certificate] = []
+    differing = [dim for dim in (found[0] if found else ()) if len({case[dim] for case in found}) > 1]
     for case in found:
         here, epsilon = select_case(ds, case), case["epsilon"]
         lines += ["", *_table(here, case)]
-        below = below_line(here, epsilon)
-        sentences += [line for line in [below] if line is not None and line not in sentences]
-        sentences += [*_beside_it(here, epsilon), bound_sentence(here, case), *_further(here, epsilon)]
+        which = ["dataset", *(dim for dim in differing if dim != "dataset")]
+        below = _said_for(case, ["dataset"], below_line(here, epsilon))
+        sentences += [line for line in below if line not in sentences]
+        said = [*_beside_it(here, epsilon), bound_sentence(here, case), *_further(here, epsilon)]
+        sentences += _said_for(case, which, *said)
         certified = [*filter(None, [certificate_at_alpha(here, epsilon) or certificate(here, epsilon)])]
         proven += certified
         beside += certified if lower_of(here) is not None else []
-        if (unmoved := certificate(here, epsilon)) is not None and unmoved.uniform is not None:
-            uniform.append(f"Beside it, {unmoved.uniform_sentence}.")
+        uniform += _said_for(case, ["dataset"], *_uniform(here, epsilon))
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
-    return [*lines, "", *([promise(proven, beside)] if proven else []), *sentences]
+    return [*lines, "", *([promise(proven, beside, names_of(ds))] if proven else []), *sentences]
+
+
+def said_of(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
+    """Return what one case is, and then every sentence about it alone, with the name of its data set."""
+    epsilon = case["epsilon"]
+    said = [certified_line(here, epsilon), below_line(here, epsilon), *_beside_it(here, epsilon)]
+    said += [bound_sentence(here, case), *_further(here, epsilon), *_uniform(here, epsilon)]
+    return [case_head(here, case), *_said_for(case, ["dataset"], *said)]
+
+
+def _said_for(case: dict[str, Any], which: Sequence[str], *sentences: str | None) -> list[str]:
+    """Return the sentences of a case, those that there are, each with some of its coordinates, such as the data set."""
+    at = ", ".join(
+        f"{'' if dim in BARE else f'{SIGNS.get(dim, printable(dim))} = '}{plain(dim, case[dim])}" for dim in which
+    )
+    return [f"For {at}: {sentence[0].lower()}{sentence[1:]}" for sentence in sentences if sentence]
 
 
 def _beside_it(here: xr.Dataset, epsilon: float) -> list[str]:
@@ -99,6 +119,13 @@ def _beside_it(here: xr.Dataset, epsilon: float) -> list[str]:
     return [classifier_sentence(proven.U, classifier["clean_error"], classifier["robust_accuracy"], proven.confidence)]
 
 
+def _uniform(here: xr.Dataset, epsilon: float) -> Iterator[str]:
+    """Yield the paper's uniform bound of one case, if its dimension is known."""
+    unmoved = certificate(here, epsilon)
+    if unmoved is not None and unmoved.uniform is not None:
+        yield f"Beside it, {unmoved.uniform_sentence}."
+
+
 def _further(here: xr.Dataset, epsilon: float) -> Iterator[str]:
     """Yield what else is said of one case: what is certified of the border where it was, and what was compared."""
     if "n_points" in here:
@@ -107,8 +134,8 @@ def _further(here: xr.Dataset, epsilon: float) -> Iterator[str]:
     if float(here.get("gamma", 0)) > 0 and proven is not None and proven.uncertainty_at_least is None:
         yield "Of the labels in the region nothing is certified: how uncertain they are is not known of the test points."
     if "compared" in here and (compared := str(kept(here)["compared"].item())):
-        asked = f"; asked for {percent(margin)} beyond alpha" if (margin := _margin(here)) is not None else ""
-        yield f"Chosen on training points held back (risk -> adversarial risk): {printable(compared)}{asked}."
+        asked = f"; asked for {percent(margin)} beyond α" if (margin := _margin(here)) is not None else ""
+        yield f"Chosen on training points held back (risk → adversarial risk): {printable(compared)}{asked}."
 
 
 def _margin(here: xr.Dataset) -> float | None:
@@ -118,43 +145,8 @@ def _margin(here: xr.Dataset) -> float | None:
     return float(kept(here)["margin"])
 
 
-def failures(ds: xr.Dataset) -> list[str]:
-    """Return the distinct errors of a sweep's failed cases."""
-    return [str(text) for text in dict.fromkeys(np.ravel(ds["error"].values).tolist()) if text] if "error" in ds else []
-
-
-def _listing(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
-    """Write one line a case: U at α, and the risks' means over the seeds, in per cent; below, what is certified."""
-    titles = [f"{name} {split}" for name in ("risk", "adv. risk") for split in ("train", "test")]
-    bounded = "lower_bound" in ds
-    lines = [[*map(printable, found[0]), *["at least"] * bounded, "certified", *titles]]
-    proven: list[Certificate] = []
-    beside: list[Certificate] = []
-    for case in found:
-        here = select_case(ds, case)
-        one, least = certificate_at_alpha(here, case["epsilon"]), lower_of(here)
-        proven += [] if one is None else [one]
-        beside += [] if one is None or least is None else [one]
-        below = ["-" if least is None else percent_at_least(least)] * bounded
-        means = [mean_and_std(here, name)[0] for name in ("risk", "adversarial_risk")]
-        values = [percent(float(mean.sel(split=split))) for mean in means for split in ("train", "test")]
-        lines.append([*map(_plain, case.values()), *below, "-" if one is None else percent_at_most(one.U), *values])
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    table = ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]
-    return [*table, "", listed(proven, beside)]
-
-
-def _said_of_degenerate(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
-    count = len(degenerate(ds))
-    said = f"{count} of {len(found)} cases bound nothing at alpha: the training risk of the region is below it, or no test "
-    return ["", f"{said}point lies in it."] if count else []
-
-
-def _plain(value: Any) -> str:  # noqa: ANN401
-    return exact(value) if isinstance(value, int | float) else printable(value)
-
-
-def _head(ds: xr.Dataset) -> str:
+def heading(ds: xr.Dataset) -> str:
+    """Say which data a result is of, a line a data set, with how many points are known."""
     names = [str(name) for name in ds["dataset"].values]
     if "n_points" not in ds or bool(ds["n_points"].isnull().any()):
         return ", ".join(map(printable, names))
@@ -175,21 +167,30 @@ def _table(here: xr.Dataset, case: dict[str, Any]) -> list[str]:
             spread(float(mean.sel(split=split)), float(std.sel(split=split)) if several else None)
             for split in ("train", "test")
         ]
-        rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}")
+        flag = _flag(here, several=several) if name == "risk" else ""
+        rows.append(f"  {label:18}{cells[0]:>18}{cells[1]:>18}{flag}")
     if "uncertainty" in here and bool(here["uncertainty"].notnull().any()):
         hard = [float(mean_and_std(here, "uncertainty")[0].sel(split=split)) for split in ("train", "test")]
         rows.append(f"  {'label uncertainty':18}{hard[0]:>18.4f}{hard[1]:>18.4f}")
-    certified = [f"  {line}" for line in filter(None, [certified_line(here, case["epsilon"])])]
-    return [_case_head(here, case), *certified, f"  {'':18}{'train':>18}{'test':>18}", *rows]
+    certified = [f"  {line}" for line in filter(None, [certified_line(here, case["epsilon"], [case["dataset"]])])]
+    return [case_head(here, case), *certified, f"  {'':18}{'train':>18}{'test':>18}", *rows]
 
 
-def _case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
+def _flag(here: xr.Dataset, *, several: bool) -> str:
+    """Mark a test risk below α: of several restarts, that of the one whose region is kept."""
+    return f"  {'that of the region kept ' * several}< α" if below_alpha_on_test(here) else ""
+
+
+def case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
+    """Say what one case is: search, data set, norm, what ε is in, and coordinates."""
     search = case.get("search", here.attrs.get("search"))
     text = f"{printable(search)}, " if search else ""
-    text += f"{printable(case['dataset'])}, {_norm(here, case)}epsilon {exact(case['epsilon'])}"
-    text += f", alpha {exact(float(here['alpha']))}"
+    at = " ".join(
+        filter(None, (sign_of(norm_name(here, case)), f"ε = {strength(case['epsilon'])}", epsilon_unit(here)))
+    )
+    text += f"{printable(case['dataset'])}, {at}, α = {exact(float(here['alpha']))}"
     further = (dim for dim in case if dim not in ("search", "alpha", "dataset", "epsilon"))
-    text += "".join(f", {printable(dim)} = {_plain(case[dim])}" for dim in further)
+    text += "".join(f", {SIGNS.get(dim, printable(dim))} = {plain(dim, case[dim])}" for dim in further)
     if "q_found" in here and bool(here["q_found"].notnull().any()):
         found = np.unique(here["q_found"].values[here["q_found"].notnull()])
         text += ", q found " + (f"{found[0]:.3f}" if len(found) == 1 else f"{found[0]:.3f} to {found[-1]:.3f}")
@@ -198,37 +199,27 @@ def _case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
     return text
 
 
-def _norm(here: xr.Dataset, case: dict[str, Any]) -> str:
-    """Return the sign of the norm of a case, with a space; of a file of several norms, that of the search's only one."""
-    said = here.attrs.get("norm")
-    if said not in NORMS and "search" in case:
-        from numbaconc.search.base import Search
-
-        norms = Search.known[case["search"]].norms if case["search"] in Search.known else ()
-        said = norms[0] if len(norms) == 1 else said
-    return f"{sign} " if (sign := sign_of(said)) else ""
-
-
 def bound_sentence(here: xr.Dataset, case: dict[str, Any]) -> str:
     """Say what the kept region of one case bounds, as the test sample's fractions estimate it."""
-    epsilon, alpha, norm = exact(case["epsilon"]), float(here["alpha"]), _norm(here, case)
+    epsilon, alpha = strength(case["epsilon"]), float(here["alpha"])
     test = kept(here).sel(split="test")
     risk, adversarial = float(test["risk"]), float(test["adversarial_risk"])
     if risk == 0:
         text = "No test point lies in the region: its measure may be 0, which says nothing."
     else:
-        at, most, robust = percent_at_least(risk), percent_at_most(adversarial), percent_at_least(1 - adversarial)
+        at, most = percent_at_least(risk), percent_at_most(adversarial)
+        within = " ".join(filter(None, (sign_of(norm_name(here, case)), "distance", epsilon, epsilon_unit(here))))
         text = (
-            f"Estimated, by fractions of the test points: a set of measure {at} grows to at most {most} within "
-            f"{norm}distance {epsilon}: h({at}, {epsilon}) <= {most}. By this estimate concentration does not rule out an "
-            f"imperfect classifier that errs on {at} and is robust on {robust}."
+            f"Estimated, by fractions of the test points, the risk rounded down and the adversarial risk up: a set of measure {at} "
+            f"grows to at most {most} within {within}: h(μ, {as_fraction(at)}, {epsilon}) ≤ {as_fraction(most)}. By this estimate "
+            f"concentration does not rule out an imperfect classifier that errs on {at} and is robust on {percent_left(adversarial)}."
         )
     if adversarial == 1:
         text += " The expansion holds every test point: a bound of 1 says nothing."
     if risk < alpha:
-        text += f" The test risk is below alpha: this bounds h at {_below(risk, alpha)}, not {exact_percent(alpha)}."
+        text += f" The test risk is below α: this bounds h at {_below(risk, alpha)}, not {exact_percent(alpha)}."
     if below_alpha(here):
-        text += " No region with a training risk of alpha was found here."
+        text += " No region with a training risk of α was found here."
     return text
 
 
@@ -236,69 +227,6 @@ def _below(risk: float, alpha: float) -> str:
     """Write a risk in per cent, with as many digits as show that it is below alpha."""
     digits = next((digits for digits in range(2, 16) if f"{100 * risk:.{digits}f}" != f"{100 * alpha:.{digits}f}"), 16)
     return f"{100 * risk:.{digits}f}%"
-
-
-def as_json(ds: xr.Dataset) -> dict[str, Any]:
-    """Return the same as plain numbers: one entry a case, fractions, and the file's attributes."""
-    ds = whole(ds)
-    entries: list[dict[str, Any]] = []
-    proven: list[Certificate] = []
-    beside: list[Certificate] = []  # those that a lower bound stands beside
-    for case in cases(ds):
-        here, epsilon = select_case(ds, case), case["epsilon"]
-        entry: dict[str, Any] = case | {"alpha": float(here["alpha"])}
-        if (at_alpha := certificate_at_alpha(here, epsilon)) is not None:
-            proven.append(at_alpha)
-            named: tuple[str, ...] = ("confidence", "n_compared", "U", "m", "K", "tau", "reason")
-            named += () if at_alpha.uncertainty_at_least is None else ("uncertainty_at_least", "n_tied")
-            entry["certified"] = {name: getattr(at_alpha, name) for name in named}
-        if (least := lower_of(here)) is not None:
-            entry["lower_bound"] = {"value": least, "isolated": int(here.get("isolated", 0))}
-            beside += [] if at_alpha is None else [at_alpha]
-        for name in (name for name in BY_SPLIT if name in here):
-            mean, std = mean_and_std(here, name)
-            for split in ("train", "test"):
-                entry[f"{name}_{split}"] = float(mean.sel(split=split))
-                entry[f"{name}_{split}_std"] = float(std.sel(split=split))
-        for name in ("q_found", "margin", "compared"):
-            if name in here:
-                entry[name] = np.ravel(here[name].values).tolist()
-        entry["degenerate"] = is_degenerate(here)
-        entries.append(entry | _bounds(here, epsilon))
-    said: dict[str, Any] = {"cases": entries}
-    if proven:
-        said["certified_together"] = hold_together([*proven, *beside])
-    if (tighter := note(ds)) is not None:
-        said["note"] = tighter
-    plain: dict[str, Any] = _finite(said | {"attributes": {str(name): ds.attrs[name] for name in ds.attrs}})
-    return plain
-
-
-def _bounds(here: xr.Dataset, epsilon: float) -> dict[str, Any]:
-    """Return what the kept region of one case bounds, with its border where the search put it, and what is beside it."""
-    entry: dict[str, Any] = {}
-    if "kept_seed" in here:
-        chosen = kept(here).sel(split="test")
-        entry["kept_seed"] = int(here["kept_seed"])
-        entry["bound"] = {"h_at": float(chosen["risk"]), "at_most": float(chosen["adversarial_risk"])}
-        entry["bound_is"] = "estimated by fractions of the test points"
-    if (proven := certificate(here, epsilon)) is not None:
-        entry["certificate"] = {"confidence": proven.confidence, "L": proven.L, "U": proven.U}
-        entry["certificate"]["uniform_deviation"] = proven.uniform  # None in files that do not say it
-    if (classifier := classifier_of(here, epsilon)) is not None:
-        entry["classifier"] = classifier
-    return entry
-
-
-def _finite(value: Any) -> Any:  # noqa: ANN401
-    """Return what JSON has: None for numbers that are not finite, lists for arrays."""
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    if isinstance(value, np.ndarray | np.generic):
-        return _finite(value.tolist())
-    return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
 def provenance_lines(ds: xr.Dataset) -> list[str]:
