@@ -20,14 +20,15 @@ from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_count, check_fraction, shown
 from numbaconc.hardness import check_bound, labels_in
-from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up, strength_at_most
+from numbaconc.numerals import at_least, at_most, exact, exact_percent, rounded_up, strength, strength_at_most
 from numbaconc.regions import Region
+from numbaconc.reprs import Shown
 from numbaconc.tolerance import tolerance
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """With the given confidence μ(E) >= L and μ(E_ε) <= U, hence h(μ, L, ε) <= U.
+@dataclass(frozen=True, repr=False)
+class Certificate(Shown):
+    """With the given confidence μ(E) >= L and μ(E_ε) <= U, hence h(μ, L, ε) ≤ U.
 
     And, where it was asked for, the mean label uncertainty in E is at least `uncertainty_at_least`.
 
@@ -100,10 +101,10 @@ class Certificate:
         return self._sentence(at_least(self.L) if self.alpha is None else exact(self.L))
 
     def _sentence(self, alpha: str) -> str:
-        strength = exact(self.epsilon) if self.alpha is None else strength_at_most(self.epsilon)
+        epsilon = strength(self.epsilon) if self.alpha is None else strength_at_most(self.epsilon)
         why = f": {self.reason}" if self.reason else ""
         empty = f" (which says nothing{why})" if self.L == 0 or self.U == 1 else ""
-        bound = f"with {exact_percent(self.confidence)} confidence h(μ, {alpha}, {strength}) ≤ {at_most(self.U)}{empty}"
+        bound = f"with {exact_percent(self.confidence)} confidence h(μ, {alpha}, {epsilon}) ≤ {at_most(self.U)}{empty}"
         return f"{bound}{self._said_of_labels}"
 
     @property
@@ -122,6 +123,11 @@ class Certificate:
 
     def __str__(self) -> str:
         return self.sentence
+
+    def _facts(self) -> dict[str, object]:
+        shown = ("epsilon", "confidence", "n_points", "n_in", "n_expanded", "n_compared", "uncertainty_at_least")
+        bounds = {"L": at_least(self.L) if self.alpha is None else exact(self.L), "U": at_most(self.U)}
+        return bounds | {name: getattr(self, name) for name in shown} | {"region": self.region and self.region.in_short}
 
     def covers(self, alpha: float) -> bool:
         """Whether the bound holds at α too: h grows with α, so that it does if α <= L, and is not known to if not."""
@@ -283,7 +289,7 @@ def _rank(alpha: float, n_points: int, confidence: float, n_compared: int, n_bou
     rank = binomial.least_count(alpha, n_points, confidence, n_compared, n_bounds)
     if rank is None:
         least = math.ceil(math.log(tail_of(confidence, n_compared, n_bounds)) / math.log(alpha))
-        why = f"or nothing certifies alpha {exact(alpha)} with {exact_percent(confidence)} confidence"
+        why = f"or nothing certifies α = {exact(alpha)} with {exact_percent(confidence)} confidence"
         msg = f"n_points is {n_points}; allowed: at least {least}, {why}"
         raise InputError(msg)
     return rank

@@ -13,6 +13,7 @@ from numbaconc.data.sample import Sample
 from numbaconc.errors import check_choice, check_count, check_flag
 from numbaconc.how import bar
 from numbaconc.kernels import assignment, clusters
+from numbaconc.reprs import Shown
 
 CENTERS = ("mean", "median")
 SHIFT = 12  # centers of uint8 data are whole multiples of 2^-12 levels, so that every distance is an integer
@@ -20,8 +21,8 @@ MAX_ITER = 30  # the paper's limit
 MOST_LEVELS = 2**31 - 1  # in a distance that int32 can hold
 
 
-@dataclass(frozen=True, eq=False)
-class Clusters:
+@dataclass(frozen=True, eq=False, repr=False)
+class Clusters(Shown):
     """Clusters of points and the box around each.
 
     Attributes
@@ -44,6 +45,10 @@ class Clusters:
     upper: NDArray[np.floating[Any]]
     n_iter: int
     converged: bool
+
+    def _facts(self) -> dict[str, object]:
+        sizes = {"n_points": len(self.labels), "n_clusters": len(self.centers), "n_features": self.centers.shape[1]}
+        return sizes | {"n_iter": self.n_iter, "converged": self.converged}
 
 
 def cluster(

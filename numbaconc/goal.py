@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, shown
+from numbaconc.reprs import Shown
 
 EXTREMES = 2.0**-120, 2.0**120  # levels, whose squares float32 does not hold, but float64 does, with room for sums
 ROUNDING = 1e-12  # 60000 * .07 is a little more than 4200, and makes 4200
@@ -22,8 +23,8 @@ def count_of(share: float, n: int) -> int:
     return math.ceil(share * n * (1 - ROUNDING))
 
 
-@dataclass(frozen=True)
-class Goal:
+@dataclass(frozen=True, repr=False)
+class Goal(Shown):
     """An error region of at least a share α + margin of the training points that grows little within ε.
 
     Attributes
@@ -43,6 +44,9 @@ class Goal:
     alpha: float
     margin: float | None = 0.0
     n_compared: int = 1
+
+    def _facts(self) -> dict[str, object]:
+        return vars(self)
 
     @classmethod
     def of(

@@ -20,7 +20,8 @@ from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.threads import using_threads
 from numbaconc.neighborhoods import counts_within, graph_within
 from numbaconc.norms import check_norm
-from numbaconc.numerals import at_least, exact, exact_percent
+from numbaconc.numerals import at_least, exact, exact_percent, strength
+from numbaconc.reprs import Shown
 from numbaconc.spectral import by_spectrum
 from numbaconc.unions import Apart, by_counts, greedy
 
@@ -34,8 +35,8 @@ TRIES = 6  # numbers of points for which sets apart are looked for
 ROUNDING = 1e-12  # relative, more than what quantiles are wrong by
 
 
-@dataclass(frozen=True)
-class LowerBound:
+@dataclass(frozen=True, repr=False)
+class LowerBound(Shown):
     """With the given confidence h(μ, α, ε) >= value: every set of measure at least α grows to at least that.
 
     Attributes
@@ -75,17 +76,21 @@ class LowerBound:
     @property
     def sentence(self) -> str:
         """The bound in words, rounded down; why there is none beyond α where so many points are isolated."""
-        at = f"h(μ, {exact(self.alpha)}, {exact(self.epsilon)})"
+        at = f"h(μ, {exact(self.alpha)}, {strength(self.epsilon)})"
         if (m := count_of(self.alpha, self.n_points)) <= self.isolated:
             return (
                 f"nothing is proved beyond {at} ≥ {exact(self.alpha)}: {self.isolated:,} of {self.n_points:,} points have no other "
-                f"within {exact(self.epsilon)}, so that {m:,} of them, a share of alpha, do not grow at all"
+                f"within {strength(self.epsilon)}, so that {m:,} of them, a share of α, do not grow at all"
             )
-        empty = " (which says nothing beyond alpha)" if self.value <= self.alpha else ""
+        empty = " (which says nothing beyond α)" if self.value <= self.alpha else ""
         return f"with {exact_percent(self.confidence)} confidence {at} ≥ {at_least(self.value)}{empty}"
 
     def __str__(self) -> str:
         return self.sentence
+
+    def _facts(self) -> dict[str, object]:
+        told = ("confidence", "method", "n_points", "isolated", "alpha", "epsilon", "norm")
+        return {"value": at_least(self.value)} | {name: getattr(self, name) for name in told}
 
 
 def lower_bound(

@@ -22,6 +22,7 @@ from numbaconc.goal import Goal
 from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.threads import using_threads
 from numbaconc.regions import Region
+from numbaconc.reprs import Shown
 from numbaconc.results.layout import Case, Outcome, case_of, contents_of, facts_of, lay_out, outcome_of
 from numbaconc.results.schema import LONG_NAMES, SPLITS, check_coordinates, dimensions_with, provenance
 from numbaconc.search.base import Found, Search, make_search
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
 
-@dataclass(frozen=True, eq=False)
-class Findings:
+@dataclass(frozen=True, eq=False, repr=False)
+class Findings(Shown):
     """The measurements, and the region that is kept for each goal.
 
     Attributes
@@ -46,6 +47,13 @@ class Findings:
 
     dataset: xr.Dataset
     regions: dict[Any, Region]
+
+    def _facts(self) -> dict[str, object]:
+        ds, several = self.dataset, len(self.regions) > 1
+        told = {name: ds.attrs.get(name) for name in ("search", "norm")}
+        told |= {name: np.ravel(ds[name].values) for name in ("alpha", "epsilon")}
+        found = f"{len(self.regions):,}" if several else ", ".join(one.in_short for one in self.regions.values())
+        return {"dataset": ", ".join(map(repr, np.ravel(ds["dataset"].values).tolist()))} | told | {"regions": found}
 
 
 def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
@@ -189,7 +197,7 @@ def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: H
     for one in bar(search.alone(), what="restarts", shown=how.progress and restarts > 1, total=restarts):
         run = Run(one, train, how)
         for goal, path in paths.items():
-            found[goal].append(run.find(goal, path))
+            found[goal].append(run.find(goal, path).named(train))
     return found
 
 
@@ -223,7 +231,9 @@ def _said(search: Search, found: Found, samples: dict[str, Sample]) -> dict[str,
     plain = search.described()
     plain |= {name: found.attributes[name] for name in plain if name in found.attributes and name not in found.stored}
     shas = ", ".join(f"{split} {contents_of(sample)}" for split, sample in samples.items())
-    return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas}
+    scaling = samples["train"].space.scaling
+    scaled = {} if scaling is None else {"scale": scaling.told}
+    return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas} | scaled
 
 
 def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:

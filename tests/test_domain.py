@@ -337,7 +337,7 @@ def made():
 def test_the_domain_goes_along(region, tmp_path):
     X = awkward(np.random.default_rng(0), (50, 3))
     sample = nc.Sample(X, 1.0, UNIT)
-    assert "domain=(0.0, 1.0)" in repr(region)
+    assert "domain=[0, 1]" in repr(region)
     region.save(tmp_path / "a.nc")
     same = [nc.load_region(tmp_path / "a.nc"), pickle.loads(pickle.dumps(region))]
     border = region.at_rank(sample, 20)

@@ -62,12 +62,15 @@ class Lazy:
         return self.array[key]
 
 
+TOLD = ("unit", "domain", "note", "origin", "rounding", "whole", "y", "uncertainty", "space")
+
+
 def described(make):
     """Return all that is known of samples, or what is said against them."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            made = [(repr(one.X.tolist()), one.X.dtype, one.sha256, repr(one), repr(one.space)) for one in make()]
+            made = [(one.X.dtype, one.sha256, *(repr(getattr(one, name)) for name in TOLD)) for one in make()]
         except nc.InputError as error:
             made = [str(error)]
     return made, [str(one.message) for one in caught]

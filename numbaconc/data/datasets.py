@@ -8,24 +8,26 @@ import importlib.metadata
 import os
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pooch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data import readers
-from numbaconc.data.arrays import as_sample
+from numbaconc.data.arrays import Told, as_sample, in_words
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.formats import KNOWN, name_of, own_files
+from numbaconc.data.normalized import check_normalize
 from numbaconc.data.own import read_own
 from numbaconc.data.people import people_disagree
 from numbaconc.data.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
-from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, Published
+from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, VERIFIED_WORDS, Published
 from numbaconc.data.sample import Sample
+from numbaconc.data.scaling import check_scale
 from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import (
     InputError,
@@ -39,6 +41,7 @@ from numbaconc.errors import (
     shown,
 )
 from numbaconc.how import bar
+from numbaconc.reprs import Shown, range_of
 
 DOWNLOAD_CHUNK = 1 << 16  # bytes
 DIGITS_SEED = 0  # the split of the bundled digits
@@ -51,9 +54,9 @@ class DataNotFoundError(InputError):
     """A data set of the registry is not on disk."""
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """A data set, loaded.
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Shown):
+    """A data set, loaded; `train, test = data` takes its two samples.
 
     Attributes
     ----------
@@ -69,6 +72,16 @@ class Dataset:
     train: Sample
     test: Sample
     verified: bool | None
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter((self.train, self.test))
+
+    def _facts(self) -> dict[str, object]:
+        first: dict[str, object] = {"name": repr(self.name), "contents": VERIFIED_WORDS[self.verified]}
+        first |= {"train": self.train.shape, "test": self.test.shape}
+        ends, notes = [one.seen for one in self if one.seen], dict.fromkeys(one.note for one in self if one.note)
+        seen = range_of((min(low for low, _ in ends), max(high for _, high in ends))) if len(ends) == 2 else None
+        return first | self.train._facts() | {"shape": None, "range": seen, "note": "; ".join(notes)}
 
     @property
     def sha256(self) -> str:
@@ -98,7 +111,7 @@ class Status:
     detail: str = ""
 
 
-def load_dataset(
+def load_dataset(  # noqa: PLR0913  # they say which data, and how they are taken
     name: PathLike,
     *,
     data_dir: PathLike | None = None,
@@ -108,6 +121,8 @@ def load_dataset(
     progress: bool = False,
     max_train: int | None = None,
     key: str | None = None,
+    normalize: tuple[ArrayLike, ArrayLike] | str | None = None,
+    scale: ArrayLike | None = None,
 ) -> Dataset:
     """Load a data set from disk; nothing is downloaded.
 
@@ -117,47 +132,53 @@ def load_dataset(
         A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar10h`, `svhn`); or the path of a file,
         `.npy`, `.npz`, `.csv`, `.tsv`, `.parquet`, `.h5`, `.nc`, `.zarr` or `.mat`, of a folder of images, or two of train
         and test with a comma between. Arrays are found by usual names, such as `X_train`, `y_train` and `uncertainty_train`.
-    data_dir : path-like, optional
-        The folder of the data; by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache.
-    verify : bool
-        Refuse contents that are not the published ones.
-    test_fraction : float, optional
-        Share of the rows that become test rows, in (0, 1), of digits, cifar10h and a single array; 0.2 if not given.
-    seed : int, optional
-        Of the permutation that splits cifar10h or a single array; 0 if not given, as the digits always have.
-    progress : bool
-        Show a bar while a large archive is unpacked, if standard error is a terminal.
-    max_train : int, optional
-        Keep so many of the training points, drawn evenly; all if not given.
-    key : str, optional
-        The name of the array in the user's file, or the two of training and test points with a comma between.
+    data_dir, verify, progress : path-like, optional, and bool
+        The folder of the data: by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache. Refuse contents that
+        are not the published ones. Show a bar on a terminal while a large archive is unpacked.
+    test_fraction, seed : float, and int, optional
+        Share of the rows that become test rows, in (0, 1), of digits, cifar10h and a single array, and of the permutation
+        that splits the latter two; 0.2 and 0 if not given.
+    max_train, key : int, and str, optional
+        Keep so many of the training points, drawn evenly. The array in the user's file, or TRAIN,TEST.
+    normalize, scale : optional
+        As in `as_sample`, of the user's files: what pixels were normalized by, a pair or "0.1307/0.3081"; what columns are
+        divided by, "standard", "range" or numbers; training points alone tell it.
 
     Returns
     -------
     Dataset
         Images are uint8 rows in the file's order of coordinates, of unit 1/255: CIFAR-10 has planes red, green, blue, SVHN
-        height, width, channel; the digits' unit is 1/16. Labels, int64 from 0 to 9, are `y` of both where a file has them.
-        `cifar10h` has `uncertainty` too, the `label_uncertainty` of people (Peterson and others, ICCV 2019).
+        height, width, channel; the digits' unit is 1/16. Labels are `y` of both where a file has them. `cifar10h` has
+        `uncertainty` too, the `label_uncertainty` of people (Peterson and others, ICCV 2019).
 
     Raises
     ------
     DataNotFoundError
         If the data set is not on disk.
     InputError
-        If the name is unknown, a file is not what it claims or not the published one, or an argument has no effect.
+        If a name is unknown, a file not what it claims or not the published one, or an argument without effect or wrong.
     """
     share = None if test_fraction is None else check_fraction("test_fraction", test_fraction, one_allowed=False)
     seed = None if seed is None else check_count("seed", seed, low=0)
     verify, progress = check_flag("verify", verify), check_flag("progress", progress)
-    key = None if key is None else check_text("key", key)
+    key, told = None if key is None else check_text("key", key), Told(check_normalize(normalize), check_scale(scale))
     known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
     if known not in REGISTRY:
         if not (paths := own_files(known) if known else []):
             msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path: {KNOWN}"
             raise InputError(msg + did_you_mean(name, tuple(REGISTRY)))
-        return Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train), verified=None)
-    data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress, key=key)
+        return Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train, told), verified=None)
+    check_own(known, {"key": key} | told._asdict())
+    data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress)
     return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))
+
+
+def check_own(name: str, given: Mapping[str, object]) -> None:
+    """Refuse what is told of a user's file beside data that are known: InputError."""
+    for what, value in given.items():
+        if value is not None:
+            msg = f"{what} is {in_words(value)} with {name}; allowed: with a file of your own"
+            raise InputError(msg)
 
 
 def _load_known(
@@ -168,11 +189,7 @@ def _load_known(
     *,
     verify: bool,
     progress: bool,
-    key: str | None,
 ) -> Dataset:
-    if key is not None:
-        msg = f"key is {shown(key)} with {name}; allowed: with a file of your own"
-        raise InputError(msg)
     share = TEST_FRACTION if test_fraction is None else test_fraction
     if name == "digits":
         check_unused(seed=seed)

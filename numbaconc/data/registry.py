@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from numbaconc.data import readers
 
+VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
+
 
 @dataclass(frozen=True)
 class Published:

@@ -5,34 +5,42 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from numbaconc.data.annotations import as_labels, as_uncertainty
 from numbaconc.data.conversion import as_array, values_of
 from numbaconc.data.files import sha256_of_array
 from numbaconc.data.floats import are_whole
 from numbaconc.data.grids import per_one
+from numbaconc.data.indexing import as_user_array, rows_of_index, same_arrays
 from numbaconc.data.rows import Rows
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, as_number, shown
+from numbaconc.reprs import Shown, names_of, range_of
 
 T = TypeVar("T")
 
 SNAP = 1e-9  # where numbers are whole levels, an epsilon this near to a whole number of levels is that number
 KINDS = (np.uint8, np.float32, np.float64)
 LEAST_UNIT, LARGEST_UNIT = 1e-300, 1e300
+GRAY = 1 / 255  # the unit of bytes that are gray levels
+OF_POINTS = ("extent", "sha256", "levels_sha256")  # what is remembered, and depends on the points alone
+LOOKED_AT = 1 << 23  # numbers whose range is looked for only to be shown
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
+@dataclass(frozen=True, eq=False, repr=False)
+class Sample(Shown):
     """Points of a data set, checked, with the unit that epsilon is measured in.
 
-    A coordinate of a point is (X + origin) · unit on epsilon's scale.
+    A coordinate of a point is (X + origin) · unit on epsilon's scale. Slices, masks and arrays of whole numbers choose points,
+    `sample[10:20]`; one number gives a sample of that point, and so does iteration. `np.asarray(sample)` is the points as
+    they were given: bytes where they are gray levels, otherwise coordinates on epsilon's scale. Samples are equal if their
+    numbers, labels, unit, domain, layout and names of columns are.
 
     Attributes
     ----------
@@ -104,12 +112,80 @@ class Sample:
     def __len__(self) -> int:
         return len(self.X)
 
+    def __getitem__(self, index: Any) -> Sample:  # noqa: ANN401
+        """Return the sample of the chosen points; an InputError that is an IndexError, too, if there are no such ones."""
+        return self._of(rows_of_index(index, len(self)))
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self._of(slice(i, i + 1)) for i in range(len(self)))
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
+        """Return the points as they were given, of the shape that they had; what is not copied cannot be written to.
+
+        `as_sample` makes an equal sample of them, but for what an array cannot tell: a domain other than [0, 1], names of
+        columns, labels, and what rounding took away. Levels that are no 255ths, as those of the digits, are coordinates.
+        """
+        scaling = self._declared.scaling
+        as_given = self.unit == GRAY if self.X.dtype == np.uint8 else self.unit == 1 and self.origin is None
+        as_given = as_given and scaling is None
+        points = self.X if as_given else self.coordinates(self.X)
+        points = points if scaling is None else scaling.undone(points)
+        return as_user_array(points.reshape(self.shape), dtype, copy, made=not as_given)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sample):
+            return NotImplemented
+        arrays = ("X", "origin", "y", "uncertainty")
+        same = self is other or self._kind == other._kind
+        return same and (self is other or all(same_arrays(getattr(self, key), getattr(other, key)) for key in arrays))
+
+    def __hash__(self) -> int:
+        return hash(self._kind)
+
+    @property
+    def _kind(self) -> tuple[Hashable, ...]:
+        """What equal samples have in common beside their arrays."""
+        return self.X.dtype.char, self.X.shape, self.unit, self.rounding, self.snaps, self._declared.kind
+
+    def _facts(self) -> dict[str, object]:
+        return {
+            "shape": self.shape,
+            "dtype": self.X.dtype,
+            "unit": self.unit,
+            "range": None if self.seen is None else range_of(self.seen),
+            "domain": None if self.domain is None else range_of(self.domain),
+            "epsilon": self._declared.epsilon_unit,
+            "columns": names_of(self._declared.columns),
+            "labels": None if self.y is None else ("texts" if self.y.dtype.kind == "U" else "integers"),
+            "uncertainty": None if self.uncertainty is None else "of labels",
+            "note": self.note,
+        }
+
+    @property
+    def seen(self) -> tuple[float, float] | None:
+        """The extent, where it is known, or soon found."""
+        return self.extent if "extent" in self.__dict__ or self.X.size <= LOOKED_AT else None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the points as they were given: (n, d), or (n, h, w) and the like; `X` has (n, d) in any case."""
+        return (len(self.X), *(self._declared.shape or (self.n_features,)))
+
+    @property
+    def ndim(self) -> int:
+        """How many axes that shape has."""
+        return len(self.shape)
+
+    @property
+    def _declared(self) -> Space:
+        """The space, without what looking at the points tells."""
+        unit = self.unit if self.X.dtype == np.uint8 or self.unit != 1 else None
+        return self._space or Space(self.n_features, unit=unit, domain=self.domain)
+
     @functools.cached_property
     def space(self) -> Space:
         """What other samples, and regions, must have in common with this one."""
-        declared = self.unit if self.X.dtype == np.uint8 or self.unit != 1 else None
-        known = self._space or Space(self.n_features, unit=declared, domain=self.domain)
-        return replace(known, extent=self.extent)
+        return replace(self._declared, extent=self.extent)
 
     @property
     def n_features(self) -> int:
@@ -168,7 +244,8 @@ class Sample:
     @property
     def snaps(self) -> bool:
         """Whether lengths near a whole number of levels are taken for that: where points of the same kind are whole."""
-        return self.space.frame.whole if self.space.frame is not None else self.whole
+        frame = self._declared.frame
+        return frame.whole if frame is not None else self.whole
 
     def _snapped(self, levels: NDArray[np.float64]) -> NDArray[np.float64]:
         if not self.snaps:
@@ -215,7 +292,8 @@ class Sample:
         InputError if there is not one for each point, or it is none: `as_labels`, `as_uncertainty`.
         """
         n = len(self)
-        told: dict[str, Any] = {"note": "; ".join(filter(None, (self.note, note)))}
+        known = {name: self.__dict__[name] for name in OF_POINTS if name in self.__dict__}
+        told: dict[str, Any] = known | {"note": "; ".join(filter(None, (self.note, note)))}
         if y is not None:
             told["y"] = as_labels(y, n)
         if uncertainty is not None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from numbaconc.data.floats import Frame
+from numbaconc.data.scaling import DIVIDED_BY, Scaling
 from numbaconc.errors import InputError
 
+IMAGE = (0.0, 1.0)  # the domain of an image
 FEW = 0.05  # share of numbers that may be no multiples of a step: others are of another kind
 FROM = "space_"  # how attributes of a file that hold a space begin
 
@@ -35,6 +37,8 @@ class Space:
         The least and the largest coordinate of the points that were looked at, on epsilon's scale.
     stray : float
         Share of the numbers that are no whole levels of a frame that others made, and all of theirs are.
+    scaling : Scaling or None
+        What every column was divided by, so that epsilon is in units of each feature; None for nothing.
     guessed : bool
         Whether unit and domain were not given, but recognized: floats that all are multiples of 1/255 could be others.
     """
@@ -48,6 +52,23 @@ class Space:
     frame: Frame | None = field(default=None, compare=False)
     extent: tuple[float, float] | None = None
     stray: float = 0.0
+    scaling: Scaling | None = None
+
+    @property
+    def epsilon_unit(self) -> str:
+        """What ε is in, in words that follow a distance: "on the scale of [0, 1]", "in units of the data"."""
+        if self.scaling is not None:
+            return self.scaling.epsilon_unit
+        if self.domain == IMAGE:
+            return "on the scale of [0, 1]"
+        if self.unit in (None, 1.0):
+            return "in units of the data"
+        return f"in units of which one level of the data is {_worth(self.unit or 1.0)}"
+
+    @property
+    def kind(self) -> tuple[Any, ...]:
+        """What equal samples, and equal regions, have in common of their spaces: all that is declared, and nothing looked at."""
+        return self.n_features, self.shape, self.columns, self.unit, self.domain, self.scaling
 
     def attributes(self) -> dict[str, Any]:
         """Return what a file says of the space."""
@@ -55,6 +76,8 @@ class Space:
         if self.frame is not None:
             origin = None if self.frame.origin is None else self.frame.origin.tolist()
             plain["frame"] = self.frame._replace(origin=origin)._asdict()
+        if self.scaling is not None:
+            plain["scaling"] = self.scaling._asdict()
         told: dict[str, Any] = {FROM + name: json.dumps(value) for name, value in plain.items() if value is not None}
         return told | {FROM + "guessed": int(self.guessed)}
 
@@ -63,14 +86,16 @@ class Space:
         """Return the space that a file tells; None if it tells none. ValueError or TypeError if that is damaged."""
         if FROM + "guessed" not in attributes:
             return None
-        names = ("shape", "columns", "unit", "domain", "extent", "frame")
+        names = ("shape", "columns", "unit", "domain", "extent", "frame", "scaling")
         told = {name: json.loads(attributes.get(FROM + name, "null")) for name in names}
         shape, columns, domain, extent = (
             None if told[key] is None else tuple(told[key]) for key in ("shape", "columns", "domain", "extent")
         )
         unit = None if told["unit"] is None else float(told["unit"])
         frame = None if told["frame"] is None else Frame(**told["frame"]).checked(n_features)
-        return cls(n_features, shape, columns, unit, domain, bool(attributes[FROM + "guessed"]), frame, extent)
+        scaling = None if told["scaling"] is None else Scaling(**told["scaling"]).checked(n_features)
+        guessed = bool(attributes[FROM + "guessed"])
+        return cls(n_features, shape, columns, unit, domain, guessed, frame, extent, scaling=scaling)
 
 
 def check_same(one: Space, other: Space, name: str, whose: str) -> None:
@@ -86,7 +111,7 @@ def check_same(one: Space, other: Space, name: str, whose: str) -> None:
     Raises
     ------
     InputError
-        If width, layout, names of columns, unit or domain differ, or the points lie outside the other's domain.
+        If width, layout, names of columns, their scale, unit or domain differ, or the points lie outside the other's domain.
     """
     if one.n_features != other.n_features:
         msg = f"{name} has {one.n_features} coordinates; allowed: {other.n_features}, as {whose} has"
@@ -98,6 +123,10 @@ def check_same(one: Space, other: Space, name: str, whose: str) -> None:
         msg = (
             f"{name} has a column {differ[0]!r} where {whose} has {differ[1]!r}; allowed: the same columns in one order"
         )
+        raise InputError(msg)
+    if one.scaling != other.scaling:
+        known = f"like= gives points the scale of {whose}"
+        msg = f"{name} has columns {_scaled(one, other)}; allowed: {_scaled(other, one)}, as {whose} has ({known})"
         raise InputError(msg)
     if one.domain and other.domain and one.domain != other.domain:
         msg = f"{name} has the domain {one.domain}; allowed: {other.domain}, as {whose} has"
@@ -139,6 +168,17 @@ def check_pair(train: Any, test: Any, *, space: Space | None = None) -> None:  #
         strays = f"{100 * test.space.stray:.0f}% of its numbers are no multiples of {_worth(train.unit)}"
         msg = f"X_test is not of the kind of X_train: {strays}, as all of X_train are; allowed: points of one kind"
         raise InputError(msg)
+
+
+def _scaled(one: Space, other: Space) -> str:
+    """Say how the columns of a space are scaled, so that it differs from another one."""
+    if one.scaling is None:
+        return "as they were given"
+    if other.scaling is None or other.scaling.kind != one.scaling.kind:
+        return f"each divided by {DIVIDED_BY[one.scaling.kind]}"
+    pairs = zip(one.scaling.factors, other.scaling.factors, strict=True)
+    column, factor = next((column, a) for column, (a, b) in enumerate(pairs) if a != b)
+    return f"of which {one.columns[column] if one.columns else column} is divided by {factor!r}"
 
 
 def _other_name(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, str] | None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,8 @@ from numbaconc.how import How
 from numbaconc.labels.hyperedges import check_hyperedges, fractional_loss, hyperedges_in
 from numbaconc.neighborhoods import graph_within
 from numbaconc.norms import check_norm, sign_of
-from numbaconc.numerals import exact, exact_percent, percent_at_least
+from numbaconc.numerals import exact, exact_percent, percent_at_least, strength
+from numbaconc.reprs import Shown
 
 if TYPE_CHECKING:
     from numbaconc.labels.separation import Separation
@@ -34,8 +36,8 @@ ROUNDING = 1e-12  # that a number of points may have, relatively; the loss has f
 METRICS = {"linf": "chebyshev", "l2": "sqeuclidean", "l1": "cityblock"}  # of whole levels, all are whole numbers
 
 
-@dataclass(frozen=True, eq=False)
-class ClassifierBound:
+@dataclass(frozen=True, eq=False, repr=False)
+class ClassifierBound(Shown):
     """A lower bound on the adversarial 0-1 loss of every classifier: how often some point within ε gets a wrong label.
 
     The labels of the points are taken as true. It is no bound on the concentration function h, which asks about error
@@ -64,13 +66,17 @@ class ClassifierBound:
 
     loss: float
     n_conflicts: int
-    pairs: NDArray[np.int64] = field(repr=False)
-    distances: NDArray[np.float64] = field(repr=False)
+    pairs: NDArray[np.int64]
+    distances: NDArray[np.float64]
     n_points: int
     epsilon: float
     norm: str
     hyperedges: int = 2
     confidence: float = CONFIDENCE
+
+    def _facts(self) -> dict[str, object]:
+        told = ("loss", "n_conflicts", "n_points", "epsilon", "norm", "hyperedges", "confidence", "population")
+        return {name: getattr(self, name) for name in told}
 
     @property
     def population(self) -> float:
@@ -86,21 +92,30 @@ class ClassifierBound:
         """What is bounded, in words."""
         points = f"these {self.n_points:,} points"
         if not self.loss:
-            apart = f"no two of different labels are found within {sign_of(self.norm)} 2 ε = {exact(2 * self.epsilon)}"
+            apart = f"no two of different labels are found within {sign_of(self.norm)} 2 ε = {strength(2 * self.epsilon)}"
             return f"{points} show no loss that every classifier has, since {apart}; h is another question"
-        loses = f"every classifier gets at least {self.n_wrong} of {points} wrong within {sign_of(self.norm)} {exact(self.epsilon)}"
+        loses = f"every classifier gets at least {self.n_wrong} of {points} wrong within {sign_of(self.norm)} {strength(self.epsilon)}"
         share = f"{exact_percent(self.confidence)} confidence"
         drawn = (
             f"at least {percent_at_least(self.population)}, with {share}, of those that they are independent draws from"
         )
         if not self.population:
             drawn = f"too few to say anything, with {share}, of what they are drawn from"
-        return f"{loses} ({percent_at_least(self.loss)}), if their labels are true; {drawn}; h is another question"
+        return f"{loses} ({self.share_wrong}), if their labels are true; {drawn}; h is another question"
 
     @property
     def n_wrong(self) -> str:
         """The loss as a number of points, in words: a whole one, a half, or rounded down."""
-        return exact(math.floor(100 * self.loss * self.n_points * (1 + ROUNDING)) / 100)
+        return exact(self._hundredths / 100)
+
+    @property
+    def share_wrong(self) -> str:
+        """The same number of points in per cent, rounded down: 45% beside 9 of 20 points, whatever a solver's rounding is."""
+        return percent_at_least(Decimal(self._hundredths) / (100 * self.n_points))
+
+    @property
+    def _hundredths(self) -> int:
+        return math.floor(100 * self.loss * self.n_points * (1 + ROUNDING))
 
 
 def classifier_bound(

@@ -18,13 +18,14 @@ from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.pairs import nearest_apart
 from numbaconc.kernels.threads import using_threads
 from numbaconc.norms import NORMS, check_norm
-from numbaconc.numerals import READABLE, at_least, at_most, exact
+from numbaconc.numerals import READABLE, at_least, at_most, strength
+from numbaconc.reprs import Shown
 
 STEP = 2.0**-53  # how far, relatively, a sum in float64 is rounded at each step
 
 
-@dataclass(frozen=True, eq=False)
-class Separation:
+@dataclass(frozen=True, eq=False, repr=False)
+class Separation(Shown):
     """How far each point is from the nearest point of another label.
 
     Attributes
@@ -43,6 +44,14 @@ class Separation:
     norm: str
     rounding: float = 0.0
 
+    def _facts(self) -> dict[str, object]:
+        return {
+            "n_points": len(self.distances),
+            "norm": self.norm,
+            "least": self.least,
+            "rounding": self.rounding or None,
+        }
+
     @property
     def least(self) -> float:
         """The least of the distances."""
@@ -59,7 +68,8 @@ class Separation:
             where = f"within {at_most(self.rounding)} in {sign} of where" if self.rounding else "where"
             return f"{n_same:,} of {n:,} points are {where} a point of another label is."
         least = max(0.0, least - self.rounding)
-        written = exact(least) if "/" in exact(least) or len(exact(least)) <= READABLE else at_least(least)
+        written = strength(least)
+        written = written if "/" in written or len(written) <= READABLE else at_least(least)
         return f"Each of {n:,} points is at least {written} in {sign} from every point of another label."
 
 

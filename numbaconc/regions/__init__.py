@@ -7,6 +7,7 @@ from numbaconc.regions.halfspace import HalfSpace
 from numbaconc.regions.loading import load_region
 from numbaconc.regions.rectangles import RectangleComplement, extend_to_domain
 from numbaconc.regions.sublevel import Sublevel
+from numbaconc.regions.told import Source
 
 __all__ = [
     "BallUnion",
@@ -15,6 +16,7 @@ __all__ = [
     "Measurement",
     "RectangleComplement",
     "Region",
+    "Source",
     "Sublevel",
     "extend_to_domain",
     "load_region",

@@ -15,7 +15,8 @@ from numbaconc.errors import InputError
 from numbaconc.kernels.distances import fill_distances
 from numbaconc.kernels.reaches import into_ball
 from numbaconc.regions.base import Region
-from numbaconc.regions.domain import SLACK, edges_in
+from numbaconc.regions.domain import SLACK, edges_in, variables_of, words_of
+from numbaconc.reprs import range_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -74,9 +75,19 @@ class BallUnion(Region):
             raise InputError(msg)
         self.domain = as_domain(domain)
 
-    def __repr__(self) -> str:
-        within = "" if self.domain is None else f", domain={self.domain}"
-        return f"BallUnion({len(self.radii)} balls, d={self.n_features}{within})"
+    def _words(self) -> str:
+        return f"within {self.n_sets:,} balls" if self.n_sets > 1 else "within 1 ball"
+
+    def _facts(self) -> dict[str, object]:
+        return super()._facts() | {"domain": self.domain and range_of(self.domain)}
+
+    @property
+    def definition(self) -> str:
+        """Which points are in the region, in a sentence that says that the stored radii are those before it is expanded."""
+        balls = f"one of {self.n_sets:,} balls" if self.n_sets > 1 else "a ball"
+        return (
+            f"all points in {balls}: radii are those of the region itself, before any expansion{words_of(self.domain)}"
+        )
 
     @property
     def n_features(self) -> int:
@@ -167,12 +178,12 @@ class BallUnion(Region):
         return BallUnion(self.centers[kept], self.radii[kept] + by, self.center_indices[kept], self.domain)
 
     def _variables(self) -> dict[str, Any]:
-        within = {} if self.domain is None else {"domain": ("edge", np.array(self.domain))}
+        indices = "which training points the centers are; -1 for a center off the data"
         return {
-            "centers": (("T", "coordinate"), self.centers),
-            "radii": ("T", self.radii),
-            "center_indices": ("T", self.center_indices),
-        } | within
+            "centers": (("T", "coordinate"), self.centers, {"long_name": "centers of the balls"}),
+            "radii": ("T", self.radii, {"long_name": "radii of the balls, before any expansion"}),
+            "center_indices": ("T", self.center_indices, {"long_name": indices}),
+        } | variables_of(self.domain)
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:

@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.data.arrays import as_sample, parse_epsilon
 from numbaconc.data.conversion import values_of
 from numbaconc.data.sample import Sample
-from numbaconc.data.space import Space, check_same
+from numbaconc.data.space import check_same
 from numbaconc.errors import InputError, check_count
 from numbaconc.numerals import exact, rounded_up
+from numbaconc.regions.told import Told
+from numbaconc.reprs import Shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -28,8 +30,8 @@ FINEST = 2.0**-53  # how far, relatively, float64 is rounded at each step
 SINGLE, FINE = 1e-6, 1e-12  # what float32 and float64 tell apart, relatively, after some sums
 
 
-@dataclass(frozen=True, eq=False)
-class Measurement:
+@dataclass(frozen=True, eq=False, repr=False)
+class Measurement(Shown):
     """Risk and adversarial risk of a region on a sample.
 
     Attributes
@@ -47,14 +49,17 @@ class Measurement:
     adversarial_risk: float | NDArray[np.float64]
     n_points: int
 
+    def _facts(self) -> dict[str, object]:
+        return vars(self)
 
-class Region(abc.ABC):
+
+class Region(Told, abc.ABC):
     """An error region E.
 
     Every point has a signed gap: how far it lies outside the region, on epsilon's scale, negative inside. A closed
     region consists of the points whose gap is at most 0, and its expansion by epsilon counts those whose gap is at most
     epsilon, which are at least all that lie within epsilon of the region. For an open region both mean "less than"
-    instead of "at most".
+    instead of "at most". Regions are equal if they are of one family, stored by the same numbers, and in the same space.
 
     Attributes
     ----------
@@ -63,18 +68,19 @@ class Region(abc.ABC):
     resolution : float
         Gaps of bytes that differ by no more than this, relatively, are taken for equal when the border is moved:
         only rounding tells them apart.
-    p : float
-        Of the norm ℓp that it is expanded in.
-    space : Space or None
-        What points must have in common with those that it was found on; None for one that was made by hand.
     families : dict of str to type
         Every kind of region by its name, for `load_region`.
+    p, norm, space, shape, columns, unit, epsilon_unit
+        Of the norm ℓp that it is expanded in, and its name. What points must have in common with those that it was found
+        on, None for a region that was made by hand: the shape of a point, names of coordinates, what a level and ε are in.
+    definition : str
+        Which points are in it, in a sentence.
+    source, search, settings, epsilon, alpha, data_sha256, numbaconc_version
+        How it was found, and by what; None for one that was made by hand.
     """
 
     closed: ClassVar[bool] = True
     resolution: ClassVar[float] = 1e-9
-    p: float = 1.0
-    space: Space | None = None
     families: ClassVar[dict[str, type[Region]]] = {}
 
     def __init_subclass__(cls) -> None:
@@ -100,17 +106,12 @@ class Region(abc.ABC):
 
     @abc.abstractmethod
     def _variables(self) -> dict[str, Any]:
-        """Return what a file of the region holds, as xarray variables."""
+        """Return what a file of the region holds, as xarray variables: dimensions, values, and what they are."""
 
     @classmethod
     @abc.abstractmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         """Return the region that a file holds."""
-
-    @property
-    def n_sets(self) -> int:
-        """Number of boxes or balls."""
-        return 1
 
     def _vc_dimension_of_one(self) -> int | None:
         """Bound the VC dimension of regions of one set; None if it is not known."""
@@ -318,13 +319,8 @@ class Region(abc.ABC):
         """Return how far numbers in the chain, of up to `size` levels, may be from the true ones; 0 where none is rounded."""
         return float(np.max(self._rounding(sample))) + (self.n_features + 8) * FINEST * size
 
-    def in_space(self, space: Space | None) -> Self:
-        """Return the region itself, told what points must have in common with those that it was found on."""
-        self.space = space
-        return self
-
     def save(self, path: str | Path) -> None:
-        """Write the region to a netCDF file, as a whole or not at all.
+        """Write the region to a netCDF file, as a whole or not at all: what it is, and how it was found.
 
         Raises
         ------
@@ -335,10 +331,7 @@ class Region(abc.ABC):
 
         from numbaconc.data import netcdf
 
-        told = {} if self.space is None else self.space.attributes()
-        said = {"region": type(self).__name__, "epsilon_scale": "unit scale"}
-        ds = xr.Dataset(self._variables(), attrs=said | told)
-        netcdf.write(ds, path)
+        netcdf.write(xr.Dataset(self._stored(), attrs=self._attributes()), path)
 
     def _within(self, sample: Sample) -> Callable[[float | NDArray[np.float64]], NDArray[np.bool_]]:
         """Return a function that says which points lie in the expansion by a strength in levels; at 0, in the region."""

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_same
+from numbaconc.reprs import range_of
 
 SLACK = 1e-12  # by which distances within the domain are reduced, so that rounding never makes one too large
 NOISE = 2e-6  # how far beyond the domain floats may lie that were rounded, as samples allow, in units of its width
+
+
+def variables_of(domain: tuple[float, float] | None) -> dict[str, Any]:
+    """Return what a file of a region holds of the domain that it is expanded in."""
+    told = {"long_name": "least and largest coordinate that points can move to"}
+    return {} if domain is None else {"domain": ("edge", np.array(domain), told)}
+
+
+def words_of(domain: tuple[float, float] | None) -> str:
+    """Return the words that say in which domain a region is expanded, if it is in one."""
+    return "" if domain is None else f", which ends at the edges of the domain {range_of(domain)}"
 
 
 def edges_in(sample: Sample, domain: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

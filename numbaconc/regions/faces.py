@@ -11,13 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.data.conversion import as_array, as_floats
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
+from numbaconc.numerals import strength
 from numbaconc.regions.base import FINEST
 from numbaconc.regions.rectangles import RectangleComplement
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from numbaconc.data.space import Space
 
 SLACK = 1e-14  # how far, relatively, rounding may take what is found from a number in the chain
 DEEPEST = 2.0**20  # epsilons beyond a face: points that are farther beyond it are not told apart
@@ -66,12 +65,23 @@ class FaceComplement(RectangleComplement):
             msg = "faces holds infinity; allowed: finite numbers"
             raise InputError(msg)
 
-    def __repr__(self) -> str:
-        n_own = int(np.isfinite(self.lower).sum() + np.isfinite(self.upper).sum())
-        return f"FaceComplement({n_own} faces, {len(self.rows)} in its chain, d={self.n_features}, epsilon={self.epsilon:g})"
+    def _numbers_of_init(self) -> tuple[Any, ...]:
+        return (*super()._numbers_of_init(), self.rows, self.faces)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (self.lower, self.upper, self.epsilon, self.rows, self.faces, self.space)
+    def _words(self) -> str:
+        return f"beyond {self._n_own} of 1 box, moved out by {strength(self.epsilon)} from lower and upper"
+
+    @property
+    def _n_own(self) -> str:
+        n_own = int(np.isfinite(self.lower).sum() + np.isfinite(self.upper).sum())
+        return f"{n_own:,} face" + "s" * (n_own != 1)
+
+    @property
+    def definition(self) -> str:
+        """Which points are in the region, in a sentence that says that the stored faces are those before they are moved out."""
+        by = strength(self.epsilon)
+        own = "the finite ones of lower and upper, and faces, those of its chain, are where they are before that"
+        return f"all points beyond one of {self._n_own} moved out by {by}, to lower - {by} and upper + {by}: {own}"
 
     def _placed(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each point's value at the coordinate of each face, shape (n_faces, n), and the faces, (n_faces, 1), in levels.
@@ -133,17 +143,12 @@ class FaceComplement(RectangleComplement):
         return 4 * FINEST * (size + self._shift(sample) + float(np.abs(values - faces).max()))
 
     def _variables(self) -> dict[str, Any]:
-        return super()._variables() | {"rows": ("face", self.rows), "faces": ("face", self.faces)}
+        rows = "which faces, in order: j for the upper face of coordinate j, d + j for the lower one"
+        faces = "where they are, before they are moved out by epsilon"
+        chain = {"rows": ("face", self.rows, {"long_name": rows}), "faces": ("face", self.faces, {"long_name": faces})}
+        return super()._variables() | chain
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
         own = ds["lower"].values, ds["upper"].values, float(ds["epsilon"])
         return cls(*own, ds["rows"].values, ds["faces"].values)
-
-
-def _made(
-    lower: ArrayLike, upper: ArrayLike, epsilon: float, rows: ArrayLike, faces: ArrayLike, space: Space | None
-) -> FaceComplement:
-    region = FaceComplement(lower, upper, epsilon, rows, faces)
-    region.in_space(space)
-    return region

@@ -14,8 +14,10 @@ from numbaconc.data.sample import Sample, as_domain
 from numbaconc.errors import InputError, as_number, shown
 from numbaconc.kernels.reaches import into_half_space
 from numbaconc.norms import check_p, dual
+from numbaconc.numerals import exact
 from numbaconc.regions.base import Region
-from numbaconc.regions.domain import SLACK, edges_in
+from numbaconc.regions.domain import SLACK, edges_in, variables_of, words_of
+from numbaconc.reprs import range_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -64,9 +66,16 @@ class HalfSpace(Region):
             msg = f"domain is {shown(domain)} with p {self.p:g}; allowed: with p 1, 2 or infinity"
             raise InputError(msg)
 
-    def __repr__(self) -> str:
-        within = "" if self.domain is None else f", domain={self.domain}"
-        return f"HalfSpace(d={self.n_features}, b={self.b:g}, p={self.p:g}{within})"
+    def _words(self) -> str:
+        return f"w·x > {exact(self.b)}"
+
+    def _facts(self) -> dict[str, object]:
+        return super()._facts() | {"domain": self.domain and range_of(self.domain)}
+
+    @property
+    def definition(self) -> str:
+        """Which points are in the region, in a sentence that says that the stored threshold is that before it is expanded."""
+        return f"all points x with w·x > b: b is that of the region itself, before any expansion{words_of(self.domain)}"
 
     @property
     def n_features(self) -> int:
@@ -147,8 +156,11 @@ class HalfSpace(Region):
         return HalfSpace(self.w, self.b - by * self.dual_norm, self.p, self.domain)
 
     def _variables(self) -> dict[str, Any]:
-        within = {} if self.domain is None else {"domain": ("edge", np.array(self.domain))}
-        return {"w": ("coordinate", self.w), "b": ((), self.b), "p": ((), self.p)} | within
+        return {
+            "w": ("coordinate", self.w, {"long_name": "normal of the half space w·x > b"}),
+            "b": ((), self.b, {"long_name": "threshold of w·x, before any expansion"}),
+            "p": ((), self.p, {"long_name": "of the norm of the expansion"}),
+        } | variables_of(self.domain)
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:

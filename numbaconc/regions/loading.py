@@ -9,6 +9,7 @@ import numpy as np
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, said, shown
 from numbaconc.regions.base import Region
+from numbaconc.regions.told import Source
 
 
 def load_region(path: str | Path) -> Region:
@@ -38,7 +39,7 @@ def load_region(path: str | Path) -> Region:
             msg = f"its family is {shown(family)}"
             raise InputError(msg)
         region = Region.families[family]._from_variables(ds)
-        region.in_space(Space.from_attributes(ds.attrs, region.n_features))
+        region.in_space(Space.from_attributes(ds.attrs, region.n_features)).found_by(Source.from_attributes(ds.attrs))
         saved = xr.Dataset(region._variables()).variables
         for name, held in ds.variables.items():
             known = name in saved and held.dims == saved[name].dims

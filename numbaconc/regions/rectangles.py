@@ -16,7 +16,9 @@ from numbaconc.data.sample import Sample, as_domain, check_domain
 from numbaconc.data.space import Space
 from numbaconc.errors import InputError, shown
 from numbaconc.kernels.rectangles import outside_floats, outside_uint8
+from numbaconc.numerals import strength
 from numbaconc.regions.base import FINEST, SINGLE, Region
+from numbaconc.regions.told import Source
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -39,7 +41,7 @@ class RectangleComplement(Region):
     lower, upper : array-like, shape (T, d)
         Faces of the boxes before they are enlarged, on epsilon's scale. May be infinite.
     epsilon : float or str
-        How far the boxes are enlarged in ℓ∞, on the unit scale.
+        How far the boxes are enlarged in ℓ∞, on the unit scale. Files, too, hold the faces before that.
 
     Raises
     ------
@@ -50,6 +52,7 @@ class RectangleComplement(Region):
     closed = False
     resolution = SINGLE
     p = math.inf
+    epsilon: float = 0.0
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike, epsilon: float | str) -> None:
         self.lower, self.upper = np.array(as_floats(lower, "lower")), np.array(as_floats(upper, "upper"))
@@ -60,11 +63,25 @@ class RectangleComplement(Region):
             msg = f"lower and upper have shapes {self.lower.shape} and {self.upper.shape}; allowed: both (T, d)"
             raise InputError(msg)
 
-    def __repr__(self) -> str:
-        return f"RectangleComplement({len(self.lower)} boxes, d={self.n_features}, epsilon={self.epsilon:g})"
-
     def __reduce__(self) -> tuple[Any, ...]:
-        return _made, (self.lower, self.upper, self.epsilon, self.space)
+        return _made, (type(self), self._numbers_of_init(), self.space, self.source)
+
+    def _numbers_of_init(self) -> tuple[Any, ...]:
+        """Return what the region is made of."""
+        return self.lower, self.upper, self.epsilon
+
+    def _words(self) -> str:
+        boxes = f"{self.n_sets:,} boxes" if self.n_sets > 1 else "1 box"
+        return f"outside {boxes}, enlarged by {strength(self.epsilon)} beyond lower and upper"
+
+    @property
+    def definition(self) -> str:
+        """Which points are in the region, in a sentence that says that the stored faces are those before it is enlarged."""
+        boxes, its = ("box", "its") if self.n_sets == 1 else (f"{self.n_sets:,} boxes", "their")
+        by = strength(self.epsilon)
+        are = "are" if self.n_sets == 1 else "are counted as"
+        own = f"lower and upper are {its} faces before that, and all points outside [lower, upper] {are} its expansion by {by}"
+        return f"all points outside the {boxes} [lower, upper] enlarged by {by}, [lower - {by}, upper + {by}]: {own}"
 
     @property
     def n_features(self) -> int:
@@ -75,7 +92,7 @@ class RectangleComplement(Region):
         """Return the error region that the same boxes make at another epsilon."""
         region = RectangleComplement(self.lower, self.upper, epsilon)
         region._outside = self._outside  # how far points are outside the boxes does not depend on epsilon
-        return region.in_space(self.space)
+        return region.in_space(self.space).found_by(self.source)
 
     @property
     def n_sets(self) -> int:
@@ -118,8 +135,10 @@ class RectangleComplement(Region):
         return RectangleComplement(self.lower + by, self.upper - by, self.epsilon)
 
     def _variables(self) -> dict[str, Any]:
-        faces = ("T", "coordinate")
-        return {"lower": (faces, self.lower), "upper": (faces, self.upper), "epsilon": ((), self.epsilon)}
+        dims = ("T", "coordinate")
+        faces = {name: f"{name} faces of the boxes, before they are enlarged by epsilon" for name in ("lower", "upper")}
+        named = {name: (dims, getattr(self, name), {"long_name": faces[name]}) for name in faces}
+        return named | {"epsilon": ((), self.epsilon, {"long_name": "how far the boxes are enlarged"})}
 
     @classmethod
     def _from_variables(cls, ds: xr.Dataset) -> Self:
@@ -187,5 +206,7 @@ def _as_data(faces: ArrayLike, sample: Sample) -> NDArray[np.floating[Any]]:
     return levels.astype(np.float32) if sample.X.dtype == np.uint8 else levels
 
 
-def _made(lower: ArrayLike, upper: ArrayLike, epsilon: float, space: Space | None) -> RectangleComplement:
-    return RectangleComplement(lower, upper, epsilon).in_space(space)
+def _made(
+    family: type[RectangleComplement], numbers: tuple[Any, ...], space: Space | None, source: Source
+) -> RectangleComplement:
+    return family(*numbers).in_space(space).found_by(source)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.sample import Sample, check_unit
 from numbaconc.errors import InputError, as_number, shown
+from numbaconc.numerals import exact
 from numbaconc.regions.base import Region
 
 if TYPE_CHECKING:
@@ -36,6 +37,8 @@ class Sublevel(Region):
         If `base` is no region, `level` is NaN, or `unit` is not a positive number.
     """
 
+    unit: float = 1.0
+
     def __init__(self, base: Region, level: float, unit: float = 1.0) -> None:
         given: object = base
         if not isinstance(given, Region):
@@ -46,10 +49,16 @@ class Sublevel(Region):
         if math.isnan(self.level):
             msg = f"level is {shown(level)}; allowed: a number"
             raise InputError(msg)
-        self.p, self.space = base.p, base.space
+        self.p, self.space, self.source = base.p, base.space, base.source
 
-    def __repr__(self) -> str:
-        return f"Sublevel({self.base!r}, level={self.level:g})"
+    def _words(self) -> str:
+        return f"no farther out than level {exact(self.level + 0.0)} of {self.base.in_short}"
+
+    @property
+    def definition(self) -> str:
+        """Which points are in the region, in a sentence: those up to a level in the chain of another region."""
+        where = f"{exact(self.level + 0.0)} levels, each worth {exact(self.unit)}"
+        return f"all points whose number in the chain of nested regions around another one is at most {where}; the other one is {self.base.definition}"
 
     @property
     def n_features(self) -> int:
@@ -87,7 +96,7 @@ class Sublevel(Region):
         return self.base._numbers(sample)
 
     def _at(self, level: float, sample: Sample) -> Sublevel:
-        return Sublevel(self.base, level, sample.unit).in_space(self.space)
+        return Sublevel(self.base, level, sample.unit).in_space(self.space).found_by(self.source)
 
     def _level(self, sample: Sample) -> float:
         return self.level if sample.unit == self.unit else float(sample.to_levels(self.level * self.unit))
@@ -108,7 +117,8 @@ class Sublevel(Region):
         return Sublevel(self.base, self.level + by / self.unit, self.unit)
 
     def _variables(self) -> dict[str, Any]:
-        told = {"of": type(self.base).__name__, "unit": self.unit}
+        name = "the number of points on the border, in levels: how far out the border is from that of the region of this family"
+        told = {"of": type(self.base).__name__, "unit": self.unit, "long_name": name}
         return self.base._variables() | {"level": ((), self.level, told)}
 
     @classmethod

@@ -6,7 +6,7 @@ import abc
 import contextlib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self, dataclass_transform
 
 import numpy as np
@@ -20,41 +20,12 @@ from numbaconc.estimator import base_of_searches, searches_of_others
 from numbaconc.goal import Goal, check_goal
 from numbaconc.how import How
 from numbaconc.norms import NORMS, check_norm
+from numbaconc.numerals import percent_at_least, percent_at_most
 from numbaconc.regions import Region
+from numbaconc.search.found import Found as Found  # where it is looked for
 from numbaconc.search.settings import Margin, Setting, Unchecked, documented, plain, setting, settings_of
 
 GOAL = ("epsilon", "alpha", "margin")  # settings that say what is asked for, not how it is searched for
-
-
-@dataclass(frozen=True, eq=False)
-class Found:
-    """What a search found for one goal.
-
-    Attributes
-    ----------
-    region : Region
-    goal : Goal
-        With the margin that was asked for in the end.
-    risk, adversarial_risk : float
-        On the training sample.
-    search : Search
-        That found it, its settings checked.
-    trace : tuple
-        What was tried on the way.
-    attributes : mapping
-        More that the search tells, by name: they become fitted attributes.
-    stored : mapping
-        Those variables of a result file that the search alone knows.
-    """
-
-    region: Region
-    goal: Goal
-    risk: float
-    adversarial_risk: float
-    search: Search
-    trace: tuple[Any, ...] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    stored: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(setting,))
@@ -230,6 +201,14 @@ class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # which class 
 
     # The scikit-learn estimator
 
+    def __repr__(self, **options: Any) -> str:  # noqa: ANN401
+        """Return scikit-learn's line, or lines, and what was found, as a comment: the rest can be evaluated."""
+        line: str = super().__repr__(**options)
+        if "region_" not in self.__dict__:
+            return line
+        risks = f"risk {percent_at_least(self.risk_)}, adversarial risk {percent_at_most(self.adversarial_risk_)}"
+        return f"{line}  # fitted: {type(self.region_).__name__}, training {risks}"
+
     def set_params(self, **params: Any) -> Self:  # noqa: ANN401
         """Set settings; InputError for what is none."""
         try:
@@ -285,7 +264,7 @@ class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # which class 
         sample = self._sample(X, reset=True)
         search, goal = self.checked(), self.goal()
         check_goal(goal, sample)
-        return search.answer(search.ready(sample, How()), goal, How())
+        return search.answer(search.ready(sample, How()), goal, How()).named(sample)
 
     def decision_function(self, X: ArrayLike | Sample) -> NDArray[np.float64]:
         """How far each point lies outside the region, shape (n,), on ε's scale; negative inside."""

@@ -11,9 +11,10 @@ import numpy as np
 
 from numbaconc.binomial import least_count
 from numbaconc.data.sample import Sample
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, NoRegionError
 from numbaconc.goal import Goal, check_goal, count_of, kept_index
 from numbaconc.how import How, bar
+from numbaconc.numerals import exact, percent, strength
 from numbaconc.regions import Region
 from numbaconc.search.base import Found, Search
 
@@ -53,7 +54,7 @@ class Candidate(NamedTuple):
     margin: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.search} {self.error or f'{self.risk:.4f} -> {self.adversarial_risk:.4f}'}"
+        return f"{self.search} {self.error or f'{percent(self.risk)} → {percent(self.adversarial_risk)}'}"
 
 
 class HeldBack:
@@ -80,6 +81,7 @@ class HeldBack:
         self.searches, self.sample, self.how = searches, sample, how
         self.rest, self.apart = sample.take(np.sort(order[n_held:])), sample.take(np.sort(order[:n_held]))
         self._prepared: dict[tuple[str, bool], Any] = {}
+        self._failed: list[InputError] = []
 
     def choose(self, goal: Goal) -> tuple[str, Found, list[Candidate]]:
         """Run every search, and return the label of the best, what it finds among all training points, and all candidates.
@@ -117,8 +119,9 @@ class HeldBack:
             else:
                 return way[0], found, list(table.values())
         first = next(iter(table.values()))
-        msg = f"no search found a region at epsilon {goal.epsilon:g} and alpha {goal.alpha:g}: {first.search}: {first.error}"
-        raise InputError(msg)
+        at = f"epsilon {strength(goal.epsilon)} and alpha {exact(goal.alpha)}"
+        msg = f"no search found a region at {at}: {first.search}: {first.error}"
+        raise (NoRegionError if all(isinstance(one, NoRegionError) for one in self._failed) else InputError)(msg)
 
     @property
     def _expected(self) -> int:
@@ -138,6 +141,7 @@ class HeldBack:
             region = self._search(way, goal.with_margin(margin), everything=False).region
             risks = self._settled(region, goal, needed) if goal.margin is None else self._risks(region, goal.epsilon)
         except InputError as error:  # the other searches may still find a region
+            self._failed.append(error)
             failed = str(error)
         n_sets = getattr(self.searches[label][number], "n_sets", None)
         return Candidate(label, *risks, time.perf_counter() - started, failed, n_sets, margin)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from numbaconc.clustering import CENTERS, MAX_ITER, cluster
 from numbaconc.data.sample import Sample, check_domain
 from numbaconc.density import N_NEIGHBORS, dense_first, knn_radii, neighbors_among
-from numbaconc.errors import InputError, check_count
+from numbaconc.errors import InputError, NoRegionError, check_count
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar
+from numbaconc.numerals import strength
 from numbaconc.regions import RectangleComplement, extend_to_domain
 from numbaconc.regions.base import union_vc_dimension
 from numbaconc.search.base import Found, Search
@@ -119,7 +120,7 @@ class RectangleSearch(Search):
         trace = prepared.search(goal, how)
         feasible = [tried for tried in trace if tried.feasible]
         if not feasible:
-            raise InputError(self._nothing_found(trace, goal))
+            raise NoRegionError(self._nothing_found(trace, goal))
         best = min(feasible, key=lambda tried: tried.adversarial_risk)
         told = {"q": best.q, "n_neighbors": prepared.n_neighbors}
         region = prepared.region(best.q, goal.epsilon)
@@ -131,7 +132,7 @@ class RectangleSearch(Search):
         check_count("n_sets", self.n_sets, 1, most, f"the search on q began by clustering {most} points")
         largest = max(tried.risk for tried in trace if not math.isnan(tried.risk))
         asked = f"alpha is {goal.alpha:g}" + (f" and margin {goal.margin:g}" if goal.margin else "")
-        failed = f"no q leaves that risk at epsilon {goal.epsilon:g} and n_sets {self.n_sets}"
+        failed = f"no q leaves that risk at epsilon {strength(goal.epsilon)} and n_sets {self.n_sets}"
         seen = f"the largest risk seen is {largest:g}"
         return f"{asked}, but {failed}: {seen}; allowed: a smaller alpha or epsilon, or more sets"
 
@@ -195,7 +196,7 @@ class Coverings:
         low, high = 0.0, 1.0
         precision = self.settings.precision
         steps = math.ceil(-math.log2(precision))
-        with bar(what=f"searching q at epsilon {goal.epsilon:g}", shown=how.progress, total=steps) as shown:
+        with bar(what=f"searching q at ε = {strength(goal.epsilon)}", shown=how.progress, total=steps) as shown:
             while high - low > precision:
                 q = (low + high) / 2
                 trace.append(self._try(q, goal))

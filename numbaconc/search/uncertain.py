@@ -120,7 +120,13 @@ class UncertainSearch(Search):
         if self.gamma is None:
             return None
         if self.uncertainty is not None:
-            return as_uncertainty(self.uncertainty, len(sample))
+            given = as_uncertainty(self.uncertainty, len(sample))
+            if sample.uncertainty is not None and not np.array_equal(given, sample.uncertainty):
+                row = int(np.flatnonzero(given != sample.uncertainty)[0])
+                own = f"the Sample's own, where row {row} has {sample.uncertainty[row]:g}"
+                msg = f"uncertainty has {given[row]:g} in row {row}; allowed: {own}, or a Sample without"
+                raise InputError(msg)
+            return given
         if sample.uncertainty is None:
             msg = f"gamma is {self.gamma:g} without uncertainty; allowed: with that of the training points"
             raise InputError(msg)
