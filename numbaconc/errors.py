@@ -27,6 +27,10 @@ class InputError(ValueError):
         super().__init__(shortened(message, LONGEST))
 
 
+class NoRegionError(InputError):
+    """No region of enough risk was found, though all arguments are allowed."""
+
+
 def shortened(text: str, most: int) -> str:
     """Return a text in one line of at most so many characters; of longer ones the middle is left out."""
     line = printable(" ".join(text.split()))  # arrays and the like are written in several lines
@@ -146,8 +150,9 @@ def check_text(name: str, value: object) -> str:
 
 
 def did_you_mean(value: object, choices: tuple[str, ...]) -> str:
-    """Return `"; did you mean 'x'?"` for the nearest choice, or nothing."""
+    """Return `"; did you mean 'x'?"` for the nearest choice, whatever its case is, or nothing."""
     import difflib
 
-    near = difflib.get_close_matches(value, choices, n=1, cutoff=0.5) if isinstance(value, str) else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+    by_name = {choice.lower(): choice for choice in reversed(choices)}
+    near = difflib.get_close_matches(value.lower(), by_name, n=1, cutoff=0.5) if isinstance(value, str) else []
+    return f"; did you mean {by_name[near[0]]!r}?" if near else ""

@@ -19,7 +19,8 @@ from numbaconc.kernels.threads import using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.show.plots import plot_measurement
-from numbaconc.show.words import as_json, describe
+from numbaconc.show.records import as_json
+from numbaconc.show.words import describe
 from numbaconc.spectral import by_spectrum, sigma_at_most
 from numbaconc.unions import Apart, by_counts, greedy, halved
 
@@ -254,7 +255,7 @@ def test_isolated_points_prove_nothing_and_it_says_so():
     assert (found.value, found.h_hat_at_least, found.h_hat_at_most, found.isolated) == (0.2, 0.2, 0.2, 80)
     assert found.sentence == (
         "nothing is proved beyond h(μ, 0.2, 1) ≥ 0.2: 80 of 100 points have no other within 1, so that 20 of them, a share of "
-        "alpha, do not grow at all"
+        "α, do not grow at all"
     )
     assert str(found) == found.sentence
 
@@ -332,26 +333,26 @@ def test_files_slices_and_joins_keep_it(measured, tmp_path):
     assert describe(parts[1]).splitlines()[:7] == describe(ds.sel(epsilon=[2.0])).splitlines()[:7]
     mixed = join_results([measured["plain"].sel(epsilon=[1.5]), again.sel(epsilon=[2.0])])
     assert mixed["lower_bound"].isnull().sum() == 1
-    assert "certified: with 95% confidence h(μ, 0.25, 1.5) ≤" in describe(mixed)
+    assert "certified for data: with 95% confidence h(μ, 0.25, 1.5) ≤" in describe(mixed)
 
 
 @needs_jit
 def test_what_is_said(measured):
     low, high = (measured["one"][name].item() for name in ("lower_bound", "certified"))
     text = describe(measured["one"])
-    line = next(line for line in text.splitlines() if "certified:" in line)
-    assert line.startswith(f"  certified: with 95% confidence {math.floor(low * 1e4) / 1e4:.4f} ≤ h(μ, 0.25, 2) ≤ ")
+    line = next(line for line in text.splitlines() if "  certified for data:" in line)
+    assert line.startswith(f"  certified for data: with 95% confidence {math.floor(low * 1e4) / 1e4:.4f} ≤ h(μ, 0.25, 2) ≤ ")
     assert float(line.split("≤ ")[2].split()[0]) == pytest.approx(high, abs=1e-4)
-    assert "Each bound, from below and from above, is wrong with a probability of at most 2.5%." in text
+    assert "each bound, from below and from above, is wrong with a probability of at most 2.5%." in text
     assert "at most 1.25%." in describe(measured["together"])
     assert "all together" in describe(measured["together"])
     assert "each by itself" in describe(measured["lower"])
-    assert "Each bound" not in describe(measured["plain"])
+    assert "each bound" not in describe(measured["plain"])
     plain = as_json(measured["lower"])
     assert not plain["certified_together"]
     assert as_json(measured["together"])["certified_together"]
     assert plain["cases"][1]["lower_bound"]["value"] == measured["lower"]["lower_bound"].values.ravel()[1]
-    assert "lower_bound" not in as_json(measured["plain"])["cases"][0]
+    assert as_json(measured["plain"])["cases"][0]["lower_bound"] is None
 
 
 @needs_jit
@@ -359,8 +360,8 @@ def test_isolated_test_points_are_said(measured):
     ds = measured["one"].assign(lower_bound=measured["one"]["lower_bound"] * 0 + 0.25)
     ds["isolated"] = ds["isolated"] * 0 + 90
     text = describe(ds)
-    assert "certified: with 95% confidence 0.25 ≤ h(μ, 0.25, 2) ≤" in text
-    assert "nothing is proved beyond alpha: 90 of 150 test points have no other within 2, so that 38 of them" in text
+    assert "certified for data: with 95% confidence 0.25 ≤ h(μ, 0.25, 2) ≤" in text
+    assert "nothing is proved beyond α: 90 of 150 test points have no other within 2, so that 38 of them" in text
 
 
 @needs_jit

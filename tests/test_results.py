@@ -20,7 +20,8 @@ from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import provenance
 from numbaconc.results.slices import RISKS, whole
 from numbaconc.show.plots import plot_measurement
-from numbaconc.show.words import as_json, describe
+from numbaconc.show.records import as_json
+from numbaconc.show.words import describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -410,7 +411,7 @@ SLICES = {
 def test_a_slice_that_is_saved_says_what_the_whole_says_of_it(grid, tmp_path, name):
     save_results(SLICES[name](grid), tmp_path / "part.nc")
     part = open_results(tmp_path / "part.nc")
-    assert describe(part).count("Estimated") == len(as_json(part)["cases"]) > 0
+    assert describe(part).count("estimated, by fractions") == len(as_json(part)["cases"]) > 0
     of_whole = {(one["epsilon"], one["alpha"]): one for one in as_json(grid)["cases"]}
     for one in as_json(part)["cases"]:
         if name not in ("another restart", "all of one"):
@@ -500,7 +501,7 @@ def test_two_searches_are_told_apart():
     joined = join_results(parts)
     assert joined["search"].values.tolist() == ["hyperplane", "halfspaces"]
     assert_all_there(joined, parts)
-    assert describe(joined).count("  certified: with") == 2
+    assert describe(joined).count("  certified for mine: with") == 2
 
 
 def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
@@ -509,7 +510,7 @@ def test_what_is_not_certified_stays_so_when_it_is_joined(ds):
     for one in (without, join_results([without, ds.assign_coords(dataset=["other"])]).sel(dataset=["mine"])):
         assert one["measure_at_least"].isnull().all()
         assert "with 95% confidence" not in describe(one)
-        assert not {"certificate", "certified"} & set(as_json(one)["cases"][0])
+        assert [as_json(one)["cases"][0][name] for name in ("certificate", "certified")] == [None, None]
 
 
 def test_files_of_before_certificates_at_alpha_join_with_later_ones(ds):
@@ -519,8 +520,8 @@ def test_files_of_before_certificates_at_alpha_join_with_later_ones(ds):
     np.testing.assert_array_equal(
         joined["certified"].sel(dataset=["mine"]).transpose(*ds["certified"].dims), ds["certified"]
     )
-    assert describe(joined).count("nothing is certified at alpha: the file holds no such certificate") == 2
-    assert ["certified" in case for case in as_json(joined)["cases"]] == [False, False, True, True]
+    assert describe(joined).count("nothing is certified for old at α: the file holds no such certificate") == 2
+    assert [case["certified"] is not None for case in as_json(joined)["cases"]] == [False, False, True, True]
     assert "certified" not in join_results([old, old])
 
 

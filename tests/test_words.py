@@ -12,13 +12,15 @@ from conftest import lines, needs_jit
 from numbaconc.certify import certify_at_counts, certify_counts, uniform_deviation
 from numbaconc.cli import main
 from numbaconc.cli.console import EXIT_DEGENERATE
-from numbaconc.numerals import exact, exact_percent, percent_at_least, percent_at_most
+from numbaconc.numerals import at_least, exact_percent, percent_at_least, percent_at_most, percent_left, strength
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.layout import assemble
-from numbaconc.results.queries import cases, certify_kept, degenerate, with_classifier
+from numbaconc.results.queries import cases, certify_kept, degenerate, failures, with_classifier
 from numbaconc.results.schema import SCHEMA, provenance
-from numbaconc.show.words import as_json, classifier_sentence, describe, failures, provenance_lines
+from numbaconc.show.certified import classifier_sentence
+from numbaconc.show.records import as_json
+from numbaconc.show.words import describe, provenance_lines
 
 
 def result(
@@ -62,7 +64,7 @@ def test_the_bound_in_words():
     """The issue's example."""
     text = describe(ONE)
     assert "a set of measure 5.11% grows to at most 9.74% within ℓ∞ distance 0.3" in text
-    assert "h(5.11%, 0.3) <= 9.74%" in text
+    assert "h(μ, 0.0511, 0.3) ≤ 0.0974" in text
     assert "robust on 90.26%" in text
     assert "this bounds" not in text
 
@@ -70,8 +72,8 @@ def test_the_bound_in_words():
 def test_the_table():
     lines = describe(ONE).splitlines()
     assert lines[0] == "mnist: 60,000 training and 10,000 test points"
-    head = lines.index("faces, mnist, ℓ∞ epsilon 0.3, alpha 0.05, T = 10, q found 0.600")
-    assert lines[head + 1] == f"  certified: {PROVEN.sentence}"  # first of all
+    head = lines.index("faces, mnist, ℓ∞ ε = 0.3, α = 0.05, T = 10, q found 0.600")
+    assert lines[head + 1] == f"  certified for mnist: {PROVEN.sentence}"  # first of all
     assert [line.split() for line in lines[head + 2 :] if line.startswith("  ")] == [
         ["train", "test"],
         ["risk", "5.12%", "5.11%"],
@@ -152,9 +154,9 @@ def test_the_certificate_and_beside_it_the_uniform_bound():
     risks = [((0.012, 0.013), (0.0125, 0.0135))]
     lines = describe(result(risks, alpha=0.01, dimension=1568)).splitlines()
     unmoved = certify_counts(125, 135, 10_000, 0.3)
-    assert lines[-3] == f"With the border where the search put it, by itself: {unmoved.sentence}."
+    assert lines[-3] == f"For mnist: with the border where the search put it, by itself: {unmoved.sentence}."
     assert lines[-2] == (
-        "Beside it, the paper's uniform bound (Theorem 3.3) at 60,000 points and VC dimension 1,568 "
+        "For mnist: beside it, the paper's uniform bound (Theorem 3.3) at 60,000 points and VC dimension 1,568 "
         "allows a deviation of 6.07 ≥ 1: it says nothing."
     )
     assert "uniform bound" not in describe(result(risks))  # a file of before it was kept
@@ -170,7 +172,7 @@ def test_the_uniform_bound_is_said_once():
         )
 
     assert cases_of([4] * 12).count("uniform bound") == 1
-    assert cases_of([4] * 12).count("With the border where the search put it, by itself") == 12
+    assert cases_of([4] * 12).count("with the border where the search put it, by itself") == 12
     assert [f"VC dimension {v} " in cases_of([4, 9, 4]) for v in (4, 9)] == [True, True]
     assert cases_of([4, 9, 4]).count("uniform bound") == 2
     assert "uniform bound" not in cases_of([4] * 13)
@@ -201,7 +203,7 @@ def test_several_alpha_are_cases_of_their_own():
     ds = join_results([result([((0.06, 0.1), (risk, 0.11))], alpha=alpha) for alpha, risk in pairs])
     text = describe(ds)
     for alpha, below in (("0.01", "0.90%, not 1%"), ("0.05", "4.90%, not 5%")):
-        assert f"faces, mnist, ℓ∞ epsilon 0.3, alpha {alpha}, T = 10, q found 0.600" in text.splitlines()
+        assert f"faces, mnist, ℓ∞ ε = 0.3, α = {alpha}, T = 10, q found 0.600" in text.splitlines()
         assert f"this bounds h at {below}" in text
     assert [(case["alpha"], case["risk_test"]) for case in as_json(ds)["cases"]] == pairs
 
@@ -209,24 +211,24 @@ def test_several_alpha_are_cases_of_their_own():
 def test_what_the_best_of_several_was_chosen_from():
     """That of the kept restart."""
     risks = [((0.06, 0.10), (0.04, 0.11)), ((0.06, 0.09), (0.055, 0.12))]
-    said = [f"faces of faces 0.06 -> 0.{seed}" for seed in range(2)]
+    said = [f"faces of faces 6% → {seed}%" for seed in range(2)]
     ds = result(risks)
     ds["compared"] = ("dataset", "epsilon", "T", "seed"), np.array(said).reshape(1, 1, 1, 2)
-    sentence = f"Chosen on training points held back (risk -> adversarial risk): {said[1]}."
+    sentence = f"For mnist: chosen on training points held back (risk → adversarial risk): {said[1]}."
     assert sentence in describe(ds).splitlines()
     assert said[0] not in describe(ds)
     assert as_json(ds)["cases"][0]["compared"] == said
 
 
 def test_where_no_region_has_a_training_risk_of_alpha():
-    said = "No region with a training risk of alpha was found here."
+    said = "No region with a training risk of α was found here."
     assert said in describe(result([((0.0499, 0.06), (0.055, 0.06))]))
     assert said not in describe(result([((0.05, 0.06), (0.055, 0.06))]))
 
 
 def test_the_margin_that_was_settled_in_json():
     ds = result([((0.0512, 0.08), (0.0511, 0.0974))])
-    assert "margin" not in as_json(ds)["cases"][0]
+    assert as_json(ds)["cases"][0]["margin"] is None
     ds["margin"] = ("dataset", "epsilon", "T", "seed"), np.full((1, 1, 1, 1), 0.004)
     assert as_json(ds)["cases"][0]["margin"] == [0.004]
 
@@ -239,9 +241,9 @@ def test_what_was_not_measured_is_not_spoken_of():
     ]
     text = describe(joined())
     assert "nan" not in text
-    assert text.count("adversarial risk") == 2
-    assert "mnist, ℓ∞ epsilon 0.3, alpha 0.01, T = 10" in text
-    assert "cifar10, ℓ∞ epsilon 8/255, alpha 0.05, T = 40" in text
+    assert text.count("  adversarial risk  ") == 2
+    assert "mnist, ℓ∞ ε = 0.3, α = 0.01, T = 10" in text
+    assert "cifar10, ℓ∞ ε = 8/255, α = 0.05, T = 40" in text
     assert "this bounds h at 0.97%, not 1%" in text
     assert "not 5%" not in text
 
@@ -252,7 +254,7 @@ def test_json_of_what_was_not_measured():
 
 def test_holes_are_not_restarts():
     """The number of restarts is that of the case, not that of the file."""
-    heads = [line for line in describe(joined()).splitlines() if "alpha" in line and "T = " in line]
+    heads = [line for line in describe(joined()).splitlines() if "α = " in line and ", T = " in line]
     assert "restarts" not in heads[0]
     assert "2 restarts" in heads[1]
 
@@ -285,12 +287,12 @@ def test_many_cases_are_listed():
     """One line a case, U and means over the restarts; a few cases have their sentences."""
     text = describe(many(range(1, 8)))
     table = [line.split() for line in text.splitlines()[2:17]]
-    assert " ".join(table[0]) == "dataset epsilon T certified risk train risk test adv. risk train adv. risk test"
+    assert " ".join(table[0]) == "dataset ε T h ≤ risk train risk test adv. risk train adv. risk test"
     U = percent_at_most(certify_at_counts(3001, 10_000, 0.1, 0.05, n_compared=14).U)
     assert table[1] == ["mnist", "0.1", "1", U, "7.00%", "5.00%", "15.00%", "50.00%"]
     assert len({tuple(line[:3]) for line in table[1:]}) == 14
     assert (
-        "certified: with 95% confidence h(μ, alpha, epsilon) is at most that, all together, if the test points" in text
+        "certified for mnist: with 95% confidence h(μ, α, ε) is at most that, all together, if its test points" in text
     )
     assert "all together" not in describe(many(range(1, 9)))  # 16 certificates, each made as one of 14
     assert "grows to at most" not in text
@@ -316,13 +318,13 @@ def test_means_of_restarts_are_not_called_a_bound():
     ds = result(risks)
     text = describe(ds.drop_vars("kept_seed"))
     assert "4.75" in text
-    assert "h(4.75%" not in text
+    assert "h(μ, 0.0475" not in text
     assert text == describe(ds)  # the restart that is kept is found again: it was chosen on train
 
 
 def test_what_is_estimated_is_not_said_as_a_fact():
     text = describe(ONE)
-    assert "Estimated, by fractions of the test points: a set of measure 5.11%" in text
+    assert "estimated, by fractions of the test points, the risk rounded down and the adversarial risk up: a set of measure 5.11%" in text
     assert "By this estimate concentration does not rule out" in text
     assert as_json(ONE)["cases"][0]["bound_is"] == "estimated by fractions of the test points"
 
@@ -334,18 +336,18 @@ def three(n_compared):
 
 
 def test_what_the_certificates_need_is_said_once():
-    assert describe(ONE).count("independent draws from one distribution μ, as the training points are") == 1
+    assert describe(ONE).count("independent draws from one distribution μ, as its training points are") == 1
     text = describe(three(1))
     assert text.count("independent draws") == 1
     assert "each by itself, not all together" in text
-    assert text.count("  certified: with 95% confidence") == 3
+    assert text.count("  certified for mnist: with 95% confidence") == 3
     assert "all together" not in describe(ONE)
 
 
 def test_certificates_that_hold_together_are_said_to():
     """Of several, each wrong in a share 1 / n_compared of 5%: as long as the shares are no more than all of it."""
     text = describe(three(3))
-    assert "What is certified at alpha holds all together with 95% confidence, if" in text
+    assert "What is certified for mnist holds all together with 95% confidence, if its test points" in text
     assert as_json(three(3))["certified_together"]
     assert "each by itself, not all together" in describe(three(2))
     assert not as_json(three(2))["certified_together"]
@@ -358,11 +360,12 @@ def test_the_certificate_at_alpha_in_json():
     entry = as_json(ONE)["cases"][0]
     m, K = PROVEN.m, 1020 - PROVEN.m
     said = {"confidence": 0.95, "n_compared": 1, "U": PROVEN.U, "m": m, "K": K, "tau": PROVEN.tau, "reason": ""}
+    said |= {"uncertainty_at_least": None, "n_tied": 0}
     assert entry["certified"] == said
     assert list(entry).index("certified") < list(entry).index("risk_train")
     assert entry["certificate"]["L"] < 0.0511
     assert ONE["certified"].item() == PROVEN.U
-    assert "certified" not in as_json(result([((0.06, 0.08), (0.06, 0.08))]))["cases"][0]
+    assert as_json(result([((0.06, 0.08), (0.06, 0.08))]))["cases"][0]["certified"] is None
 
 
 def test_the_certificate_at_alpha_is_of_the_kept_restart():
@@ -370,16 +373,16 @@ def test_the_certificate_at_alpha_is_of_the_kept_restart():
     risks = [((0.06, 0.10), (0.06, 0.10)), ((0.06, 0.09), (0.06, 0.12))]
     ds = result(risks, counts=[1000, 1300])
     assert ds["certified"].item() == certify_at_counts(1300, 10_000, 0.3, 0.05).U
-    assert f"  certified: {certify_at_counts(1300, 10_000, 0.3, 0.05).sentence}" in describe(ds).splitlines()
+    assert f"  certified for mnist: {certify_at_counts(1300, 10_000, 0.3, 0.05).sentence}" in describe(ds).splitlines()
     other = ds.sel(seed=[0])
-    assert f"  certified: {certify_at_counts(1000, 10_000, 0.3, 0.05).sentence}" in describe(other).splitlines()
+    assert f"  certified for mnist: {certify_at_counts(1000, 10_000, 0.3, 0.05).sentence}" in describe(other).splitlines()
 
 
 def test_where_nothing_is_certified_at_alpha_it_says_why():
     risks = [((0.06, 0.08), (0.06, 0.08))]
-    assert "  nothing is certified at alpha: the file holds no such certificate" in describe(result(risks))
+    assert "  nothing is certified for mnist at α: the file holds no such certificate" in describe(result(risks))
     few = result([((0.96, 0.98), (0.96, 0.98))], alpha=0.95, n=50, counts=[50])
-    assert "  nothing is certified at alpha: for that, 50 test points are too few" in describe(few)
+    assert "  nothing is certified for mnist at α: for that, 50 test points are too few" in describe(few)
     everything = describe(result(risks, counts=[10_000]))
     assert "h(μ, 0.05, 0.3) ≤ 1.0000 (which says nothing: all 10,000 test points" in everything
     assert "certified" not in describe(result(risks).drop_vars("n_points"))
@@ -387,24 +390,24 @@ def test_where_nothing_is_certified_at_alpha_it_says_why():
 
 def test_that_there_are_tighter_searches():
     """Said of every search but the best of several."""
-    said = "Found by faces alone; there are tighter searches: --search best"
+    said = "Found for mnist by faces alone; there are tighter searches: --search best"
     for ds in (ONE, many(range(1, 8))):
         assert describe(ds).splitlines()[-1].startswith(said)
         assert as_json(ds)["note"].startswith(said)
     best = ONE.assign_attrs(search="best")
     assert "tighter" not in describe(best)
-    assert "note" not in as_json(best)
+    assert as_json(best)["note"] is None
     both = join_results([ONE, best])
     assert both.sizes["search"] == 2
-    assert "note" not in as_json(both)
+    assert as_json(both)["note"] is None
 
 
 def test_a_classifier_beside_what_is_certified(tmp_path):
     """The issue's sentence; also when the file is shown again, and joined with others."""
     ds = with_classifier(ONE, 0.737)
-    robust = percent_at_least(1 - PROVEN.U)
+    robust = percent_left(PROVEN.U)
     said = (
-        f"At a clean error of 5%, with 95% confidence concentration does not rule out a robust accuracy of {robust}; "
+        f"For mnist: at a clean error of 5%, with 95% confidence concentration does not rule out a robust accuracy of {robust}; "
         f"this classifier has 73.7%. Of its adversarial risk, 26.3%, concentration explains at most "
         f"{percent_at_most(PROVEN.U)} and leaves at least {percent_at_least(0.263 - PROVEN.U)} unexplained: "
         f"{percent_at_least(1 - PROVEN.U / 0.263)} of it."
@@ -412,7 +415,7 @@ def test_a_classifier_beside_what_is_certified(tmp_path):
     save_results(ds.assign_attrs(schema=SCHEMA), tmp_path / "a.nc")
     elsewhere = result([((0.1, 0.2), (0.1, 0.2))], name="other", counts=[2000])
     for one in (ds, open_results(tmp_path / "a.nc"), join_results([ds, elsewhere])):
-        assert describe(one).splitlines().count(said) == 1
+        assert said.removeprefix("For mnist: ") in "".join(describe(one))
         assert as_json(one)["cases"][0]["classifier"] == {
             "clean_error": 0.05,
             "robust_accuracy": 0.737,
@@ -420,7 +423,7 @@ def test_a_classifier_beside_what_is_certified(tmp_path):
             "not_ruled_out": 1 - PROVEN.U,
             "unexplained": 1 - PROVEN.U / 0.263,
         }
-    assert "classifier" not in as_json(join_results([ds, elsewhere]))["cases"][1]
+    assert as_json(join_results([ds, elsewhere]))["cases"][1]["classifier"] is None
 
 
 @pytest.mark.parametrize(
@@ -445,10 +448,10 @@ def test_what_is_said_of_a_classifier_is_true_as_it_stands(U, accuracy, words):
 @pytest.mark.parametrize(
     ("alpha", "epsilon", "said"),
     [
-        (0.0500001, 0.3, "alpha 0.0500001,"),
-        (0.05, 0.12345678, "epsilon 0.12345678,"),
-        (0.05, 8 / 255, "epsilon 8/255,"),
-        (0.05, 0.1 + 0.2, "epsilon 0.30000000000000004,"),
+        (0.0500001, 0.3, "α = 0.0500001,"),
+        (0.05, 0.12345678, "ε = 0.12345678,"),
+        (0.05, 8 / 255, "ε = 8/255,"),
+        (0.05, 0.1 + 0.2, "ε = 0.30000000000000004,"),
     ],
 )
 def test_numbers_read_back_as_the_same(alpha, epsilon, said):
@@ -456,20 +459,20 @@ def test_numbers_read_back_as_the_same(alpha, epsilon, said):
     text = describe(ds)
     assert said in text
     assert f"this bounds h at 4.00%, not {exact_percent(alpha)}" in text
-    assert f"h(4.00%, {exact(epsilon)})" in text
+    assert f"h(μ, {at_least(0.04)}, {strength(epsilon)})" in text
 
 
 def test_where_the_test_points_had_a_part_nothing_is_certified():
     """A file says so: it has no L, or no U at alpha, where it has others."""
-    assert "certified: with" in describe(ONE)
+    assert "certified for mnist: with" in describe(ONE)
     unmoved = ONE.assign(measure_at_least=ONE["measure_at_least"] * np.nan)
     assert describe(unmoved).count("with 95% confidence") == 1
-    assert "certified: with" in describe(unmoved)
+    assert "certified for mnist: with" in describe(unmoved)
     without = unmoved.assign(certified=ONE["certified"] * np.nan)
     assert "with 95% confidence" not in describe(without)
-    assert "  nothing is certified at alpha: " in describe(without)
-    assert "Nothing is certified" in describe(without)
-    assert not {"certificate", "certified"} & set(as_json(without)["cases"][0])
+    assert "  nothing is certified for mnist at α: " in describe(without)
+    assert "nothing is certified: the test points had a part" in describe(without)
+    assert [as_json(without)["cases"][0][name] for name in ("certificate", "certified")] == [None, None]
 
 
 def test_shares_that_are_no_counts_certify_nothing():
@@ -480,9 +483,9 @@ def test_shares_that_are_no_counts_certify_nothing():
 @pytest.mark.parametrize(
     ("risks", "words"),
     [
-        (((0.04, 0.08), (0.05, 0.08)), "No region with a training risk of alpha was found here."),
-        (((0.06, 0.08), (0.0, 0.7)), "No test point lies in the region: its measure may be 0, which says nothing."),
-        (((0.0, 0.08), (0.0, 0.7)), "No region with a training risk of alpha was found here."),
+        (((0.04, 0.08), (0.05, 0.08)), "No region with a training risk of α was found here."),
+        (((0.06, 0.08), (0.0, 0.7)), "no test point lies in the region: its measure may be 0, which says nothing."),
+        (((0.0, 0.08), (0.0, 0.7)), "No region with a training risk of α was found here."),
         (((0.06, 1.0), (0.06, 1.0)), None),
         (((0.06, 0.08), (0.04, 0.08)), None),
     ],
@@ -503,7 +506,7 @@ def test_a_risk_that_is_alpha_but_for_rounding_is_an_answer():
 
 def test_a_listing_says_how_many_cases_are_no_answer():
     few = [result([((0.01 * i, 0.2), (0.1, 0.2))], epsilon=i / 50) for i in range(1, 15)]
-    assert "4 of 14 cases bound nothing at alpha" in describe(join_results(few))
+    assert "4 of 14 cases bound nothing at α" in describe(join_results(few))
 
 
 HOSTILE = "\x1b]0;owned\x07\r\nsecond line\u202e\x9b\udc80"
@@ -538,12 +541,12 @@ def test_a_region_of_too_little_risk_ends_with_status_3(tmp_path, monkeypatch, c
     assert main(["measure", *options]) == EXIT_DEGENERATE == 3
     out, err = capsys.readouterr()
     assert lines(err) == [
-        "no answer at alpha: the training risk of a region found is below it, or no test point lies in it"
+        "no region of enough risk was found: the training risk is below α, or no test point lies in the region"
     ]
     if json_too:
         assert json.loads(out)["cases"][0]["degenerate"] is True
     else:
-        assert "No region with a training risk of alpha was found here." in out
+        assert "No region with a training risk of α was found here." in out
     assert (tmp_path / "digits-linf.nc").exists()
     capsys.readouterr()
     assert main(["show", "digits-linf.nc"]) == 0  # it shows what there is

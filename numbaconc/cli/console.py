@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import argparse
+import codecs
 import contextlib
 import io
 import logging
@@ -17,12 +18,20 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import NoReturn
 
-from numbaconc.errors import LONGEST, InputError, printable, said, shortened
+from numbaconc.errors import LONGEST, InputError, NoRegionError, did_you_mean, printable, said, shortened, shown
 
 EXIT_SOME_FAILED = 1  # of the cases of a sweep
 EXIT_BAD_INPUT = 2
 EXIT_DEGENERATE = 3  # what was found is no answer
 EXIT_INTERRUPTED = 130
+
+STATUSES = {
+    EXIT_SOME_FAILED: "some cases of a sweep failed",
+    EXIT_DEGENERATE: "no region of enough risk was found, or no test point lies in one",
+}
+
+# How signs are written where an encoding lacks them.
+PLAIN = {"α": "alpha", "γ": "gamma", "ε": "epsilon", "μ": "mu", "ℓ": "l", "∞": "inf", "≤": "<=", "≥": ">=", "→": "->"}
 
 SOON = 0.05  # seconds
 
@@ -54,13 +63,36 @@ class Parser(argparse.ArgumentParser):
                 joined[-1] += f"={word}"
             else:
                 joined.append(word)
-        return super().parse_known_args(joined, namespace)
+        options, unknown = super().parse_known_args(joined, namespace)
+        if unknown:
+            self.error(self._said_of(unknown))
+        return options, unknown
+
+    def _said_of(self, unknown: list[str]) -> str:
+        """Say which arguments are not known, with the nearest option of the first one that looks like an option."""
+        text = f"unrecognized arguments: {' '.join(unknown)}"
+        option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), "")
+        return text + did_you_mean(option, tuple(self._option_string_actions)) if option else text
+
+    def _check_value(self, action: argparse.Action, value: object) -> None:
+        """Refuse the name of a command that there is not."""
+        if action.choices is not None and value not in action.choices:
+            names = tuple(map(str, action.choices))
+            near = did_you_mean(value, names)
+            raise argparse.ArgumentError(action, f"{shown(value)}; allowed: {', '.join(names)}{near}")
 
     def error(self, message: str) -> NoReturn:
         """Say it and leave with exit status 2."""
         self.exit(
             EXIT_BAD_INPUT, f"{self.prog}: error: {printable(shortened(message, LONGEST))} (see {self.prog} --help)\n"
         )
+
+
+def epilog(*statuses: int) -> str:
+    """Say what the exit statuses of a command mean, the further ones that it has among them."""
+    of = {0: "done"} | {status: STATUSES[status] for status in statuses}
+    of |= {EXIT_BAD_INPUT: "bad input, in one line", EXIT_INTERRUPTED: "interrupted"}
+    return f"exit status: {'; '.join(f'{status} {of[status]}' for status in sorted(of))}"
 
 
 def say(text: str) -> None:
@@ -119,6 +151,9 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
                     sys.stdout.flush()
     except BrokenPipeError:  # the reader of a pipe has had enough
         sys.stdout = None  # nothing is left to flush to
+    except NoRegionError as error:
+        tell(f"{program}: no region of enough risk was found: {error}")
+        outcome.status = EXIT_DEGENERATE
     except (InputError, OSError, MemoryError, Warning) as error:  # python -W error makes errors of warnings
         tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
         outcome.status = EXIT_BAD_INPUT
@@ -168,7 +203,16 @@ def _open_standard_streams() -> None:
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # an encoding may lack ℓ and have all the rest
+        codecs.register_error("numbaconc", _in_plain_letters)
+        sys.stdout.reconfigure(errors="numbaconc")  # an encoding may lack ε and have all the rest
+
+
+def _in_plain_letters(error: UnicodeError) -> tuple[str, int]:
+    """Return something for characters that an encoding lacks: letters for our signs, question marks for the rest."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = error.object[error.start : error.end]
+    return "".join(PLAIN.get(one, "?") for one in lacking), error.end
 
 
 @contextlib.contextmanager

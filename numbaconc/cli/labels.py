@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.cli.console import add_data_options, say, tell
-from numbaconc.cli.measure import add_data, check_source, load_data
+from numbaconc.cli.console import add_data_options, epilog, say, tell
+from numbaconc.cli.measure import add_data, check_source, load_data, told_of
 from numbaconc.cli.options import whole_number
+from numbaconc.cli.outputs import settled
 from numbaconc.data.arrays import parse_epsilons
 from numbaconc.data.files import check_writable
 from numbaconc.data.formats import name_of
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 EPSILON, NORM = "0.1", "linf"
 PICTURES = (".png", ".svg", ".pdf")
+PIXELS = (0.0, 1.0)  # where images lie
 CHANNELS = (1, 3)  # of images in three dimensions
 
 
@@ -39,6 +41,7 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
         description="Measure the distance from points to the nearest training point of another label, and bound the "
         "adversarial 0-1 loss of every classifier on the training points from below, by the pairs whose balls of radius "
         "epsilon meet.",
+        epilog=epilog(),
     )
     add = parser.add_argument
     add_data(add)
@@ -61,6 +64,7 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
     add("--threads", metavar="N", help="threads for the kernels (default: all)")
     add("--out", metavar="FILE.nc", help="result file (default: NAME-labels-NORM.nc)")
     add("--plot", metavar="FILE", help="picture of the closest pairs of images (default: the result file's name, .png)")
+    add("--json", action="store_true", help="print JSON instead of words")
     add("--quiet", action="store_true", help="no progress bars and no notes")
     parser.set_defaults(run=_labels)
 
@@ -68,7 +72,6 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
 def _labels(options: argparse.Namespace) -> int:
     from numbaconc.results.files import save_results
     from numbaconc.results.schema import VERIFIED_WORDS, provenance
-    from numbaconc.show.pairs import describe_labels
 
     epsilons, norm = parse_epsilons(options.epsilon or EPSILON), check_norm("norm", options.norm)
     check_source(options)
@@ -76,16 +79,37 @@ def _labels(options: argparse.Namespace) -> int:
     how = check_how(How(progress=not options.quiet, threads=whole_number(options.threads)))
     data = load_data(options)
     train, test, rows = labeled(data, options.classes)
+    if options.plot is not None and (shape_of(data) is None or train.domain != PIXELS):
+        msg = f"--plot is {shown(options.plot)} with points that are not known to be images; allowed: with images in [0, 1]"
+        raise InputError(msg)
     ds = measure_labels(train, test, epsilons, norm, hyperedges=whole_number(options.hyperedges), how=how)
     ds = with_images(ds, train, shape_of(data)).assign_coords(train_row=("train_point", rows))
-    ds = ds.assign_attrs(
-        provenance(norm=norm, dataset=data.name, data_verified=VERIFIED_WORDS[data.verified]) | ds.attrs
-    )
+    told = {"norm": norm, "dataset": data.name, "data_verified": VERIFIED_WORDS[data.verified]} | told_of(options)
+    ds = ds.assign_attrs(provenance(**told) | ds.attrs)
+    if options.out is None:
+        named = settled(
+            outputs.result,
+            ds,
+            lambda name: _under(name, options.plot)[: 1 + (options.plot is None)],
+            quiet=options.quiet,
+        )
+        outputs = Outputs(*_under(named, options.plot))
     save_results(ds, outputs.result)
-    drawn = _draw(ds, outputs.plot)
-    say(describe_labels(ds))
-    say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
+    _say(ds, outputs, drawn=_draw(ds, outputs.plot, quiet=options.quiet), as_plain_json=options.json)
     return 0
+
+
+def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) -> None:
+    """Print what was measured, and where it lies."""
+    from numbaconc.show.pairs import describe_labels
+    from numbaconc.show.records import labels_as_json, written
+
+    if as_plain_json:
+        files = {"result": str(outputs.result), "plot": str(outputs.plot) if drawn else None}
+        say(written(labels_as_json(ds, files)))
+    else:
+        say(describe_labels(ds))
+        say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
 
 
 class Outputs(NamedTuple):
@@ -98,13 +122,18 @@ class Outputs(NamedTuple):
 def _outputs(options: argparse.Namespace, norm: str) -> Outputs:
     """Name the files to write, and refuse those that cannot be before any work is done."""
     result = Path(f"{name_of(options.data)}-labels-{norm}.nc" if options.out is None else options.out)
-    plot = result.parent / f"{result.stem}.png" if options.plot is None else Path(options.plot)
-    for name, path, allowed in (("--out", result, (".nc",)), ("--plot", plot, PICTURES)):
+    outputs = Outputs(*_under(result, options.plot))
+    for name, path, allowed in (("--out", result, (".nc",)), ("--plot", outputs.plot, PICTURES)):
         if path.suffix not in allowed:
             msg = f"{name} is {shown(str(path))}; allowed: a name that ends in {', '.join(allowed)}"
             raise InputError(msg)
         check_writable(path)
-    return Outputs(result, plot)
+    return outputs
+
+
+def _under(result: Path, plot: str | None) -> list[Path]:
+    """Return a result's name, and that of the picture, which follows it unless it is given."""
+    return [result, result.parent / f"{result.stem}.png" if plot is None else Path(plot)]
 
 
 def labeled(data: Dataset, classes: str | None = None) -> tuple[Sample, Sample | None, NDArray[np.intp]]:
@@ -123,7 +152,7 @@ def labeled(data: Dataset, classes: str | None = None) -> tuple[Sample, Sample |
     if classes is None:
         return data.train, data.test if data.test.y is not None else None, np.arange(len(data.train))
     known = {str(label): label for label in np.unique(data.train.y).tolist()}
-    for name in (names := classes.split(",")):
+    for name in (names := [one if one in known else one.strip() for one in classes.split(",")]):
         if name not in known:
             msg = f"--classes is {shown(classes)}; allowed: labels that the training points have, {', '.join(known)}"
             raise InputError(msg)
@@ -154,6 +183,7 @@ def measure_labels(
 
     from numbaconc.labels.matching import classifier_bound, closest_pairs
     from numbaconc.labels.separation import separation
+    from numbaconc.results.schema import EPSILON_UNIT
     from numbaconc.show.pairs import N_PAIRS
 
     bounds = [
@@ -182,6 +212,8 @@ def measure_labels(
         )
         facts["rounding"] = max(of_train.rounding, of_test.rounding)
     facts |= {"labels": ", ".join(map(str, np.unique(labels))), "train_sha256": train.sha256}
+    facts |= {EPSILON_UNIT: train.space.epsilon_unit}
+    facts |= {} if train.space.scaling is None else {"scale": train.space.scaling.told}
     return ds.assign_attrs(facts)
 
 
@@ -190,7 +222,7 @@ def with_images(ds: xr.Dataset, sample: Sample, shape: tuple[int, ...] | None) -
 
     As it is where points are no images: these have a shape, (h, w), (h, w, c) or (c, h, w), and lie in [0, 1].
     """
-    if shape is None or sample.domain != (0.0, 1.0):
+    if shape is None or sample.domain != PIXELS:
         return ds
     values = np.rint(255 * sample.coordinates(sample.X[ds["closest"].values])).astype(np.uint8)
     images = values.reshape(*ds["closest"].shape, *shape)
@@ -210,12 +242,13 @@ def shape_of(data: Dataset) -> tuple[int, ...] | None:
     return shape if drawn else None
 
 
-def _draw(ds: xr.Dataset, path: Path) -> bool:
+def _draw(ds: xr.Dataset, path: Path, *, quiet: bool) -> bool:
     """Draw the picture, and return whether there is one: the numbers are saved by now and do not depend on it."""
     from numbaconc.show.pairs import plot_pairs
 
     if "image" not in ds:
-        say("no picture is drawn: the points are not known to be images\n")
+        if not quiet:
+            tell("note: no picture is drawn: the points are not known to be images")
         return False
     try:
         plot_pairs(ds, path)

@@ -13,6 +13,8 @@ from numbaconc.cli.data import add_data
 from numbaconc.cli.labels import add_labels
 from numbaconc.cli.measure import add_measure
 from numbaconc.cli.options import import_plugins, names_plugins
+from numbaconc.cli.plot import add_plot
+from numbaconc.cli.report import add_report
 from numbaconc.cli.show import add_show
 from numbaconc.cli.sweep import add_sweep
 
@@ -49,7 +51,7 @@ def _parser() -> Parser:
     parser = Parser(prog="numbaconc", description="Measure how concentrated a data set is.")
     parser.add_argument("--version", action="version", version=f"numbaconc {version('numbaconc')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (add_measure, add_labels, add_sweep, add_show, add_data):
+    for add in (add_measure, add_labels, add_sweep, add_show, add_plot, add_report, add_data):
         add(commands)
     return parser
 

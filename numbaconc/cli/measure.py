@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, say, tell
+from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, epilog, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
+from numbaconc.cli.outputs import settled
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.data.formats import KNOWN, name_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 EPSILON, ALPHA = "0.1", "0.05"
 OWN = f"{KNOWN}; two with a comma between are train and test"
 BEST = "best"  # the search that a classifier is compared with, if none is named
+NO_ANSWER = "no region of enough risk was found: the training risk is below α, or no test point lies in the region"
 ROUNDING = 1e-12  # .3 and .7 make 1
 
 
@@ -37,6 +38,7 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
         help="find the least-growing error region of a data set and say what it bounds",
         description="Search the training points for a set of measure at least alpha whose expansion by epsilon is as "
         "small as possible, and measure it on the test points.",
+        epilog=epilog(EXIT_DEGENERATE),
     )
     add = parser.add_argument
     add_data(add)
@@ -94,6 +96,18 @@ def add_data(add: Callable[..., object]) -> None:
         metavar="NAME",
         help="the array in your file, or TRAIN,TEST (default: by names such as X_train, X_test)",
     )
+    add(
+        "--normalize",
+        metavar="MEAN/STD",
+        help="pixels in your file were normalized by these, numbers or one a channel with commas between, such as "
+        "0.1307/0.3081: undo it, so that epsilon is on the scale of pixels",
+    )
+    add(
+        "--scale",
+        metavar="HOW",
+        help="divide every column of your file by its spread in the training points, standard or range, or by numbers with "
+        "commas between, so that epsilon is in units of each feature",
+    )
     add("--max-train", metavar="N", help="use N training points, drawn evenly")
     add(
         "--test-fraction",
@@ -119,6 +133,7 @@ def _measure(options: argparse.Namespace) -> int:
     data = load_data(options)
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
     provided |= {} if options.max_train is None else {"max_train": len(data.train)}
+    provided |= told_of(options)
     if not options.quiet:
         for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
             tell(f"note: {note}")
@@ -128,13 +143,15 @@ def _measure(options: argparse.Namespace) -> int:
     found = find_regions(search, data.train, data.test, epsilon=epsilons, alpha=alphas, **told)
     ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
     ds.attrs |= provided
+    if options.out is None:
+        outputs = outputs.at(settled(outputs.result, ds, lambda name: outputs.at(name).files, quiet=options.quiet))
     save_results(ds, outputs.result)
     for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
         region.save(path)
     _say(ds, outputs, drawn=_draw(ds, outputs.plot), as_plain_json=options.json)
     if not degenerate(ds):
         return 0
-    tell("no answer at alpha: the training risk of a region found is below it, or no test point lies in it")
+    tell(NO_ANSWER)
     return EXIT_DEGENERATE
 
 
@@ -184,18 +201,24 @@ def _search(options: argparse.Namespace, usual: str | None) -> Search:
 
 def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) -> None:
     """Print what was found, and where it lies."""
-    from numbaconc.show.words import MANY, as_json, describe
+    from numbaconc.show.records import as_json, written
+    from numbaconc.show.words import MANY, describe
 
     if as_plain_json:
-        files = {"result": str(outputs.result)} | ({"plot": str(outputs.plot)} if drawn else {})
-        regions = {"regions": {label: str(path) for label, path in outputs.regions.items()}}
-        say(json.dumps(as_json(ds) | {"files": files | regions}, indent=2))
+        regions = {label: str(path) for label, path in outputs.regions.items()}
+        files = {"result": str(outputs.result), "plot": str(outputs.plot) if drawn else None, "regions": regions}
+        say(written(as_json(ds, files)))
     else:
         say(describe(ds))
         say(f"\nresult:  {printable(outputs.result)}" + (f"\nplot:    {printable(outputs.plot)}" if drawn else ""))
         paths = [printable(path) for path in outputs.regions.values()]
         many = f"{paths[0]} … {paths[-1]}, {len(paths)} files"
         say(f"region:  {many if len(paths) > MANY else ', '.join(paths)}")
+
+
+def told_of(options: argparse.Namespace) -> dict[str, str]:
+    """Return what a result says of how the data were taken, beside what is in a sample."""
+    return {name: value for name in ("key", "normalize") if (value := getattr(options, name)) is not None}
 
 
 def load_data(options: argparse.Namespace) -> Dataset:
@@ -210,6 +233,8 @@ def load_data(options: argparse.Namespace) -> Dataset:
         progress=not options.quiet,
         max_train=whole_number(options.max_train),
         key=options.key,
+        normalize=options.normalize,
+        scale=options.scale,
     )
 
 
@@ -243,6 +268,24 @@ class Outputs(NamedTuple):
     plot: Path
     regions: dict[str, Path]
 
+    @property
+    def files(self) -> list[Path]:
+        """All of them."""
+        return [self.result, self.plot, *self.regions.values()]
+
+    def at(self, result: Path) -> Outputs:
+        """Return the same under another name."""
+        return outputs_at(result, list(self.regions))
+
+
+def outputs_at(result: Path, labels: Sequence[str]) -> Outputs:
+    """Return what is written beside a result: the others follow its name."""
+    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
+    regions = {
+        label: result.with_name(f"{result.stem}-region{end}.nc") for label, end in zip(labels, ends, strict=True)
+    }
+    return Outputs(result, result.with_suffix(".png"), regions)
+
 
 def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], alphas: Sequence[float]) -> Outputs:
     """Name the files to write, and refuse those that cannot be before any work is done."""
@@ -251,13 +294,8 @@ def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], 
         msg = f"--out is {shown(str(result))}; allowed: a name that ends in .nc"
         raise InputError(msg)
     of_epsilon, of_alpha = _labels(epsilons), _labels(alphas) if len(alphas) > 1 else [""]
-    labels = [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha]
-    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
-    regions = {
-        label: result.with_name(f"{result.stem}-region{end}.nc") for label, end in zip(labels, ends, strict=True)
-    }
-    outputs = Outputs(result, result.with_suffix(".png"), regions)
-    for path in (outputs.result, outputs.plot, *regions.values()):
+    outputs = outputs_at(result, [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha])
+    for path in outputs.files:
         check_writable(path)
     return outputs
 

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from numbaconc.cli.console import EXIT_SOME_FAILED, add_data_options, say
+from numbaconc.cli.console import EXIT_DEGENERATE, EXIT_SOME_FAILED, add_data_options, epilog, say, tell
 from numbaconc.cli.options import add_plugin_option, whole_number
 from numbaconc.data.files import cache_dir
 from numbaconc.errors import check_count, printable
@@ -21,6 +21,7 @@ def add_sweep(commands: Any) -> None:  # noqa: ANN401
         description="Measure all combinations of the values that a TOML file gives for dataset, epsilon, alpha, search "
         "and the searches' coordinates, such as T, q and seed; other settings hold for all. Finished cases are on disk "
         "at once: after a kill the same command goes on.",
+        epilog=epilog(EXIT_SOME_FAILED, EXIT_DEGENERATE),
     )
     add = parser.add_argument
     add("config", metavar="CONFIG.toml", help="the grid: keys as for numbaconc.run_sweep")
@@ -35,7 +36,8 @@ def add_sweep(commands: Any) -> None:  # noqa: ANN401
 
 def _sweep(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import load_dataset
-    from numbaconc.show.words import describe, failures
+    from numbaconc.results.queries import degenerate, failures
+    from numbaconc.show.words import describe
     from numbaconc.sweep.grid import load_grid
     from numbaconc.sweep.run import run_sweep
 
@@ -52,4 +54,8 @@ def _sweep(options: argparse.Namespace) -> int:
     )
     say(describe(ds))
     say(f"\nresult:  {printable(out)}")
-    return EXIT_SOME_FAILED if failures(ds) else 0
+    if failures(ds):
+        return EXIT_SOME_FAILED
+    if count := len(degenerate(ds)):
+        tell(f"no region of enough risk was found in {count} of the cases")
+    return EXIT_DEGENERATE if count else 0

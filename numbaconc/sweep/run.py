@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import xarray as xr
 from numpy.typing import ArrayLike
 
-from numbaconc.data.arrays import as_sample
+from numbaconc.data.arrays import as_sample, in_words
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.sample import Sample
@@ -23,7 +23,7 @@ from numbaconc.data.space import check_pair
 from numbaconc.data.splits import SUBSAMPLE_SEED
 from numbaconc.errors import InputError, check_count, check_flag, printable, said, shown
 from numbaconc.executors import jobs_at_once, opened
-from numbaconc.how import How, bar
+from numbaconc.how import How, bar, note
 from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import Case, Outcome, check_alike, lay_out, outcomes_of
@@ -58,9 +58,9 @@ def run_sweep(
     grid : mapping
         `dataset`, `epsilon`, `alpha` (0.05 if not given), `search` (a name; the norm's own) and the coordinates of the
         searches, such as `T` (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured.
-        Beside them `norm` (the first that all the searches have), other settings of the searches, `max_train` (all)
-        and `test_fraction` (0.2). With `grid`, a list of mappings, each of them is such a product, and the keys beside
-        it hold for all.
+        Beside them `norm` (the first that all the searches have), other settings of the searches, `max_train` (all),
+        `test_fraction` (0.2), and `key`, `normalize` and `scale` of `load_dataset`, for all or in a mapping by data set.
+        With `grid`, a list of mappings, each of them is such a product, and the keys beside it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
     executor : concurrent.futures.Executor or int, optional
@@ -170,6 +170,8 @@ def _run(
     check_alike(order, f"file {str(so_far.out)!r} has others")
     kept = so_far.kept | so_far.finished
     todo = {case: search for case, search in searches.items() if "error" in kept.get(case, {"error": ""})}
+    if n_there := len(searches) - len(todo):
+        note(f"{n_there:,} of {len(searches):,} cases were there", shown=how.progress)
     if so_far.before is not None and not todo and not so_far.finished:
         return so_far.before
     settings = Settings(how.threads, jobs_at_once(workers.pool))
@@ -223,6 +225,10 @@ def _load(
     elif plan.test_fraction is not None:
         msg = f"test_fraction is {plan.test_fraction} beside data for {key!r}; allowed: with data sets that are split here"
         raise InputError(msg)
+    elif plan.told[key]:
+        what, value = next(iter(plan.told[key].items()))
+        msg = f"{what} is {in_words(value)} beside data for {key!r}; allowed: with data sets that are loaded here"
+        raise InputError(msg)
     elif isinstance(given, Dataset):
         found = dataclasses.replace(given, name=key)
     else:
@@ -245,7 +251,7 @@ def _load(
 
 def _from(load: Callable[..., Dataset], key: str, plan: Grid, progress: bool) -> Dataset:  # noqa: FBT001
     """Return what `load` makes of a name; InputError for whatever one of the caller's raises or returns instead."""
-    given = {} if plan.test_fraction is None else {"test_fraction": plan.test_fraction}
+    given = plan.told[key] | ({} if plan.test_fraction is None else {"test_fraction": plan.test_fraction})
     if getattr(load, "func", load) is load_dataset:  # what others leave out, `_load` does
         given |= {"max_train": plan.settings["max_train"]}
     try:
