@@ -74,6 +74,10 @@ from .search import (
     Tried as Tried,
 )
 from .search.settings import setting as setting
+from .show.pictures.curves import plot_curve as plot_curve
+from .show.pictures.growth import plot_growth as plot_growth
+from .show.pictures.regions import plot_region as plot_region
+from .show.pictures.risks import plot_risks as plot_risks
 from .sweep.run import run_sweep as run_sweep
 
 __version__: str

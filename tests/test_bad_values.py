@@ -21,6 +21,7 @@ import operator
 from pathlib import Path
 from typing import Any
 
+import matplotlib.figure
 import numpy as np
 import pytest
 import scipy.sparse
@@ -257,6 +258,10 @@ GOOD = {
     "check": Count(),
     "default": 1,
     "help": "what it does",
+    "normalize": None,
+    "scale": None,
+    "ds": nc.measure("hyperplane", X, Y, epsilon=0.1, alpha=0.2),
+    "ax": matplotlib.figure.Figure().subplots(),
 }
 # Where a name means something else: of one function or class.
 GOOD_OF = {
@@ -275,7 +280,6 @@ GOOD_OF = {
     ("classifier_bound", "norm"): "l2",
     ("lower_bound", "norm"): "l2",
     ("separation", "norm"): "l2",
-    ("save_results", "ds"): nc.measure("hyperplane", X, Y, epsilon=0.1, alpha=0.2),
 }
 RECORDS = {  # what only holds what it is given, and has methods
     "Goal": nc.Goal(0.1, 0.2),
@@ -291,6 +295,7 @@ INTERNAL = {
     "found",
     "asked",
     "in_space",
+    "found_by",
     "above",
     "threshold",
     "uncertainty",
@@ -378,10 +383,10 @@ def here(tmp_path_factory):
     """A folder to work in, with a result and a region."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("here"))
-        nc.save_results(GOOD_OF["save_results", "ds"], "results.nc")
+        nc.save_results(GOOD["ds"], "results.nc")
         GOOD["region"].save("region.nc")
         np.savez("mine.npz", X=X)
-        patch.setattr("numbaconc.show.plots.plot_measurement", lambda *_: None)  # what is tried is not how it looks
+        patch.setattr("numbaconc.show.pictures.plots.plot_measurement", lambda *_: None)  # what is tried is not how it looks
         yield
 
 
@@ -431,6 +436,8 @@ COMMANDS = {
     "sweep": ["grid.toml", "--quiet", "--out", "of-sweep.nc"],
     "labels": ["mine.npz", "--epsilon", "0.1", "--quiet", "--out", "of-labels.nc"],
     "show": ["results.nc"],
+    "plot": ["results.nc", "--out", "of-plot.svg", "--quiet"],
+    "report": ["results.nc", "--out", "of-report.md"],
     "data list": [],
     "data check": ["digits"],
     "data fetch": ["digits"],

@@ -14,7 +14,7 @@ from conftest import blobs, images
 
 import numbaconc as nc
 from numbaconc.cli import main
-from numbaconc.show.report import write_report
+from numbaconc.show.report.page import write_report
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")

@@ -113,7 +113,7 @@ def in_python():
 def measured(*arguments):
     """Measure quietly, without a plot (which takes most of the time), and return the result."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("numbaconc.show.plots.plot_measurement", lambda ds, path: None)
+        patch.setattr("numbaconc.show.pictures.plots.plot_measurement", lambda ds, path: None)
         fine("measure", *arguments, "--out", "one.nc", *OPTIONS)
     return open_results("one.nc")
 

@@ -108,6 +108,11 @@ def write_mat_7_3(path, arrays):
         file.write(b"MATLAB 7.3 MAT-file, Platform: GLNXA64")
 
 
+def write_pt(path, arrays):
+    torch = pytest.importorskip("torch")
+    torch.save({name: torch.tensor(np.asarray(values)) for name, values in arrays.items()}, path)
+
+
 def write_images(path, arrays):
     for name, X in arrays.items():
         part = path / name.partition("_")[2] if "_" in name else path
@@ -130,10 +135,12 @@ WRITERS = {
     "a.zarr": write_zarr,
     "a.mat": write_mat,
     "a7.mat": write_mat_7_3,
+    "a.pt": write_pt,
+    "a.pth": write_pt,
     "images": write_images,
 }
 TABLES = ["a.csv", "a.tsv", "a.parquet"]  # of one array, whose columns may have names
-CONTAINERS = [name for name in WRITERS if name not in (*TABLES, "a.npy", "a.hdf5", "images")]
+CONTAINERS = [name for name in WRITERS if name not in (*TABLES, "a.npy", "a.hdf5", "a.pth", "images")]
 
 
 def written(path, **arrays):
@@ -149,6 +156,16 @@ def in_memory(X, seed=0):
     n_test = round(0.2 * len(X))
     whole = as_sample(X)
     return whole.take(np.sort(order[n_test:])), whole.take(np.sort(order[:n_test])), order[:n_test]
+
+
+def test_labels_of_one_part_in_a_table(tmp_path):
+    for name in TABLES:
+        data = nc.load_dataset(written(tmp_path / name, X=NOISE, y_train=Y))
+        assert data.train.n_features == NOISE.shape[1]
+        assert data.train.y is not None
+        refused(lambda: nc.load_dataset(written(tmp_path / name, X=NOISE, y_train=Y, label=Y)), "'y_train'", "'label'")  # noqa: B023
+    (tmp_path / "labels.csv").write_text("y\n1\n2\n3\n4\n")
+    refused(lambda: nc.load_dataset(tmp_path / "labels.csv"), "no column of coordinates")
 
 
 def test_every_format_is_tested():
@@ -191,8 +208,8 @@ def test_images_are_the_same_in_every_format(tmp_path, monkeypatch, name, kind):
 @pytest.mark.parametrize("y", [Y, NAMES], ids=["integers", "texts"])
 @pytest.mark.parametrize("name", [*CONTAINERS, *TABLES])
 def test_labels_ride_along(tmp_path, name, y):
-    if name.endswith(".mat") and y is NAMES:
-        pytest.skip("texts of MATLAB are not read")
+    if name.endswith((".mat", ".pt")) and y is NAMES:
+        pytest.skip("texts of MATLAB are not read, and tensors have none")
     uncertainty = np.linspace(0, 2, N)
     data = nc.load_dataset(written(tmp_path / name, X=NOISE, y=y, uncertainty=uncertainty))
     train, _, test_rows = in_memory(NOISE)

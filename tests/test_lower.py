@@ -18,7 +18,7 @@ from numbaconc.kernels import apart
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
-from numbaconc.show.plots import plot_measurement
+from numbaconc.show.pictures.plots import plot_measurement
 from numbaconc.show.records import as_json
 from numbaconc.show.words import describe
 from numbaconc.spectral import by_spectrum, sigma_at_most

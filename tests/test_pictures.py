@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 import numbaconc as nc
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results.queries import kept
-from numbaconc.show import canvas, legends, style
-from numbaconc.show.growth import simultaneous_band
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.growth import simultaneous_band
 
 X = images(140, 3, 0)
 DEUTERANOPE = [  # what is left of linear red, green and blue (Machado, Oliveira and Fernandes, 2009, severity 1)

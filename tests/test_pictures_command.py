@@ -17,7 +17,7 @@ from conftest import images, lines, needs_jit
 import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.kernels.threads import using_threads
-from numbaconc.show import canvas, style
+from numbaconc.show.pictures import canvas, style
 
 X, X_TEST = images(80, 4, 0), images(60, 4, 1)
 Y = np.arange(80) % 3

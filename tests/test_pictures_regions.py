@@ -9,7 +9,7 @@ from conftest import refused
 from matplotlib.figure import Figure
 
 import numbaconc as nc
-from numbaconc.show import canvas, faces, style
+from numbaconc.show.pictures import canvas, faces, style
 
 RNG = np.random.default_rng(3)
 NAMES = (

@@ -15,8 +15,8 @@ import numbaconc as nc
 from numbaconc.errors import printable
 from numbaconc.kernels.threads import using_threads
 from numbaconc.results.queries import certificate_at_alpha, select_case, with_classifier
-from numbaconc.show.growth import simultaneous_band
-from numbaconc.show.plots import plot_measurement
+from numbaconc.show.pictures.growth import simultaneous_band
+from numbaconc.show.pictures.plots import plot_measurement
 
 X = images(140, 3, 0)
 
@@ -113,7 +113,7 @@ def test_a_certificate_that_says_nothing_is_not_drawn(ds, drawn, tmp_path):
 def test_several_cases_are_the_curve_of_them(several, monkeypatch, tmp_path):
     """As `plot_curve` draws it, whose tests are elsewhere."""
     given = []
-    monkeypatch.setattr("numbaconc.show.plots.plot_curve", lambda ds, axes: given.append((ds, axes)))
+    monkeypatch.setattr("numbaconc.show.pictures.plots.plot_curve", lambda ds, axes: given.append((ds, axes)))
     plot_measurement(several, tmp_path / "plot.png")
     xr.testing.assert_identical(given[0][0]["certified"], several["certified"])
     assert given[0][1].get_title().startswith("my points: what is certified")

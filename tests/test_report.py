@@ -20,8 +20,8 @@ from markdown_it import MarkdownIt
 
 import numbaconc as nc
 from numbaconc.cli import main
-from numbaconc.show import report, report_pictures
 from numbaconc.show.pairs import describe_labels
+from numbaconc.show.report import page as report, pictures as report_pictures
 from numbaconc.show.words import describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")

@@ -19,7 +19,7 @@ from numbaconc.results.layout import assemble
 from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import provenance
 from numbaconc.results.slices import RISKS, whole
-from numbaconc.show.plots import plot_measurement
+from numbaconc.show.pictures.plots import plot_measurement
 from numbaconc.show.records import as_json
 from numbaconc.show.words import describe
 

@@ -23,7 +23,8 @@ from numbaconc.search import exchange, greedy
 from numbaconc.search.run import Run
 from numbaconc.search.settings import Count
 from numbaconc.search.uncertain import ROUNDING, Constraint, UncertainSearch
-from numbaconc.show.words import as_json, describe
+from numbaconc.show.records import as_json
+from numbaconc.show.words import describe
 
 EIGHTHS = st.integers(0, 16).map(lambda number: number / 8)  # sums of these are exact, so that a mean may be γ itself
 MOST = np.iinfo(np.int64).max

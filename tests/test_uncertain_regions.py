@@ -131,6 +131,8 @@ def test_what_does_not_go_together_is_refused(name):
     refused(lambda: made.fit(X), "uncertainty is given without gamma")
     refused(lambda: search(name, X, None, 0.1), "gamma is 0.1 without uncertainty")
     refused(lambda: search(name, X, hardness[1:], 0.1), "shape (29,)")
+    sample = nc.as_sample(X, uncertainty=np.where(np.arange(30) == 4, 0.125, hardness))
+    refused(lambda: search(name, sample, hardness, 0.1), "uncertainty has", "in row 4", "the Sample's own", "0.125")
 
 
 @SEARCHES

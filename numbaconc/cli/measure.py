@@ -251,7 +251,7 @@ def check_source(options: argparse.Namespace) -> None:
 
 def _draw(ds: xr.Dataset, path: Path) -> bool:
     """Draw the plot, and return whether that went well: the numbers are saved by now and do not depend on it."""
-    from numbaconc.show.plots import plot_measurement
+    from numbaconc.show.pictures.plots import plot_measurement
 
     try:
         plot_measurement(ds, path)

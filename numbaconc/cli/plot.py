@@ -13,13 +13,13 @@ from numbaconc.cli.options import whole_number
 from numbaconc.data.arrays import parse_epsilon
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.errors import InputError, as_number, check_choice, printable, shown
-from numbaconc.show.style import FORMATS
+from numbaconc.show.pictures.style import FORMATS
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from numbaconc.regions import Region
-    from numbaconc.show.pictures import Drawn
+    from numbaconc.show.pictures.files import Drawn
 
 COLUMNS = ("1", "2")
 LISTED = 12  # values that a message names
@@ -74,7 +74,7 @@ def _plot(options: argparse.Namespace) -> int:
     for name, value, allowed in (("--format", options.format, FORMATS), ("--columns", options.columns, COLUMNS)):
         if value is not None:
             check_choice(name, value, allowed)
-    from numbaconc.show.pictures import KINDS, Asked, draw_pairs, draw_panels, open_any, panels_of
+    from numbaconc.show.pictures.files import KINDS, Asked, draw_pairs, draw_panels, open_any, panels_of
 
     if options.kind is not None:
         check_choice("--kind", options.kind, KINDS)

@@ -13,7 +13,7 @@ from numbaconc.cli.console import say, tell
 from numbaconc.cli.outputs import numbered
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.errors import InputError, check_choice, printable, shown
-from numbaconc.show.report_parts import SUFFIXES
+from numbaconc.show.report.parts import SUFFIXES
 
 
 def add_report(commands: Any) -> None:  # noqa: ANN401
@@ -44,7 +44,7 @@ def add_report(commands: Any) -> None:  # noqa: ANN401
 
 
 def _report(options: argparse.Namespace) -> int:
-    from numbaconc.show.report import report_texts, write_texts
+    from numbaconc.show.report.page import report_texts, write_texts
 
     out, kind = _output(options)
     texts = report_texts(options.file, kind)
@@ -75,7 +75,7 @@ def _output(options: argparse.Namespace) -> tuple[Path | None, str]:
 
 def _unused(first: Path, suffix: str, texts: Mapping[str, str]) -> Path:
     """Return a name beside the first file under which nothing lies yet, or the same report."""
-    from numbaconc.show.report import names_beside
+    from numbaconc.show.report.page import names_beside
 
     usual = first.with_name(f"{first.stem}-report{suffix}")
 

@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data.conversion import columns_in, values_of
-from numbaconc.data.floats import GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
+from numbaconc.data.floats import DOUBLE, GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
+from numbaconc.data.normalized import Normalize, check_normalize
 from numbaconc.data.rows import Parts, Rows, rows_of
 from numbaconc.data.sample import Sample, as_domain, check_unit
-from numbaconc.data.space import Space
+from numbaconc.data.scaling import DIVIDED_BY, Scale, check_scale, scaling_of
+from numbaconc.data.space import IMAGE, Space
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
-IMAGE = (0.0, 1.0)  # the domain of an image
 SURE = 20  # numbers between 0 and 1 that are not multiples of 1/255 by chance
 
 
@@ -37,27 +38,27 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     like: Sample | Space | None = None,
     y: ArrayLike | None = None,
     uncertainty: ArrayLike | None = None,
+    normalize: tuple[ArrayLike, ArrayLike] | str | None = None,
+    scale: ArrayLike | None = None,
 ) -> Sample:
     """Check a user's array once and bring it into the form that every kernel takes.
 
     Parameters
     ----------
     X : Sample or array-like, shape (n, d), (n, h, w) or (n, h, w, c)
-        uint8 stays uint8. Floats in [0, 1] that are multiples of 1/255 become uint8; of another step, whole numbers of
-        it. Other floats become float32, columns far from 0 centered, or float64 where float32 would round too much.
-        Arrays in chunks (zarr, Dask, h5py, xarray) and maps of files are read some rows at a time, and never whole.
-    name, min_rows : str and int
-        What messages call the array, and the fewest points allowed.
-    unit : float, optional
-        Worth of one level on epsilon's scale, X being in levels; 1/255 for uint8 and 1 for floats if not given.
-    domain : tuple of float, optional
-        Least and largest possible coordinate on epsilon's scale; (0, 1) for uint8 images.
-    integers : bool
-        Whether integers other than uint8, and booleans, are allowed, as floats in their own units.
+        uint8 stays uint8, as floats in [0, 1] become that are multiples of 1/255; of another step, whole numbers of it.
+        Other floats become float32, columns far from 0 centered, or float64 where float32 would round too much.
+    name, min_rows, integers : str, int and bool
+        What messages call the array; the fewest points; whether whole numbers and booleans may be floats in their own units.
+    unit, domain : float, and tuple of float, optional
+        Worth of one level of X on epsilon's scale, 1/255 for uint8 and 1 for floats if not given, and the ends of that scale.
     like : Sample or Space, optional
-        What floats are brought into the same levels as.
+        What floats are brought into the same levels as, and their columns to the same scale.
     y, uncertainty : array-like, shape (n,), optional
         Labels, integers or texts, and how uncertain people are of them, in [0, 2]; a Sample keeps its own.
+    normalize, scale : (mean, std), and "standard", "range" or array-like, shape (d,), optional
+        What pixels were normalized by, numbers or one a channel: they become the bytes that they were. What columns are
+        divided by: their population standard deviations, ranges, or these, the units of epsilon then.
 
     Returns
     -------
@@ -66,8 +67,8 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     Raises
     ------
     InputError
-        If the array is ragged, masked, empty, too short, not numeric or not finite; if the unit is not positive, the
-        domain does not hold X, or a Sample has another one; if there is not one label or uncertainty for each point.
+        If the array is ragged, masked, empty, too short, not numeric or not finite; unit, domain, normalize or scale cannot
+        be those of X, or a Sample has others; there is not one label or uncertainty for each point.
 
     Warns
     -----
@@ -75,14 +76,15 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
         If numbers other than bytes lie outside [0, 1]: epsilon is then in their units. If floats are nearly images.
     """
     min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
-    unit, domain = None if unit is None else check_unit(unit), as_domain(domain)
-    frame = _frame_like(like)
+    declared: dict[str, Any] = {"unit": None if unit is None else check_unit(unit), "domain": as_domain(domain)}
+    told, known = Told(check_normalize(normalize), check_scale(scale)), _space_like(like)
     if isinstance(X, Sample):
-        sample = _as_it_is(X, name, unit=unit, domain=domain)
+        sample = _as_it_is(X, name, **declared, **told._asdict())
     else:
-        rows = _numbers_in(X, name, integers=integers)
-        space = replace(_space_of(X, rows), unit=unit, domain=domain)
-        (sample,) = _samples_of(rows, space, None if unit is not None else frame).samples
+        told.check_alone(**declared)
+        rows, space = _scaled(_numbers_in(X, name, integers=integers, told=told), X, told, known)
+        frame = known.frame if known is not None and unit is None else None
+        (sample,) = _samples_of(rows, replace(space, **declared), frame).samples
     check_rows(name, len(sample), min_rows)
     return sample if y is None and uncertainty is None else sample.annotated(y=y, uncertainty=uncertainty)
 
@@ -94,6 +96,22 @@ def check_rows(name: str, n: int, least: int) -> None:
         raise InputError(msg)
 
 
+class Told(NamedTuple):
+    """What the user tells of numbers, that no file says: how pixels were normalized, what columns are divided by."""
+
+    normalize: Normalize | None = None
+    scale: Scale | None = None
+
+    def check_alone(self, **given: object) -> None:
+        """Refuse what is given beside these and means another thing: InputError."""
+        here = {name: value for name, value in self._asdict().items() if value is not None}
+        both = list(here | {name: value for name, value in given.items() if value is not None})
+        if here and len(both) > 1:
+            name = next(iter(here))
+            msg = f"{name} is {in_words(here[name])} beside {both[-1]}; allowed: one of them"
+            raise InputError(msg)
+
+
 class Drawn(NamedTuple):
     """Samples of some rows of one array, and the space of all of its rows."""
 
@@ -101,7 +119,14 @@ class Drawn(NamedTuple):
     space: Space
 
 
-def samples_in(X: Rows | NDArray[Any], name: str, choose: Callable[[int], Parts], like: Sample | None = None) -> Drawn:
+def samples_in(
+    X: Rows | NDArray[Any],
+    name: str,
+    choose: Callable[[int], Parts],
+    like: Sample | None = None,
+    told: Told = Told(),  # noqa: B008  # a tuple
+    train: Callable[[int], NDArray[np.intp]] | None = None,
+) -> Drawn:
     """Return samples of some rows of a file's array, which are what `as_sample` makes of all of them, and then `take`.
 
     The array is read some rows at a time, and no others than the wanted ones are kept.
@@ -116,6 +141,9 @@ def samples_in(X: Rows | NDArray[Any], name: str, choose: Callable[[int], Parts]
         Takes the number of rows and returns those of each sample, ascending, or None for all.
     like : Sample, optional
         As in `as_sample`.
+    told : Told
+    train : callable, optional
+        Takes the number of rows and returns those that a scale is learned from, ascending; all if not given.
 
     Returns
     -------
@@ -126,22 +154,43 @@ def samples_in(X: Rows | NDArray[Any], name: str, choose: Callable[[int], Parts]
     InputError
         As `as_sample`, and what `choose` raises.
     """
-    rows = _numbers_in(X, name, integers=False)
-    return _samples_of(rows, _space_of(X, rows), _frame_like(like), choose)
+    known, rows = _space_like(like), _numbers_in(X, name, integers=False, told=told)
+    rows, space = _scaled(rows, X, told, known, train)
+    return _samples_of(rows, space, None if known is None else known.frame, choose)
 
 
-def _frame_like(like: Any) -> Frame | None:  # noqa: ANN401
-    """Return how the floats of a sample, or in a space, became levels; InputError for anything else but None."""
+def _space_like(like: Any) -> Space | None:  # noqa: ANN401
+    """Return the space of a sample, or a space as it is; InputError for anything else but None."""
     space = like.space if isinstance(like, Sample) else like
     if not isinstance(space, Space | None):
         msg = f"like is {shown(like)}; allowed: a Sample, or the space of one"
         raise InputError(msg)
-    return None if space is None else space.frame
+    return space
+
+
+def _scaled(
+    rows: Rows,
+    X: Any,  # noqa: ANN401
+    told: Told,
+    like: Space | None,
+    train: Callable[[int], NDArray[np.intp]] | None = None,
+) -> tuple[Rows, Space]:
+    """Return rows with their columns divided, where the user or the space that they are to lie in says so; and their space."""
+    space, scaling = _space_of(X, rows), None if like is None else like.scaling
+    if told.scale is not None:
+        if like is not None:
+            msg = f"scale is {in_words(told.scale)} beside like, which says what columns are divided by; allowed: one of them"
+            raise InputError(msg)
+        scaling = scaling_of(told.scale, rows, None if train is None else train(len(rows)), space.columns)
+    return (rows, space) if scaling is None else (scaling.divided(rows), replace(space, scaling=scaling))
 
 
 def _as_it_is(sample: Sample, name: str, **given: object) -> Sample:
-    """Return a sample; InputError if another unit or domain is given beside it."""
+    """Return a sample; InputError if another unit or domain is given beside it, or what is done to arrays alone."""
     for what, value in given.items():
+        if what in Told._fields and value is not None:
+            msg = f"{what} is {in_words(value)} for {name}, a Sample; allowed: with the array that it is made of"
+            raise InputError(msg)
         if value is not None and value != getattr(sample, what):
             allowed = f"the {what} that the Sample has, {getattr(sample, what)}"
             msg = f"{what} is {shown(value)} for {name}; allowed: {allowed}"
@@ -161,9 +210,42 @@ def _samples_of(
         return Drawn([Sample(X, frame.unit, domain, _space=space) for X in rows.take(choose(len(rows)))], space)
     low, high = ends_of(rows)
     least, most = float(low.min()), float(high.max())
-    said, nearly = "", ""
-    inside = least >= 0 and most <= 1
-    if inside and unit is None and domain in (None, IMAGE):
+    framed = _framed(rows, space, frame, low, high)
+    frame, space, said = framed.frame, framed.space, framed.said
+    # levels that are given as such are not multiplied again
+    found = put(rows, frame if unit is None else frame._replace(unit=1.0), low, high, choose(len(rows)))
+    if found.parts[0].dtype == np.uint8:
+        said = f"the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
+        if space.scaling is None:
+            space = replace(space, unit=frame.unit, guessed=domain is None)
+            domain = IMAGE
+    rounding = found.rounding
+    if space.scaling is not None:
+        said = "; ".join(filter(None, (f"every column is divided by {DIVIDED_BY[space.scaling.kind]}", said)))
+        # whole levels are as they are meant; others are rounded by the division, too
+        rounding += 0.0 if found.whole else DOUBLE * max(-least, most) / frame.unit
+    note = f"{name}: {said}" if said else ""
+    space = replace(space, domain=space.domain or domain, frame=frame, stray=found.stray)
+    told = (frame.unit, domain, note, frame.origin, rounding, found.whole, space)
+    return Drawn([Sample(X, *told) for X in found.parts], replace(space, extent=(least, most)))
+
+
+class _Framed(NamedTuple):
+    """How floats become levels, the space that they lie in then, and what that does to them, in words."""
+
+    frame: Frame
+    space: Space
+    said: str
+
+
+def _framed(
+    rows: Rows, space: Space, frame: Frame | None, low: NDArray[np.float64], high: NDArray[np.float64]
+) -> _Framed:
+    """Find how floats, whose columns have these ends, become levels: in a frame if there is one; warn where ε may surprise."""
+    name, unit, said, nearly = rows.name, space.unit, "", ""
+    least, most = float(low.min()), float(high.max())
+    inside, in_own_units = least >= 0 and most <= 1, unit is None and space.scaling is None
+    if inside and in_own_units and space.domain in (None, IMAGE):
         image, nearly = image_of(rows)
         if frame is None or frame.image:
             frame = image or frame
@@ -173,19 +255,15 @@ def _samples_of(
         frame, said = frame_of(rows, low, high) if unit is None else (Frame(unit, whole=are_whole(rows)), "")
     if nearly:
         warn(f"{name} is nearly an image, but {nearly}: it is kept as floats", UnitWarning)
-    elif unit is None and not inside:
+    elif in_own_units and not inside:
         said_of = f"{name} lies in [{least:g}, {most:g}], not in [0, 1]: epsilon is in the data's own units"
         warn(said_of + _levels(rows, least, most), UnitWarning)
-    # levels that are given as such are not multiplied again
-    found = put(rows, frame if unit is None else frame._replace(unit=1.0), low, high, choose(len(rows)))
-    if found.parts[0].dtype == np.uint8:
-        said = f"the floats are multiples of 1/{GRAY_LEVELS}, so they are kept as uint8"
-        space = replace(space, unit=frame.unit, guessed=domain is None)
-        domain = IMAGE
-    note = f"{name}: {said}" if said else ""
-    space = replace(space, domain=space.domain or domain, frame=frame, stray=found.stray)
-    told = (frame.unit, domain, note, frame.origin, found.rounding, found.whole, space)
-    return Drawn([Sample(X, *told) for X in found.parts], replace(space, extent=(least, most)))
+    return _Framed(frame, space, said)
+
+
+def in_words(value: object) -> str:
+    """Return how a value is written in a message: one that says how images were normalized as it is given in a text."""
+    return str(value) if isinstance(value, Normalize) else shown(value)
 
 
 def _levels(rows: Rows, least: float, most: float) -> str:
@@ -201,10 +279,13 @@ def _n_between(rows: Rows) -> int:
     return sum(int(np.count_nonzero((block > 0) & (block < 1))) for block in rows.blocks())
 
 
-def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool) -> Rows:
-    """Return points as rows of uint8 or floats."""
+def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool, told: Told) -> Rows:
+    """Return points as rows of uint8 or floats; whole numbers become floats where they may, or are divided anyway."""
+    told.check_alone()
     rows = rows_of(X, name)
-    if integers and rows.dtype != np.uint8 and rows.dtype.kind in "iub":
+    if told.normalize is not None:
+        return told.normalize.undone(rows)
+    if (integers or told.scale is not None) and rows.dtype != np.uint8 and rows.dtype.kind in "iub":
         largest = max(abs(int(rows.ends[0].min())), abs(int(rows.ends[1].max())))
         if largest > 2**53:
             msg = f"{name} holds whole numbers up to {largest}; allowed: up to 2^53, which float64 holds"

@@ -18,6 +18,7 @@ from numbaconc.errors import InputError, said, shown
 
 MOST_VALUES = 100_000  # of an argument that may have several
 MOST_NAMES = 20  # in a message
+NOT_IN_NUMPY = ("bfloat16", "float8")
 ALLOWED = "allowed: an array of real numbers"
 
 
@@ -75,6 +76,9 @@ def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # n
 
 def as_floats(given: ArrayLike, name: str) -> NDArray[np.float64]:
     """Return an argument of a few numbers, of any shape, as finite or infinite float64; InputError for anything else."""
+    if isinstance(given, range) and len(given) > MOST_VALUES:
+        msg = f"{name} has more than {MOST_VALUES} values; allowed: at most so many"
+        raise InputError(msg)
     floats = as_array(given, name).astype(np.float64)
     if np.isnan(floats).any():
         msg = f"{name} holds NaN; allowed: numbers"
@@ -104,8 +108,13 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
         msg = f"{name} is a {type(X).__name__} of {', '.join(names) or 'nothing'}; allowed: an array{one}"
         raise InputError(msg)
     X = X.compute() if hasattr(X, "chunks") and callable(getattr(X, "compute", None)) else X  # masks would be lost
+    if hasattr(X, "collect") and not hasattr(X, "__array__"):
+        msg = f"{name} is a {type(X).__name__}, which has no rows yet; allowed: {name}.collect()"
+        raise InputError(msg)
     if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
         X = np.ma.stack(X)
+    if isinstance(X, list | tuple) and any(callable(getattr(row, "detach", None)) for row in X):
+        return [_plain(row, name) for row in X]
     if isinstance(X, np.ma.MaskedArray):
         if n_masked := int(np.sum(np.ma.getmaskarray(X).view(bool))):
             msg = (
@@ -115,10 +124,20 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
         return X.data
     if hasattr(X, "dtypes") and hasattr(X, "isna"):
         return _columns(X, name)
-    for step in ("detach", "cpu"):  # tensors that need gradients, or lie on another device
+    return _tensor(X, name) if callable(getattr(X, "detach", None)) else X
+
+
+def _tensor(X: Any, name: str) -> Any:  # noqa: ANN401
+    """Return a tensor that NumPy can read: without gradients and a sign to be turned, and on this device."""
+    if callable(getattr(X, "to_dense", None)) and "strided" not in str(getattr(X, "layout", "strided")):
+        size = math.prod(X.shape) * X.element_size()
+        msg = f"{name} is a sparse {type(X).__name__} of shape {tuple(X.shape)}; allowed: a dense tensor, of {size:,} bytes, "
+        raise InputError(msg + f"as {name}.to_dense() makes")
+    for step in ("detach", "cpu", "resolve_neg"):
         X = getattr(X, step)() if callable(getattr(X, step, None)) else X
-    if "bfloat16" in str(getattr(X, "dtype", "")) and callable(getattr(X, "float", None)):
-        return X.float()  # a tensor: NumPy has no such type
+    kind = str(getattr(X, "dtype", ""))
+    if any(short in kind for short in NOT_IN_NUMPY) and callable(getattr(X, "float", None)):
+        return X.float()  # which holds them all
     return X
 
 

@@ -51,6 +51,8 @@ FORMATS = {
     ".nc": Format("netcdf.read_arrays"),
     ".zarr": Format("containers.read_zarr", "zarr", is_folder=True),
     ".mat": Format("containers.read_matlab"),
+    ".pt": Format("tensors.read_torch", "torch", words=" of tensors"),
+    ".pth": Format("tensors.read_torch", "torch", words=" of tensors"),
     IMAGES: Format("pictures.read_images", "PIL", "pillow", is_folder=True, words="a folder of images"),
 }
 KNOWN = f"{', '.join(filter(None, FORMATS))}, or a folder of images"

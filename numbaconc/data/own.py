@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.annotations import as_labels, as_uncertainty
-from numbaconc.data.arrays import check_rows, samples_in
+from numbaconc.data.arrays import Told, check_rows, samples_in
 from numbaconc.data.formats import called, open_file
 from numbaconc.data.named import choose
 from numbaconc.data.readers import reading
@@ -25,7 +25,12 @@ TOLD: dict[str, Callable[[Any, int, str], NDArray[Any]]] = {"y": as_labels, "unc
 
 
 def read_own(
-    paths: Sequence[Path], key: str | None, test_fraction: float | None, seed: int | None, max_train: int | None
+    paths: Sequence[Path],
+    key: str | None,
+    test_fraction: float | None,
+    seed: int | None,
+    max_train: int | None,
+    told: Told = Told(),  # noqa: B008  # a tuple
 ) -> tuple[Sample, Sample]:
     """Return the training and the test points of a user's file, or of two, as `load_dataset` does.
 
@@ -52,13 +57,15 @@ def read_own(
     with contextlib.ExitStack() as opened:
         arrays, note = _opened(paths, key, opened)
         if "X" in arrays:
-            samples = samples_in(arrays["X"], "X", of_both).samples
+            samples = samples_in(
+                arrays["X"], "X", of_both, told=told, train=lambda n: split(n, share, seed or 0)[0]
+            ).samples
             train, test = _told(samples, arrays, "X", of_both)
             return train.annotated(note=note), test
         check_unused(seed=seed, test_fraction=test_fraction)
-        samples, space = samples_in(arrays["X_train"], "X_train", of_train)
+        samples, space = samples_in(arrays["X_train"], "X_train", of_train, told=told)
         (train,) = _told(samples, arrays, "X_train", of_train)
-        samples, _ = samples_in(arrays["X_test"], "X_test", of_test, like=train)
+        samples, _ = samples_in(arrays["X_test"], "X_test", of_test, like=train, told=told._replace(scale=None))
         (test,) = _told(samples, arrays, "X_test", of_test)
     check_pair(train, test, space=None if max_train is None else space)
     kinds = ["texts" if y.dtype.kind == "U" else "integers" for y in (train.y, test.y) if y is not None]

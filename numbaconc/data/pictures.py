@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,8 +86,8 @@ def _rows(files: Sequence[Path], told: tuple[str, str], name: str) -> Rows:
         msg = f"folder {told[0]} has no images for {name}; allowed: files {', '.join(SUFFIXES)}"
         raise InputError(msg)
 
-    def opened(path: Path) -> Image.Image:
-        return Image.open(path, formats=KINDS)
+    def opened(image: Path | io.BytesIO) -> Image.Image:
+        return Image.open(image, formats=KINDS)
 
     def kind(path: Path) -> tuple[tuple[int, int], str]:
         with reading(repr(str(path)), "an image"), opened(path) as image:
@@ -108,7 +109,8 @@ def _rows(files: Sequence[Path], told: tuple[str, str], name: str) -> Rows:
     def read(start: int, stop: int) -> NDArray[Any]:
         block = np.empty((stop - start, *point), np.uint8)
         for place, path in zip(block, files[start:stop], strict=True):
-            with reading(repr(str(path)), "an image"), opened(path) as image:
+            # of a file Pillow may ask for as many bytes as it claims, which are more than there are
+            with reading(repr(str(path)), "an image"), opened(io.BytesIO(path.read_bytes())) as image:
                 place[...] = np.asarray(image)
         return block.reshape(len(block), -1)
 

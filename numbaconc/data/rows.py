@@ -112,8 +112,14 @@ class Rows:
     def astype(self, dtype: DTypeLike) -> Rows:
         """Return the same numbers as another type has them, turned into it as they are read."""
         kind = np.dtype(dtype)
+        return self.mapped(lambda block, _: block.astype(kind), kind)
+
+    def mapped(self, turn: Callable[[NDArray[Any], int], NDArray[Any]], dtype: DTypeLike) -> Rows:
+        """Return numbers of another type that are made of these as they are read: of a block, and of its first row."""
+        kind = np.dtype(dtype)
         edges = self.edges if self.array is None else every(self.n, CHUNK // (kind.itemsize * self.shape[1]))
-        return Rows(self.name, self.n, self.point, kind, lambda start, stop: self.read(start, stop).astype(kind), edges)
+        told = self.name, self.n, self.point, kind
+        return Rows(*told, lambda start, stop: turn(self.read(start, stop), start), edges, columns=self.columns)
 
 
 class Places:

@@ -52,6 +52,9 @@ def read_csv(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) ->
         texts = np.array(list(codes[column]))[numbers[:, column].astype(np.intp)]
         values[what] = as_numbers(texts) if what == "y" else texts.astype(np.float64)
     kept = [column for column in range(len(text.first)) if column not in codes]
+    if not kept:
+        msg = "it has no column of coordinates"
+        raise ValueError(msg)
     points = numbers[:, kept] if codes else numbers
     columns = tuple(text.first[column] for column in kept) if text.is_named else None
     notes = ["the first line, 0, 1, 2 …, is taken for names of columns"] * (
@@ -68,7 +71,7 @@ def read_csv(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) ->
 def columns_told(names: Sequence[str], where: str) -> dict[str, int]:
     """Return which columns tell of the points; InputError for columns without names or with the same one.
 
-    Beside an `x`, `y` is a coordinate.
+    Also of those of one part, such as `y_train`. Beside an `x`, `y` is a coordinate.
     """
     if "" in names:
         index = "numbers of rows, which pandas writes there unless index=False, are no coordinates"
@@ -80,7 +83,7 @@ def columns_told(names: Sequence[str], where: str) -> dict[str, int]:
             raise InputError(msg)
     whose: dict[str, int] = {}
     for column, name in enumerate(names):
-        what = role(name)
+        what = (role(name) or "").partition("_")[0]
         if what in TOLD and not (name.lower() == "y" and "x" in map(str.lower, names)):
             if what in whose:
                 msg = f"file {where} has columns {shown(names[whose[what]])} and {shown(name)}; allowed: one {what}"

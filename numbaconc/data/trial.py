@@ -36,7 +36,11 @@ def try_out(call: Callable[[], object], seconds: int) -> None:
     ours, theirs = os.pipe()
     with open(ours, "rb") as answer:  # noqa: PTH123
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads in this process: the child uses none
+            for kind in (
+                DeprecationWarning,
+                RuntimeWarning,
+            ):  # of threads in this process, as JAX has: the child uses none
+                warnings.simplefilter("ignore", kind)
             child = os.fork()
         if child == 0:
             _answer(call, theirs, seconds)

@@ -33,8 +33,8 @@ from numbaconc.results.layout import Case, Outcome, assemble, facts_of
 from numbaconc.results.queries import cases
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.panels import Bounds
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures.panels import Bounds
+from numbaconc.show.pictures.plots import plot_panels
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
 SHOWN_L2 = {"mnist": "4.74", "fashion_mnist": "3.16", "cifar10": "0.4905", "svhn": "0.6254"}

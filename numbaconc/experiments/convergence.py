@@ -29,8 +29,8 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import LONG_NAMES, provenance
 from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch, Search
-from numbaconc.show.panels import Estimates
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures.panels import Estimates
+from numbaconc.show.pictures.plots import plot_panels
 
 ALPHA = 0.05
 SIZES, QUICK_SIZES = (256, 1024, 4096, 16_384, 65_536), (128, 512)

@@ -16,8 +16,8 @@ from numbaconc.data.files import check_writable
 from numbaconc.experiments.commands import available, run_command, seeds, sweep, wanted
 from numbaconc.experiments.published import published
 from numbaconc.numerals import exact
-from numbaconc.show.panels import Curves
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures.panels import Curves
+from numbaconc.show.pictures.plots import plot_panels
 
 # The paper does not print its grids.
 Q = tuple(round(0.3 + 0.05 * i, 2) for i in range(14))

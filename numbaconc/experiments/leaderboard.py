@@ -30,7 +30,7 @@ from numbaconc.results.schema import EPSILON_UNIT, SPLITS, VERIFIED_WORDS, prove
 from numbaconc.results.units import units_in
 from numbaconc.search import BestSearch
 from numbaconc.search.run import Run
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures.plots import plot_panels
 
 NAMES = tuple(dict.fromkeys(board.dataset for board in BOARDS))
 FACTS = ("n_points", "data_sha256")

@@ -13,8 +13,8 @@ from numbaconc.experiments.models import BOARDS, N_BEST, SOURCES, Board, Model
 from numbaconc.experiments.published import published
 from numbaconc.norms import NORMS
 from numbaconc.numerals import percent_at_most
-from numbaconc.show import style
 from numbaconc.show.markdown import code, escaped, markdown_table
+from numbaconc.show.pictures import style
 
 INTRODUCTION = f"""\
 A classifier's errors are an error region E, of measure α, its risk; whatever they are, its adversarial risk is at least \

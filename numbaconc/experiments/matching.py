@@ -31,9 +31,9 @@ from numbaconc.numerals import exact, percent_at_least
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import VERIFIED_WORDS, provenance
-from numbaconc.show import style
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures import style
+from numbaconc.show.pictures.plots import plot_panels
 
 NAMES = ("mnist", "cifar10")
 DIMENSIONS = ("dataset", "labels", "norm", "epsilon")

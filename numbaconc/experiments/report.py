@@ -18,7 +18,7 @@ from numbaconc.experiments.tables import outside, searched_path, side_by_side
 from numbaconc.results.files import open_results
 from numbaconc.results.slices import whole
 from numbaconc.show.markdown import code, escaped, markdown_table
-from numbaconc.show.report_formats import html_page
+from numbaconc.show.report.formats import html_page
 
 TABLES, FIGURES = (1, 2, 3, 4, 5), (1, 2, 3)
 LIMIT = 3  # published standard deviations

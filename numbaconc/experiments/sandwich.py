@@ -27,9 +27,9 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.schema import provenance
 from numbaconc.search import HalfSpaceSearch
-from numbaconc.show import style
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures import style
+from numbaconc.show.pictures.plots import plot_panels
 
 ALPHA = 0.25
 N, QUICK_N = 1_000, 200

@@ -44,7 +44,7 @@ from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.search import BallSearch, FaceSearch, FreeBallSearch, HalfSpaceSearch
 from numbaconc.search.run import Run
 from numbaconc.search.uncertain import UncertainSearch
-from numbaconc.show.plots import plot_panels
+from numbaconc.show.pictures.plots import plot_panels
 
 SPLIT_COUNT, QUICK_SPLITS, QUICK_POINTS = 3, 2, 400
 DELTA = 0.05  # δ: (1 + δ) α of the training points are to be in the region

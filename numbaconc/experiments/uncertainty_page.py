@@ -12,8 +12,8 @@ import xarray as xr
 from numbaconc.norms import NORMS
 from numbaconc.numerals import at_least, exact
 from numbaconc.results.queries import mean_and_std
-from numbaconc.show import style
 from numbaconc.show.markdown import escaped, markdown_table
+from numbaconc.show.pictures import style
 
 GAMMA = 0.17  # γ of Zhang and Evans
 THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"

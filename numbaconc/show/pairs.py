@@ -13,9 +13,9 @@ from numbaconc.labels.matching import ClassifierBound
 from numbaconc.labels.separation import Separation
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact_percent, percent_at_least, strength, strength_at_most
-from numbaconc.show import canvas, style
-from numbaconc.show.canvas import new_figure
 from numbaconc.show.epsilon import epsilon_unit
+from numbaconc.show.pictures import canvas, style
+from numbaconc.show.pictures.canvas import new_figure
 
 N_PAIRS = 10  # that are pictured
 MANY = 20  # labels that are not listed

@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import math
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.conversion import values_of
+from numbaconc.data.normalized import check_normalize
+from numbaconc.data.scaling import check_scale
 from numbaconc.data.splits import TEST_FRACTION
-from numbaconc.errors import InputError, check_count, check_fraction, did_you_mean, shown
+from numbaconc.errors import InputError, check_count, check_fraction, check_text, did_you_mean, shown
 from numbaconc.norms import NORMS, check_norm
 from numbaconc.results.layout import Case, check_alike
 from numbaconc.results.schema import check_coordinates
@@ -22,6 +24,11 @@ from numbaconc.search.base import Search, no_such_setting, search_named
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given
 BLOCKS = "grid"
+TAKEN: dict[str, Callable[[Any], Any]] = {  # keys of how data are taken: what checks the value of one
+    "key": lambda value: check_text("key", value),
+    "normalize": check_normalize,
+    "scale": check_scale,
+}
 MOST_BYTES = 1 << 14  # of a file: dotted names take TOML a time that grows with the square of its length
 MOST_CASES = 100_000  # that a grid may name, those that it repeats counted too
 
@@ -33,6 +40,7 @@ class Grid:
     cases: dict[Case, Search]  # the searches' settings are checked; they have no goal
     settings: dict[str, Any]  # `norm`, `max_train` and `test_fraction`, which are the same for all cases
     test_fraction: float | None = None  # as it was given
+    told: dict[str, dict[str, Any]] = field(default_factory=dict)  # of TAKEN, how each data set is taken
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -92,7 +100,8 @@ def read_grid(grid: object) -> Grid:
         "max_train": None if max_train is None else check_count("max_train", max_train, 2),
         "test_fraction": check_fraction("test_fraction", grid.get("test_fraction", TEST_FRACTION), one_allowed=False),
     }
-    reader = _Reader({key: value for key, value in grid.items() if key not in (BLOCKS, *settings)}, blocks)
+    apart = (BLOCKS, *settings, *TAKEN)
+    reader = _Reader({key: value for key, value in grid.items() if key not in apart}, blocks)
     cases: dict[Case, Search] = {}
     every = itertools.chain.from_iterable(map(reader.product, blocks))
     for number, (case, search) in enumerate(every, start=1):
@@ -100,7 +109,22 @@ def read_grid(grid: object) -> Grid:
         cases.setdefault(case, search)
     check_alike(cases, f"missing in some of the [[{BLOCKS}]] tables")
     given = settings["test_fraction"] if "test_fraction" in grid else None
-    return Grid(cases, {"norm": reader.norm} | settings, given)
+    told = _told(grid, list(dict.fromkeys(case.dataset for case in cases)))
+    return Grid(cases, {"norm": reader.norm} | settings, given, told)
+
+
+def _told(grid: Mapping[str, Any], datasets: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return how each data set is taken, by its name: as the grid says of all, or in a table of some."""
+    told: dict[str, dict[str, Any]] = {name: {} for name in datasets}
+    for what, check in TAKEN.items():
+        given = grid.get(what)
+        by_name = given if isinstance(given, Mapping) else dict.fromkeys(datasets, given)
+        for name, value in by_name.items():
+            if name not in told:
+                msg = f"{what} is given for {shown(name)}; allowed: a data set of the grid, {', '.join(datasets)}"
+                raise InputError(msg)
+            told[name] |= {} if value is None else {what: check(value)}
+    return told
 
 
 class _Reader:
@@ -118,7 +142,7 @@ class _Reader:
         declared = [one for cls in searches for one in cls.settings().values()]
         self.coordinate_of = {one.name: one.coordinate for one in declared if one.coordinate}  # n_sets is T
         fixed = {one.name: one for one in declared if not one.coordinate and one.name not in ("epsilon", "alpha")}
-        self.beside = (*fixed, "norm", "max_train", "test_fraction", BLOCKS)  # keys that no table has
+        self.beside = (*fixed, "norm", "max_train", "test_fraction", *TAKEN, BLOCKS)  # keys that no table has
         self.shared = self._renamed(shared)
         self._check_keys(self.shared, searches, self.beside)
 
@@ -219,6 +243,6 @@ def _values(axes: Mapping[str, Any], name: str, *default: object) -> list[Any]:
 
 def _name(value: object) -> str:
     if not isinstance(value, str | Path) or not str(value):
-        msg = f"dataset is {shown(value)}; allowed: a data set's name, or a path to an .npz or .npy file"
+        msg = f"dataset is {shown(value)}; allowed: a data set's name, or the path of a file or folder"
         raise InputError(msg)
     return str(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from numbaconc.data.annotations import MOST
 from numbaconc.results.layout import Case, Outcome
-from numbaconc.results.schema import BY_SPLIT, SPLITS, STORED
+from numbaconc.results.schema import BY_SPLIT, EPSILON_UNIT, SPLITS, STORED
 
 TEXTS = ("error", "compared")
 RISKS = ("risk", "adversarial_risk")
@@ -50,7 +50,8 @@ def identity_of_row(text: str) -> dict[str, Any]:
     _require(all(isinstance(table, dict) for table in tables))
     for facts in identity["data"].values():
         _require(facts.keys() == set(SPLITS) and all(isinstance(of, dict) for of in facts.values()))
-        _require(all(of.keys() == {"data_sha256", "n_points"} for of in facts.values()))
+        _require(all(of.keys() - {EPSILON_UNIT} == {"data_sha256", "n_points"} for of in facts.values()))
+        _require(all(isinstance(of.get(EPSILON_UNIT, ""), str) for of in facts.values()))
         _require(all(isinstance(of["data_sha256"], str) and _is_number(of["n_points"]) for of in facts.values()))
     return dict(identity)
 

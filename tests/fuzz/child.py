@@ -23,7 +23,7 @@ SLOW = 5.0  # seconds of the processor that one file may take
 
 def targets():
     """All readers by name."""
-    from fuzz import targets, targets_ours  # noqa: F401
+    from fuzz import targets, targets_ours, targets_own  # noqa: F401
 
     return {name: cls for name, cls in targets.READERS.items() if name.islower()}
 

@@ -20,9 +20,9 @@ from numbaconc.results.queries import (
     mean_and_std,
     select_case,
 )
-from numbaconc.show import canvas, legends, style
 from numbaconc.show.epsilon import epsilon_axis
-from numbaconc.show.lines import Lines, check_along, checked, lines_along, measured_cases, told
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.lines import Lines, check_along, checked, lines_along, measured_cases, told
 
 CERTIFIED: dict[str, Any] = {"linestyle": "-", "linewidth": 1.5, "markersize": 4.5}
 MEASURED: dict[str, Any] = {"linestyle": "--", "linewidth": 1, "markersize": 3.5, "markerfacecolor": "none"}

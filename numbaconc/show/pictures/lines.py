@@ -11,7 +11,7 @@ from numbaconc.errors import InputError, printable, shown
 from numbaconc.numerals import exact, strength
 from numbaconc.results.queries import cases, select_case
 from numbaconc.results.slices import whole
-from numbaconc.show import legends, style
+from numbaconc.show.pictures import legends, style
 
 SIGNS = {"epsilon": "ε", "alpha": "α"}
 BARE = ("search", "dataset")  # whose values speak for themselves

@@ -10,9 +10,9 @@ import xarray as xr
 from numbaconc.errors import check_choice
 from numbaconc.numerals import exact
 from numbaconc.results.queries import mean_and_std, select_case
-from numbaconc.show import canvas, legends, style
-from numbaconc.show.curves import SPREAD
-from numbaconc.show.lines import Line, Lines, check_along, checked, lines_along, measured_cases, told
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.curves import SPREAD
+from numbaconc.show.pictures.lines import Line, Lines, check_along, checked, lines_along, measured_cases, told
 
 ALONG = {"q": "q, share of the training points clustered, dense first", "T": "T, number of sets"}
 RISKS = {"risk": "risk", "adversarial_risk": "adversarial risk"}

@@ -11,7 +11,7 @@ import xarray as xr
 
 from numbaconc.errors import printable, said
 from numbaconc.regions import Region
-from numbaconc.show.report_parts import Picture, Section
+from numbaconc.show.report.parts import Picture, Section
 
 MOST = 12  # pictures of one file
 DARK = "#15181c"  # the background of a dark page, as page.css has it
@@ -27,7 +27,7 @@ CAPTIONS = {
 def add_pictures(section: Section, opened: xr.Dataset | Region, name: str) -> None:
     """Add the pictures of a file to its section: those that `numbaconc plot` draws, each by itself."""
     from numbaconc.show.pairs import is_of_labels
-    from numbaconc.show.pictures import Asked, draw_pairs, draw_panels, panels_of
+    from numbaconc.show.pictures.files import Asked, draw_pairs, draw_panels, panels_of
 
     if isinstance(opened, xr.Dataset) and is_of_labels(opened):
         if "image" in opened:

@@ -15,7 +15,7 @@ from numbaconc.data.sample import Sample
 from numbaconc.data.space import IMAGE
 from numbaconc.errors import InputError, check_count, shown
 from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement, Region, Sublevel
-from numbaconc.show import canvas, faces, mosaics
+from numbaconc.show.pictures import canvas, faces, mosaics
 
 SMALLEST = 8  # pixels, the side of an image that rows are taken for
 

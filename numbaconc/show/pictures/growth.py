@@ -25,11 +25,11 @@ from numbaconc.results.queries import (
     select_case,
 )
 from numbaconc.results.slices import CURVES, whole
-from numbaconc.show import canvas, legends, style
 from numbaconc.show.certified import certified_line
-from numbaconc.show.curves import BETWEEN, SPREAD
 from numbaconc.show.epsilon import epsilon_axis
-from numbaconc.show.lines import lines_along, measured_cases
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.curves import BETWEEN, SPREAD
+from numbaconc.show.pictures.lines import lines_along, measured_cases
 
 BAR = 0.012  # half the width of a bar, as a part of its place
 MOST_STEPS = 1000  # that are drawn; more are no steps that anybody sees

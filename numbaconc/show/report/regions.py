@@ -11,8 +11,8 @@ import xarray as xr
 from numbaconc.errors import printable
 from numbaconc.numerals import exact, strength
 from numbaconc.regions import Region
-from numbaconc.show.report_parts import Cell, Column, Section, Table, text_cell
-from numbaconc.show.report_tables import attribute_table
+from numbaconc.show.report.parts import Cell, Column, Section, Table, text_cell
+from numbaconc.show.report.tables import attribute_table
 
 MOST_ROWS = 200  # of a table of coordinates
 SIGNIFICANT = 6  # digits of a coordinate

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from numbaconc.errors import shortened
 from numbaconc.numerals import strength
 from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement, Region
-from numbaconc.show import legends, style
+from numbaconc.show.pictures import legends, style
 
 MOST_ROWS = 20  # columns of a table that are shown
 ROW, LOW_ROW = 0.34, 0.24  # inches; of rows that nothing is written in

@@ -18,13 +18,13 @@ from numbaconc.results.slices import whole
 from numbaconc.show.certified import note
 from numbaconc.show.listing import Part, compare, listing
 from numbaconc.show.pairs import is_of_labels
-from numbaconc.show.pictures import open_any
-from numbaconc.show.report_formats import csv_texts, html_page, latex_page, markdown_page
-from numbaconc.show.report_labels import labels_section
-from numbaconc.show.report_parts import SUFFIXES, Said, Section
-from numbaconc.show.report_pictures import add_pictures
-from numbaconc.show.report_regions import region_section
-from numbaconc.show.report_tables import attribute_table, case_table, data_table, failure_table, flags_of
+from numbaconc.show.pictures.files import open_any
+from numbaconc.show.report.formats import csv_texts, html_page, latex_page, markdown_page
+from numbaconc.show.report.labels import labels_section
+from numbaconc.show.report.parts import SUFFIXES, Said, Section
+from numbaconc.show.report.pictures import add_pictures
+from numbaconc.show.report.regions import region_section
+from numbaconc.show.report.tables import attribute_table, case_table, data_table, failure_table, flags_of
 from numbaconc.show.words import heading, said_of
 
 MOST_SAID = 200  # cases whose sentences are on the page

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from numbaconc.show import style
+from numbaconc.show.pictures import style
 
 SQUAT = 1.5  # inches, of axes that are not about to become taller
 MARGIN, HANDLE = 0.3, 3.8  # inches that ticks take beside axes; ems of what stands before words in a legend

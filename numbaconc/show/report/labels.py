@@ -8,8 +8,8 @@ from numbaconc.norms import sign_of
 from numbaconc.numerals import exact_percent, percent_at_least, strength
 from numbaconc.show.epsilon import epsilon_axis, epsilon_unit
 from numbaconc.show.pairs import bounds_of, describe_labels
-from numbaconc.show.report_parts import Cell, Column, Section, Table, text_cell
-from numbaconc.show.report_tables import attribute_table
+from numbaconc.show.report.parts import Cell, Column, Section, Table, text_cell
+from numbaconc.show.report.tables import attribute_table
 
 
 def labels_section(name: str, ds: xr.Dataset) -> Section:

@@ -13,8 +13,8 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.show.markdown import escaped, markdown_table
-from numbaconc.show.report_parts import Cell, Section, Table
-from numbaconc.show.style import TEX
+from numbaconc.show.pictures.style import TEX
+from numbaconc.show.report.parts import Cell, Section, Table
 
 if TYPE_CHECKING:
     import jinja2
@@ -56,7 +56,7 @@ def _environment() -> jinja2.Environment:
 
 @functools.cache
 def _template_text(name: str) -> str:
-    return (resources.files("numbaconc.show") / "templates" / name).read_text(encoding="utf-8")
+    return (resources.files("numbaconc.show.report") / "templates" / name).read_text(encoding="utf-8")
 
 
 def _hash(text: str) -> str:

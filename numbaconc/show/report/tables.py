@@ -27,7 +27,7 @@ from numbaconc.results.schema import LONG_NAMES, SPLITS
 from numbaconc.show.certified import classifier_of, norm_name
 from numbaconc.show.epsilon import epsilon_axis, epsilon_unit
 from numbaconc.show.listing import FIRST, SIGNS, Part, plain
-from numbaconc.show.report_parts import NOTHING, Cell, Column, Table, Value, text_cell
+from numbaconc.show.report.parts import NOTHING, Cell, Column, Table, Value, text_cell
 
 Case = Mapping[str, Any]
 FRACTION = "fraction"

@@ -10,7 +10,7 @@ import xarray as xr
 
 from numbaconc.numerals import exact
 from numbaconc.results.queries import mean_and_std
-from numbaconc.show import style
+from numbaconc.show.pictures import style
 
 NAMES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 COLORS = {"risk": style.MEASURED, "adversarial_risk": style.CERTIFIED}

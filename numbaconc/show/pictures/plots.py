@@ -12,12 +12,12 @@ import xarray as xr
 from numbaconc.errors import InputError, printable
 from numbaconc.results.queries import cases, select_case
 from numbaconc.results.slices import CURVES, whole
-from numbaconc.show import style
-from numbaconc.show.canvas import fit, new_figure, write
 from numbaconc.show.certified import classifier_of
-from numbaconc.show.curves import draw_classifier, plot_curve
-from numbaconc.show.growth import plot_growth
-from numbaconc.show.legends import put_title
+from numbaconc.show.pictures import style
+from numbaconc.show.pictures.canvas import fit, new_figure, write
+from numbaconc.show.pictures.curves import draw_classifier, plot_curve
+from numbaconc.show.pictures.growth import plot_growth
+from numbaconc.show.pictures.legends import put_title
 
 PANEL_SIZE = (4.2, 3.2)  # inches
 COLUMNS = 3

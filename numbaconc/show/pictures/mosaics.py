@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from numbaconc.numerals import strength
 from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement
-from numbaconc.show import legends, style
+from numbaconc.show.pictures import legends, style
 
 MOST = 20  # images in a mosaic
 ACROSS = 10  # in a row

@@ -15,13 +15,13 @@ from numbaconc.errors import InputError, printable
 from numbaconc.regions import Region, load_region
 from numbaconc.results.files import open_results
 from numbaconc.results.slices import CURVES, whole
-from numbaconc.show import canvas, legends, style
-from numbaconc.show.curves import AXES, plot_curve
-from numbaconc.show.growth import plot_growth
-from numbaconc.show.lines import length_along, measured_cases
 from numbaconc.show.pairs import is_of_labels, plot_pairs
-from numbaconc.show.regions import picture_of
-from numbaconc.show.risks import ALONG, plot_risks
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.curves import AXES, plot_curve
+from numbaconc.show.pictures.growth import plot_growth
+from numbaconc.show.pictures.lines import length_along, measured_cases
+from numbaconc.show.pictures.regions import picture_of
+from numbaconc.show.pictures.risks import ALONG, plot_risks
 
 OF_RESULTS = ("curve", "risks", "growth")
 OF_REGIONS = ("region", "growth")

@@ -1,0 +1,1 @@
+"""Pictures: which files make which, how they look, and what each of them shows."""
