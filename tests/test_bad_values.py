@@ -386,7 +386,9 @@ def here(tmp_path_factory):
         nc.save_results(GOOD["ds"], "results.nc")
         GOOD["region"].save("region.nc")
         np.savez("mine.npz", X=X)
-        patch.setattr("numbaconc.show.pictures.plots.plot_measurement", lambda *_: None)  # what is tried is not how it looks
+        patch.setattr(
+            "numbaconc.show.pictures.plots.plot_measurement", lambda *_: None
+        )  # what is tried is not how it looks
         yield
 
 

@@ -1066,6 +1066,7 @@ def test_a_setting_that_the_search_lacks(own, search):
             assert line == f"numbaconc measure: error: {error}"
 
 
+@needs_jit
 def test_restarts_of_a_search_that_draws_nothing(own):
     for options, search in (
         (["--norm", "l2"], "balls"),
@@ -1134,6 +1135,7 @@ def test_several_alpha(own, alphas):
     assert set(tree(Path())) == {"m.nc", "m.png", *files.values()}
 
 
+@needs_jit
 def test_certificates_that_hold_together(own):
     """On request, and then each is no tighter."""
     options = ["--search", "halfspaces", "--alpha", ".1,.2", "--epsilon", ".02,.05", "--quiet"]
@@ -1148,6 +1150,7 @@ def test_certificates_that_hold_together(own):
     assert "What is certified for own holds all together" in fine("show", "m.nc")
 
 
+@needs_jit
 def test_a_classifier_of_the_users(own):
     """Its error is α and the best of several is the search; it is there when the file is shown again."""
     options = ["--clean-error", 0.2, "--robust-accuracy", 0.3, "--epsilon", 0.02, "--quiet", "--out", "m.nc"]
@@ -1185,9 +1188,7 @@ def test_the_best_of_some_searches(own):
         assert (case["kept_seed"], case["T"]) == (seed, 2)
         assert open_results("own-linf.nc")["seed"].values.tolist() == [seed]
         assert printed["attributes"]["searches"] == "faces, halfspaces"
-        said = (
-            f"(risk → adversarial risk): {compared[seed][0]}; asked for {100 * case['margin'][0]:.2f}% beyond α."
-        )
+        said = f"(risk → adversarial risk): {compared[seed][0]}; asked for {100 * case['margin'][0]:.2f}% beyond α."
         assert said in fine("show", "own-linf.nc")
     assert compared[1] != compared[2]
 

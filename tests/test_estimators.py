@@ -382,6 +382,7 @@ def test_frames(name):
         assert not hasattr(search(name).fit(table).fit(other), "feature_names_in_")
 
 
+@pytest.mark.slow
 def test_frames_with_columns_of_different_types():
     """Whole numbers beside floats are floats."""
     table = frame(X).astype({"pixel 1": "float32", "pixel 2": "int16"})
@@ -403,6 +404,7 @@ def test_frames_that_hold_no_numbers_are_refused():
     refused(lambda: search("faces").fit(table), "NaN")
 
 
+@pytest.mark.slow
 def test_frames_from_a_pipeline():
     pytest.importorskip("pandas")
     pipeline = make_pipeline(MinMaxScaler(clip=True), search("rectangles")).set_output(transform="pandas")
@@ -497,6 +499,7 @@ def test_searches_in_searches():
 # Data
 
 
+@needs_jit
 @each
 def test_one_answer_for_bytes_samples_and_multiples(name):
     """Fitted on one of them, asked about another; bit for bit."""
@@ -537,6 +540,7 @@ def test_bytes_stay_bytes(given):
         assert seen == [np.uint8]
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.parametrize(
     "dtype", [np.int64, *(pytest.param(one, marks=needs_jit) for one in (np.int16, np.uint16, np.uint64))]
@@ -558,6 +562,7 @@ def test_truth_values_are_black_and_white(name):
     assert bits(search(name).fit(X > 128), Y > 128) == bits(search(name).fit((X > 128) * 1.0), (Y > 128) * 1.0)
 
 
+@needs_jit
 @each
 def test_images(name):
     flat, gray, color = X, X.reshape(-1, 2, 2), X.reshape(-1, 2, 1, 2)
@@ -643,6 +648,7 @@ def test_neighbors_that_are_not_there_are_refused(k):
 # What is shared
 
 
+@pytest.mark.slow
 @each
 def test_measure_is_fit_at_every_goal(name):
     """Work that goals share changes nothing."""

@@ -11,7 +11,7 @@ from fractions import Fraction
 import numpy as np
 import oracles_domain
 import pytest
-from conftest import blobs, refused
+from conftest import blobs, needs_jit, refused
 from hypothesis import example, given, strategies as st
 from scipy.stats import beta
 
@@ -124,6 +124,7 @@ def whole_points(low, high, d):
     return np.stack(np.meshgrid(*[np.arange(low, high)] * d), axis=-1).reshape(-1, d)
 
 
+@needs_jit
 @kinds
 @given(seed=seeds, epsilon=strengths, strength=strengths, rank=st.integers(1, 40))
 def test_the_expansion_is_exactly_what_lies_within_epsilon_of_a_member(kind, seed, epsilon, strength, rank):
@@ -214,6 +215,7 @@ def test_floats_within_epsilon_are_counted_and_hardly_any_others(dtype, offset, 
         assert float(distance) <= near + 1e-9 * (abs(offset) + epsilon + 10)
 
 
+@needs_jit
 @given(seed=seeds)
 def test_the_search_on_floats_makes_a_chain_whose_own_faces_are_the_region(seed):
     rng = np.random.default_rng(seed)

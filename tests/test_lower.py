@@ -341,7 +341,9 @@ def test_what_is_said(measured):
     low, high = (measured["one"][name].item() for name in ("lower_bound", "certified"))
     text = describe(measured["one"])
     line = next(line for line in text.splitlines() if "  certified for data:" in line)
-    assert line.startswith(f"  certified for data: with 95% confidence {math.floor(low * 1e4) / 1e4:.4f} ≤ h(μ, 0.25, 2) ≤ ")
+    assert line.startswith(
+        f"  certified for data: with 95% confidence {math.floor(low * 1e4) / 1e4:.4f} ≤ h(μ, 0.25, 2) ≤ "
+    )
     assert float(line.split("≤ ")[2].split()[0]) == pytest.approx(high, abs=1e-4)
     assert "each bound, from below and from above, is wrong with a probability of at most 2.5%." in text
     assert "at most 1.25%." in describe(measured["together"])

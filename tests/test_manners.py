@@ -43,7 +43,9 @@ def own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X = np.random.default_rng(0).random((150, 3))
     np.savez("own.npz", X_train=X[:90], X_test=X[90:], y_train=np.arange(90) % 2, y_test=np.arange(60) % 2)
-    monkeypatch.setattr("numbaconc.show.pictures.plots.plot_measurement", lambda ds, path: Path(path).write_bytes(b"a plot"))
+    monkeypatch.setattr(
+        "numbaconc.show.pictures.plots.plot_measurement", lambda ds, path: Path(path).write_bytes(b"a plot")
+    )
     return "own.npz"
 
 

@@ -291,6 +291,7 @@ def test_a_restart_does_not_depend_on_how_many_there_are(searched):
         xr.testing.assert_equal(one[name], searched[name].sel(seed=[5]))
 
 
+@needs_jit
 @pytest.mark.parametrize(
     "cast",
     [
@@ -559,6 +560,7 @@ def test_whole_numbers_that_are_no_bytes_are_in_their_own_units():
 # Every search
 
 
+@pytest.mark.slow
 @needs_jit
 @pytest.mark.parametrize("margin", [0.0, 0.05])
 @pytest.mark.parametrize(("name", "norm"), IN_NORMS)
@@ -591,6 +593,7 @@ def test_every_search_is_measured_as_it_fits(name, norm, margin, tmp_path):
         assert (swept[variable].values == found.dataset[variable].values).all()
 
 
+@pytest.mark.slow
 @needs_jit
 @pytest.mark.parametrize(("name", "norm"), IN_NORMS)
 def test_several_goals_in_one_call_are_single_calls(name, norm):

@@ -73,6 +73,7 @@ def test_any_rank(k):
         same(Inline(), POINTS["uint8"], k, include_self=include_self)
 
 
+@needs_jit
 @pytest.mark.parametrize("n", [2, 3, 127, 128, 129, 256, 385])
 def test_any_number_of_rows(n):
     same(Inline(), POINTS["float32"][:n], None)
@@ -242,6 +243,7 @@ def goes_on(folder, **settings):
     return len(executor.done)
 
 
+@needs_jit
 @pytest.mark.parametrize("include_self", [True, False])
 @pytest.mark.parametrize("tasks", [1, 4, 9])
 def test_a_call_that_was_cut_off_goes_on(tmp_path, tasks, include_self):
@@ -306,6 +308,7 @@ def damages(path):
         yield lambda arrays=arrays: np.savez(path, **arrays)
 
 
+@pytest.mark.slow
 def test_damaged_files_are_not_trusted(tmp_path):
     cut_off(tmp_path, 1)
     kept = [path.read_bytes() for path in blocks(tmp_path)]

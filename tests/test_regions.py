@@ -337,6 +337,7 @@ def test_a_truncated_region_cannot_be_loaded(tmp_path, kept):
         load_region(path)
 
 
+@pytest.mark.slow
 def test_a_damaged_region_is_refused_or_whole(tmp_path):
     path = tmp_path / "region.nc"
     EXAMPLE.save(path)

@@ -8,7 +8,7 @@ import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from conftest import refused
+from conftest import needs_jit, refused
 
 import numbaconc as nc
 from numbaconc.data import netcdf
@@ -317,6 +317,7 @@ def test_joined_results_are_a_result_file(tmp_path):
     xr.testing.assert_identical(open_results(tmp_path / "r.nc"), joined)
 
 
+@needs_jit
 @pytest.mark.parametrize(
     "settings",
     [
@@ -407,6 +408,7 @@ SLICES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SLICES)
 def test_a_slice_that_is_saved_says_what_the_whole_says_of_it(grid, tmp_path, name):
     save_results(SLICES[name](grid), tmp_path / "part.nc")

@@ -109,6 +109,7 @@ LAZY = {
 # The same as in memory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [*LAZY, "map", "view of a map"])
 @pytest.mark.parametrize("name", ARRAYS)
 def test_arrays_elsewhere_are_what_they_are_in_memory(tmp_path, name, kind):

@@ -247,6 +247,7 @@ def test_labels_are_those_of_the_table_where_names_are_among_the_searches():
     assert [one.search for one in best.fit(X).table_] == list(best.members()) == ["faces", "faces_2"]
 
 
+@needs_jit
 def test_a_search_within_a_search_within_a_search():
     best = nc.BestSearch(searches=[nc.Restarts(nc.RectangleSearch(n_sets=2, n_neighbors=7), 3)], **GIVEN)
     (label,) = best.members()

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import oracles
 import pytest
-from conftest import blobs, exact_floats, examples, grey, images, refused
+from conftest import blobs, exact_floats, examples, grey, images, needs_jit, refused
 from hypothesis import HealthCheck, assume, given, settings, strategies as st
 
 from numbaconc.data.arrays import UnitWarning, as_sample
@@ -103,6 +103,7 @@ def test_a_search_finds_what_the_plain_loops_find(X, levels, count, n_sets, seed
     )
 
 
+@needs_jit
 @pytest.mark.parametrize("seed", range(6))
 @pytest.mark.parametrize("settings", [{}, {"centers": "median"}, {"max_iter": 2}, {"precision": 0.05}], ids=str)
 def test_a_search_among_more_points(seed, settings):

@@ -242,6 +242,7 @@ def test_searches_of_the_other_norm(out):
     assert plane.isnull().all()
 
 
+@needs_jit
 def test_delta_goes_to_the_balls(out):
     without = sweep(L2 | {"alpha": 0.1, "search": "balls"}, out)
     ds = sweep(L2 | {"alpha": 0.1, "search": "balls", "delta": 0.3}, out.with_name("d.nc"))
@@ -373,6 +374,7 @@ def test_a_finished_sweep_is_not_measured_again(made, counted):
     assert [path.name for path in out.parent.iterdir()] == ["s.nc"]
 
 
+@needs_jit
 @pytest.mark.parametrize(
     "more",
     [
@@ -533,6 +535,7 @@ def test_a_file_that_is_no_sweep(out):
     refused(SMALL, out, [str(out), "cannot be read"])
 
 
+@needs_jit
 def test_joined_files_can_be_extended(out):
     """Also those of several searches, whose alpha lies along both."""
     paths = [out.with_name(f"{i}.nc") for i in range(2)]
@@ -786,6 +789,7 @@ def test_a_grid_that_is_too_long(tmp_path):
     conftest.refused(lambda: load_grid(tmp_path / "g.toml"), "g.toml", "longer than 16384 bytes")
 
 
+@pytest.mark.slow
 def test_a_grid_of_too_many_cases(monkeypatch):
     """They are counted before they are listed, in one table or in many."""
     many = SMALL | {name: list(range(2, 3002)) for name in ("T", "seed")}
@@ -1155,6 +1159,7 @@ def test_settings_go_to_the_searches_that_have_them():
     assert by_name["halfspaces"].n_starts == 4
 
 
+@needs_jit
 def test_searches_without_a_coordinate_of_others(out):
     """Without T under T = 1, without another one under its least value; where they are read, they have none."""
     grid = MIXED | {"search": ["rectangles", "faces", "halfspaces"], "T": [2, 3], "q": [0.5, 0.9], "seed": [4, 3]}
@@ -1192,6 +1197,7 @@ def test_a_coordinate_that_the_best_of_others_has_only_if_it_is_given(out):
     refused(MIXED | {"search": "best", "T": 2}, out, ["T is given in some cases and file", "has others"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["rectangles", "halfspaces", "faces", pytest.param("best", marks=needs_jit)])
 def test_a_file_is_extended_by_another_search(out, monkeypatch, first):
     """Whose settings of the same name may have other values; nothing is measured again."""
@@ -1215,6 +1221,7 @@ def test_a_file_is_extended_by_another_search(out, monkeypatch, first):
     assert "max_iter" not in ds.attrs
 
 
+@needs_jit
 @pytest.mark.parametrize("unfinished", [False, True])
 def test_other_settings_of_a_search_that_the_file_has_are_refused(out, stop_after, unfinished):
     """However many others it has been extended by, and those of a best search's members too."""
@@ -1266,6 +1273,7 @@ def plugin(monkeypatch):
     return Edge
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "others", [[], *(pytest.param(one, marks=needs_jit) for one in (["balls"], ["hyperplane", "balls"]))], ids=str
 )

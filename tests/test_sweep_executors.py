@@ -369,6 +369,7 @@ def dying(mark):
     work._outcomes = instead
 
 
+@pytest.mark.slow
 def test_a_spawned_pool_whose_worker_is_killed(out, serial, monkeypatch):
     """One line, finished cases are kept; after kernels have run in this process."""
     mark, add = out.parent / "mark", Journal.add
@@ -411,6 +412,7 @@ def count_arrivals():
     work.Loaded.__setstate__, work._outcomes = counting, watching
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # of the cluster's nannies, now and then
 @pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
 def test_dask_on_processes(out, serial):

@@ -30,6 +30,7 @@ def risk_by_sums(n, m, tau):
     return sum(worst) / CELLS, (sum(worst) + 1) / CELLS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n", "m", "tail"),
     [

@@ -162,6 +162,7 @@ def test_the_certificate_and_beside_it_the_uniform_bound():
     assert "uniform bound" not in describe(result(risks))  # a file of before it was kept
 
 
+@needs_jit
 def test_the_uniform_bound_is_said_once():
     """However many cases it is the same for; once for each if it is not; never in a listing."""
 
@@ -283,6 +284,7 @@ def many(n_sets):
     return join_results(parts)
 
 
+@pytest.mark.slow
 def test_many_cases_are_listed():
     """One line a case, U and means over the restarts; a few cases have their sentences."""
     text = describe(many(range(1, 8)))
@@ -324,7 +326,10 @@ def test_means_of_restarts_are_not_called_a_bound():
 
 def test_what_is_estimated_is_not_said_as_a_fact():
     text = describe(ONE)
-    assert "estimated, by fractions of the test points, the risk rounded down and the adversarial risk up: a set of measure 5.11%" in text
+    assert (
+        "estimated, by fractions of the test points, the risk rounded down and the adversarial risk up: a set of measure 5.11%"
+        in text
+    )
     assert "By this estimate concentration does not rule out" in text
     assert as_json(ONE)["cases"][0]["bound_is"] == "estimated by fractions of the test points"
 
@@ -375,7 +380,9 @@ def test_the_certificate_at_alpha_is_of_the_kept_restart():
     assert ds["certified"].item() == certify_at_counts(1300, 10_000, 0.3, 0.05).U
     assert f"  certified for mnist: {certify_at_counts(1300, 10_000, 0.3, 0.05).sentence}" in describe(ds).splitlines()
     other = ds.sel(seed=[0])
-    assert f"  certified for mnist: {certify_at_counts(1000, 10_000, 0.3, 0.05).sentence}" in describe(other).splitlines()
+    assert (
+        f"  certified for mnist: {certify_at_counts(1000, 10_000, 0.3, 0.05).sentence}" in describe(other).splitlines()
+    )
 
 
 def test_where_nothing_is_certified_at_alpha_it_says_why():

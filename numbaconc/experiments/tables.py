@@ -205,9 +205,7 @@ def side_by_side(ds: xr.Dataset, rows: Sequence[Published], searched: xr.Dataset
     if "max_train" in ds.attrs:
         note += f" A quick run on {as_number(ds.attrs['max_train']):,.0f} training points: not the paper's setting."
     notes = [note, *([] if searched is None else _spread(searched, rows))]
-    return "\n".join(
-        [*lines, "", "\n\n".join(notes), "", f"Data: {escaped(ds.attrs.get('data_verified', ''))}.", ""]
-    )
+    return "\n".join([*lines, "", "\n\n".join(notes), "", f"Data: {escaped(ds.attrs.get('data_verified', ''))}.", ""])
 
 
 def _q_is_searched(row: Published) -> bool:

@@ -21,7 +21,14 @@ THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"
 FIGURE = ((0.051, 0.897, 0.936), (0.096, 0.822, 0.891), (0.129, 0.777, 0.852), (0.162, 0.722, 0.811))
 READ_OFF = "read off a plot, ± .003"
 FIGURE_OF = "cifar10h"
-COLORS = {THEIRS: "0.45", AS_NEEDED: "black", "half spaces": style.BLUE, "balls": style.ORANGE, "free balls": style.GREEN, "faces": style.PURPLE}
+COLORS = {
+    THEIRS: "0.45",
+    AS_NEEDED: "black",
+    "half spaces": style.BLUE,
+    "balls": style.ORANGE,
+    "free balls": style.GREEN,
+    "faces": style.PURPLE,
+}
 INTRODUCTION = """\
 The label uncertainty of an image is 1 - (p[y] - max p[k], k ≠ y), p the shares of people who give it each label, y its label. \
 Classifiers err where it is high, so that error regions are asked for a mean of at least γ (Zhang and Evans, ICLR 2022). \

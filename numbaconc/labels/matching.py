@@ -92,7 +92,9 @@ class ClassifierBound(Shown):
         """What is bounded, in words."""
         points = f"these {self.n_points:,} points"
         if not self.loss:
-            apart = f"no two of different labels are found within {sign_of(self.norm)} 2 ε = {strength(2 * self.epsilon)}"
+            apart = (
+                f"no two of different labels are found within {sign_of(self.norm)} 2 ε = {strength(2 * self.epsilon)}"
+            )
             return f"{points} show no loss that every classifier has, since {apart}; h is another question"
         loses = f"every classifier gets at least {self.n_wrong} of {points} wrong within {sign_of(self.norm)} {strength(self.epsilon)}"
         share = f"{exact_percent(self.confidence)} confidence"
