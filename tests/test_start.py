@@ -89,3 +89,12 @@ def test_digits_without_their_file(monkeypatch):
     assert (before.verified, after.verified) == (True, True)
     for one, other in ((before.train, after.train), (before.test, after.test)):
         np.testing.assert_array_equal(one.X, other.X)
+
+
+def test_hdf5_is_opened_by_netcdf_first(run):
+    """With the wheels of h5py 3.15 and netCDF4 1.7.3, netCDF files could not be written after the other order."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File("mine.h5", "w") as file:
+        file["X"] = blobs(60, 4, 1, spread=40)
+    code = "import sys, numbaconc as nc; nc.load_dataset('mine.h5')\nprint([m for m in sys.modules if m in ('netCDF4', 'h5py')])"
+    assert run(code) == "['netCDF4', 'h5py']\n"

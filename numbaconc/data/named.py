@@ -23,6 +23,7 @@ NAME = re.compile(
 WANTED = (("X_train", "X_test"), ("X",))  # of one file: the first of these that it has
 ANY_PART = (("X",), ("X_train",), ("X_test",))  # of one of two files
 MOST = 20  # names in a message
+BEFORE = {"h5py": "netCDF4"}  # what is imported first: the HDF5 of some of their wheels work in this order alone
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,8 @@ def _listed(names: list[str]) -> str:
 def needed(package: str, where: str, install: str = "") -> None:
     """Import a package, if it has a name, which a file needs; InputError where that cannot be, with how it is installed."""
     try:
-        if package:
-            importlib.import_module(package)
+        for name in filter(None, (BEFORE.get(package), package)):
+            importlib.import_module(name)
     except ImportError as error:
         name = install or package
         msg = f"file {where} needs the package {name}, which cannot be imported; to install it: pip install {name}"
