@@ -153,30 +153,31 @@ def counted(X, pairs, scale, n_buckets):
 KINDS = (np.uint8, np.int16, np.float32, np.float64)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@examples(12)
 @given(
     X=grey(n=(1, 20), d=(1, 9)),
     scale=st.floats(1e-3, 3),
     widths=st.sampled_from([EVEN, UNEVEN]),
     n_buckets=st.integers(1, 30),
-    kind=st.sampled_from(KINDS),
 )
-def test_distances_are_counted(X, scale, widths, n_buckets, kind):
+def test_distances_are_counted(kind, X, scale, widths, n_buckets):
     X, scale = X.astype(kind), scale * widths
     expected = np.zeros((len(X), n_buckets), np.int32)
     assume(oracles.count_pairs(X, np.zeros((1, 2), int), distance_kernels.TILE, scale, expected) > 1e-3)
     same(counted(X, np.zeros((1, 2), np.int64), scale, n_buckets), expected)
 
 
-@examples(50)
+@pytest.mark.parametrize("kind", KINDS)
+@examples(12)
 @given(
     X=grey(n=(1, 20), d=(1, 9)),
     cut=st.integers(1, 20),
     scale=st.floats(1e-3, 3),
     widths=st.sampled_from([EVEN, UNEVEN]),
-    kind=st.sampled_from(KINDS),
     seed=st.integers(0, 99),
 )
-def test_distances_from_some_points_are_counted(X, cut, scale, widths, kind, seed):
+def test_distances_from_some_points_are_counted(kind, X, cut, scale, widths, seed):
     X, scale, rng = X.astype(kind), scale * widths, np.random.default_rng(seed)
     (left, norms, _), (right, _, others) = as_points(X[:cut].copy()), as_points(X[::-2].copy())
     rows, limits = rng.permutation(len(left) + 2)[: len(left)], rng.integers(-1, 9, len(left))
