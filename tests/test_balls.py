@@ -83,12 +83,13 @@ def test_distances_between_points(kinds, X, cut):
     same(distances_between(rows, others), oracles.distances(rows, others))
 
 
+@pytest.mark.parametrize("kinds", ["uu", "ff"])
 @pytest.mark.parametrize("shape", [(1, 17), (8, 16), (9, 300), (65, 513)])
-def test_distances_of_many_points(shape):
+def test_distances_of_many_points(shape, kinds):
     X, Y = images(shape[0], 5, 0), images(shape[1], 5, 1)
+    if kinds == "ff":
+        X, Y = Y[: shape[0]].astype(np.float32) / 4, Y.astype(np.float32) / 4
     same(distances_between(X, Y), oracles.distances(X, Y))
-    points = Y.astype(np.float32) / 4
-    same(distances_between(points[: shape[0]], points), oracles.distances(points[: shape[0]], points))
 
 
 @pytest.mark.parametrize("d", [1, 2, 3, 5, 1000, 2**15 - 1, 2**15])
@@ -308,15 +309,21 @@ def test_bounds_of_balls(data, n_buckets, n):
     not processor.WIDE_REGISTERS,
     reason="no wide vectors on this processor: all other tests take the portable path anyway",
 )
-@pytest.mark.parametrize("features", [AVX2, AVX512], ids=str)
-def test_a_processor_of_other_vectors(features):
+@pytest.mark.parametrize(
+    ("features", "kinds"),
+    [
+        (AVX2, "uu or ff or extreme or any_byte or rounded_points and not far or counted and not float32"),
+        (AVX512, "uu or extreme or any_byte or counted and int"),  # of floats as on this processor
+    ],
+    ids=["avx2", "avx512"],
+)
+def test_a_processor_of_other_vectors(features, kinds):
     """The same tests of what is made of vector instructions, compiled for plainer processors of the kind.
 
-    What is written for AVX2 is written for any that has no wide vectors.
+    What is written for AVX2 is written for any that has no wide vectors. Blocks of floats are of float64, whatever
+    the floats are, so that one type of them is enough.
     """
-    those = (
-        "between_points and not fu or many_points or extreme or any_byte or are_counted and not 2100 or rounded_points"
-    )
+    those = f"test_distances and ({kinds}) and not fu and not wide and not 2100"
     command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", __file__, "--hypothesis-profile=few", "-k", those]
     assert " passed" in on_processor(features, *command)
 
