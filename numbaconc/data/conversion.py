@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from numbaconc.errors import InputError, said, shown
 
 MOST_VALUES = 100_000  # of an argument that may have several
+MOST_FLOATS = 1 << 28  # of one that is an array of numbers beside the points
 MOST_NAMES = 20  # in a message
 NOT_IN_NUMPY = ("bfloat16", "float8")
 ALLOWED = "allowed: an array of real numbers"
@@ -79,7 +80,11 @@ def as_floats(given: ArrayLike, name: str) -> NDArray[np.float64]:
     if isinstance(given, range) and len(given) > MOST_VALUES:
         msg = f"{name} has more than {MOST_VALUES} values; allowed: at most so many"
         raise InputError(msg)
-    floats = as_array(given, name).astype(np.float64)
+    array = as_array(given, name)
+    if array.size > MOST_FLOATS:  # a view that repeats a number claims what it likes
+        msg = f"{name} has {array.size} values; allowed: at most {MOST_FLOATS}"
+        raise InputError(msg)
+    floats = array.astype(np.float64)
     if np.isnan(floats).any():
         msg = f"{name} holds NaN; allowed: numbers"
         raise InputError(msg)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.conversion import as_floats
+from numbaconc.data.conversion import as_floats, values_of
 from numbaconc.data.rows import Rows
 from numbaconc.errors import InputError, shown
 
@@ -79,7 +79,7 @@ def check_normalize(normalize: Any) -> Normalize | None:  # noqa: ANN401
     try:
         parts = normalize.split("/") if isinstance(normalize, str) else list(islice(normalize, 3))
         parts = [[float(one) for one in part.split(",")] if isinstance(part, str) else part for part in parts]
-        mean, std = (np.atleast_1d(as_floats(part, "normalize")) for part in parts)
+        mean, std = (as_floats(values_of(part, "normalize"), "normalize") for part in parts)
     except Exception as error:  # other than a pair, or of anything but numbers
         msg = f"normalize is {shown(normalize)}; {ALLOWED}"
         raise InputError(msg) from error
