@@ -1,7 +1,6 @@
 """Reads one file after another in a process of its own, with limits; the parent sees which one ended it, if any.
 
-Called with the reader, a seed, the first and the last number, a folder, and one for the files of faults. The number in work stands in the file
-`at` of the folder; each fault is a line of JSON on standard output.
+The number in work stands in the file `at` of the folder above that of the reader, each fault as a line of JSON in `out`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -72,9 +72,22 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
+def settle(folder: Path) -> None:
+    """Let whatever is written go to a folder, and let kernels run in one thread."""
+    import numba
+
+    for name, number in (("out", 1), ("error", 2)):
+        file = os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, number)
+    os.environ |= {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    numba.set_num_threads(1)
+    warnings.simplefilter("ignore")
+
+
 def main(name: str, seed: int, first: int, last: int, folder: Path, keep: Path) -> None:
     """Read the files from one number to another; the examples come first whatever the number is."""
-    warnings.simplefilter("ignore")
+    settle(folder.parent)
     target = targets()[name](folder)
     target.path.write_bytes(target.examples[0])
     target.read()  # what is compiled or imported for the first file counts for none
@@ -91,8 +104,3 @@ def main(name: str, seed: int, first: int, last: int, folder: Path, keep: Path) 
             keep.mkdir(parents=True, exist_ok=True)
             (keep / f"{name}-{seed}-{number}").write_bytes(data)
     os.pwrite(at, b"%20d" % last, 0)
-
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).parents[1]))
-    main(sys.argv[1], *map(int, sys.argv[2:5]), Path(sys.argv[5]), Path(sys.argv[6]))

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
+TESTS = str(Path(__file__).parents[1])
 IN_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # where files are written, if there is such a place
 HANG = 30.0  # seconds that one file may take, on a busy machine
 READERS = (
@@ -40,7 +42,6 @@ READERS = (
     "journal",
     "toml",
 )
-ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "NUMBA", "OPENBLAS", "MKL")}
 
 
 def fuzz(name: str, seed: int, last: int, keep: Path, seconds: float = 1e9) -> Iterator[int | str]:
@@ -68,24 +69,33 @@ def fuzz(name: str, seed: int, last: int, keep: Path, seconds: float = 1e9) -> I
 
 
 class Child:
-    """A process that reads files; `seconds` is how long it has been doing so."""
+    """A process that reads files; `seconds` is how long it has been doing so.
+
+    It is a copy of one that has imported all that readers need, and has read nothing.
+    """
 
     def __init__(self, name: str, numbers: tuple[int, int, int], folder: Path, keep: Path) -> None:
+        from multiprocessing import forkserver
+
+        from fuzz.child import main as read_files
+
         self.folder, self.first, self.seconds = folder, numbers[1], 0.0
         (folder / "own").mkdir()
-        command = [sys.executable, str(Path(__file__).parent / "child.py"), name, *map(str, numbers)]
-        with (folder / "out").open("w") as out, (folder / "error").open("w") as error:
-            self.process = subprocess.Popen(
-                [*command, str(folder / "own"), str(keep)],
-                stdout=out,
-                stderr=error,
-                env=os.environ | ONE_THREAD | {"TMPDIR": str(folder)},
-            )
+        for name_of_output in ("out", "error"):
+            (folder / name_of_output).touch()
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["fuzz.targets_ours", "fuzz.targets_own"])
+        path = os.pathsep.join([TESTS, os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+        # Who tidies up after processes that are ended would tell of it.
+        with mock.patch.dict(os.environ, PYTHONPATH=path, PYTHONWARNINGS="ignore:resource_tracker"):
+            forkserver.ensure_running()
+        self.process = context.Process(target=read_files, args=(name, *numbers, folder / "own", keep))
+        self.process.start()
 
     def watched(self, seconds: float) -> tuple[str, int]:
         """Wait until it ends, and end it after some time; return what is wrong with the end, and the number it was at."""
         before, since, started = None, time.monotonic(), 0.0
-        while self.process.poll() is None:
+        while self.process.is_alive():
             time.sleep(0.02)
             now, at = time.monotonic(), self.at()
             if at != before:
@@ -94,16 +104,16 @@ class Child:
             self.seconds = now - started if started else 0.0
             if now - since > (HANG if started else 10 * HANG):
                 self.process.kill()
-                self.process.wait()
+                self.process.join()
                 return f"hangs for {now - since:.0f} s", self.at() or self.first
             if self.seconds > seconds:
                 self.process.terminate()
-                self.process.wait()
+                self.process.join()
                 return "", self.at() or self.first
         at = self.at()
-        if self.process.returncode:
+        if self.process.exitcode:
             said = " ".join((self.folder / "error").read_text().split())[-300:]
-            return f"ends the process with status {self.process.returncode}: {said}", self.first if at is None else at
+            return f"ends the process with status {self.process.exitcode}: {said}", self.first if at is None else at
         return "", self.first if at is None else at
 
     def at(self) -> int | None:
@@ -146,4 +156,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    sys.path.insert(0, TESTS)
     sys.exit(main())
