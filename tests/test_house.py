@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import configparser
 import functools
 import re
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 import numbaconc as nc
 from numbaconc.search.base import Search
 
-PACKAGE = Path(nc.__file__).parent
+PACKAGE, TESTS = Path(nc.__file__).parent, Path(__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 KERNELS = [path for path in FILES if path.parent.name == "kernels"]
 MOST_LINES, MOST_LINES_OF_A_FUNCTION, MOST_ARGUMENTS = 400, 60, 10
@@ -253,3 +254,15 @@ def test_british_spelling_would_be_seen(word):
 @pytest.mark.parametrize("word", ["centered", "precise", "otherwise", "noise", "raise", "labels", "analyses", "locals"])
 def test_other_words_are_welcome(word):
     assert not BRITISH.search(word)
+
+
+def test_what_is_held_against_oracles_is_run_in_plain_python():
+    listed = configparser.ConfigParser(interpolation=None)
+    listed.read(TESTS.parent / "tox.ini", encoding="utf-8")
+    with_oracles = {
+        f"tests/{path.name}"
+        for path in TESTS.glob("test_*.py")
+        if re.search(r"^(import|from) oracles", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert len(with_oracles) > 10
+    assert with_oracles <= set(listed["plain"]["tests"].split())

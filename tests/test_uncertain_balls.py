@@ -282,21 +282,23 @@ def test_the_message_says_which_mean_is_the_largest_beside_earlier_balls():
     assert said.endswith(("0.9999", "1.0000"))
 
 
-def test_the_uncertainty_of_the_sample_is_used_and_another_is_preferred():
+def test_the_uncertainty_of_the_sample_is_used_and_another_is_refused():
     own = nc.BallSearch(gamma=1.2, **ASKED).fit(TRAIN_SAMPLE)
     given_alone = nc.BallSearch(gamma=1.2, uncertainty=HARD.tolist(), **ASKED).fit(X)
     assert own.center_indices_.tolist() == given_alone.center_indices_.tolist()
-    other = nc.BallSearch(gamma=1.2, uncertainty=HARD[::-1], **ASKED).fit(TRAIN_SAMPLE)
+    other = nc.BallSearch(gamma=1.2, uncertainty=HARD[::-1], **ASKED)
+    refused(lambda: other.fit(TRAIN_SAMPLE), "uncertainty has", "allowed: the Sample's own")
+    other.fit(X)
     assert HARD[::-1][other.predict(X) < 0].mean() == other.mean_uncertainty_ >= 1.2
 
 
 # Checkpoints
 
 
-def resumed(path, **settings):
+def resumed(path, sample=TRAIN_SAMPLE, **settings):
     """What goes on from a checkpoint."""
     search = nc.BallSearch(**ASKED | settings).checked()
-    return Run(search, TRAIN_SAMPLE, nc.How(progress=False)).find(search.goal(), path)
+    return Run(search, sample, nc.How(progress=False)).find(search.goal(), path)
 
 
 @needs_jit
@@ -313,9 +315,9 @@ def test_a_checkpoint_is_continued(calls, tmp_path, monkeypatch):
     for other, words in (
         ({}, "made with gamma 1.2, not None"),
         ({"gamma": 1.1}, "made with gamma 1.2, not 1.1"),
-        ({"gamma": 1.2, "uncertainty": HARD[::-1]}, "made with uncertainty "),
     ):
         refused(lambda other=other: resumed(path, **other), "search.ckpt", words)
+    refused(lambda: resumed(path, nc.as_sample(X, uncertainty=HARD[::-1]), gamma=1.2), "search.ckpt")
     identical(resumed(path, gamma=1.2, uncertainty=HARD), whole)  # the same numbers, given another way
     path.unlink()
     resumed(path)
@@ -432,7 +434,7 @@ def test_the_command_line(own, capsys):
     options = ["--norm", "l2", "--epsilon", "0.05", "--alpha", "0.2", "--n-sets", "3", "--quiet"]
     assert main(["measure", own, *options, "--gamma", "1.1", "--uncertainty", "hard.npy"]) == 0
     said = capsys.readouterr().out
-    assert "gamma = 1.1" in said
+    assert "γ = 1.1" in said
     assert "label uncertainty" not in said  # that of the test points is not known
     ds = nc.open_results("own-l2.nc")
     assert ds.gamma.values.tolist() == [1.1]
