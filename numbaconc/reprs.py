@@ -41,7 +41,11 @@ class Shown:
 def line_of(title: str, facts: Mapping[str, object]) -> str:
     """Return facts in one line, as `Title(name=fact, ...)`; a fact whose name has an underscore at its end stands alone."""
     written = [text if name.endswith("_") else f"{name}={text}" for name, text in _texts(facts)]
-    return shortened(f"{title}({', '.join(written)})", LONGEST)
+    line = f"{title}({', '.join(written)})"
+    while len(line) > LONGEST and len(written) > 1:  # facts are left out from the end, whole
+        written.pop()
+        line = f"{title}({', '.join(written)}, ...)"
+    return shortened(line, LONGEST)
 
 
 def table_of(title: str, facts: Mapping[str, object], sentence: str = "") -> str:

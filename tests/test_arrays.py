@@ -400,3 +400,10 @@ def test_a_subsample_is_seeded_distinct_and_in_order():
     assert rows != sample.subsample(30, seed=5).X[:, 0].tolist()
     assert sample.subsample(100, seed=4) is sample
     assert sample.subsample(1000, seed=4) is sample
+
+
+@pytest.mark.parametrize("unit", [1 / 16, 1.0])
+def test_bytes_of_another_unit_are_other_contents(unit):
+    levels = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    assert as_sample(levels, unit=unit).sha256 != as_sample(levels).sha256
+    assert as_sample(levels, unit=1 / 255).sha256 == as_sample(levels).sha256

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from numbaconc.data.files import CHUNK, cache_dir, check_writable, replacing, sha256_of_array
+from numbaconc.data.files import CHUNK, as_path, cache_dir, check_writable, replacing, sha256_of_array
 from numbaconc.errors import InputError
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
@@ -160,3 +160,9 @@ def test_the_cache_folder_can_be_chosen(monkeypatch, tmp_path):
     monkeypatch.delenv("NUMBACONC_CACHE_DIR")
     assert isinstance(cache_dir(), Path)
     assert "numbaconc" in str(cache_dir())
+
+
+def test_only_a_tilde_at_the_beginning_is_a_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert as_path("~/a", "path") == tmp_path / "a"
+    assert as_path("./~a.npz", "path") == Path("~a.npz")

@@ -437,7 +437,7 @@ def test_ways_to_write_a_table(tmp_path, contents):
         ("a,b\n", ["no points"]),
         ("a,b\n1,2,3\n4,5,6\n", ["lines of 3 fields", "a first line of 2"]),
         ("a,b\n1,2\n\n4\n5,6\n", ["1 fields in line 4"]),
-        ("a,sex,town\n1,F,Rome\n2,M,Oslo\n", ["'F' in line 2", "'sex', 'town'", "name it y"]),
+        ("a,sex,town\n1,F,Rome\n2,M,Oslo\n", ["'F', 'Rome' in line 2, columns 'sex', 'town'", "name it y"]),
         ("1,2\n2,x\n", ["'x' in line 2, column 2"]),
         ("a,b\n1,\n", ["nothing in line 2, column 'b'", "fill what is missing"]),
         ("a,b\n1,nan\n2,3\n4,5\n5,6\n", ["X holds nan at row 0, column 1"]),
@@ -771,3 +771,25 @@ def test_the_command_line(tmp_path, monkeypatch, capsys):
         assert main(["measure", *arguments, *options]) == 2
         (line,) = lines(capsys.readouterr().err)
         assert says in line
+
+
+def test_booleans_in_a_table_of_text_are_0_and_1(tmp_path):
+    pd.DataFrame({"a": [1.5, 2, 3, 5] * 5, "smoker": [True, False, False, True] * 5}).to_csv(
+        tmp_path / "a.csv", index=False
+    )
+    numbers = np.array([[1.5, 1], [2, 0], [3, 0], [5, 1]] * 5)
+    data = nc.load_dataset(tmp_path / "a.csv")
+    assert (data.train.sha256, data.test.sha256) == tuple(one.sha256 for one in in_memory(numbers)[:2])
+    for contents in ("a,b\n1,True\n2,3\n", "a,b\n1,False\n2,maybe\n"):
+        refused(lambda c=contents: nc.load_dataset(text(tmp_path, c)), "in line 3, column 'b'", "True or False")
+    refused(lambda: nc.load_dataset(text(tmp_path, "a,b\n1,2\n2,True\n")), "'True' in line 3, column 'b'", "1.5")
+
+
+@pytest.mark.parametrize(("column", "counts"), [(range(7, 27), True), ([*range(19), 3], False)])
+def test_numbers_of_rows_are_noted(tmp_path, column, counts):
+    pd.DataFrame({"id": column, "a": np.arange(20.0) ** 2}).to_csv(tmp_path / "a.csv", index=False)
+    assert ("column 'id' counts the rows" in nc.load_dataset(tmp_path / "a.csv").train.note) == counts
+
+
+def test_a_path_that_is_not_there_is_said_so():
+    refused(lambda: nc.load_dataset("./nowhere/at all"), "no file or folder of that name")

@@ -135,3 +135,28 @@ def test_a_hostile_file_is_valid_json(own):
     lost = ds.drop_vars(["n_points", "certified_count", "certified", "n_compared", "vc_dimension"])
     check(as_json(lost), "result")
     assert as_json(lost)["cases"][0]["n_test"] is None
+
+
+@needs_jit
+def test_regions_are_as_the_schema_says(own):
+    options = ["--search", "faces", "--epsilon", "0.1,8/255", "--out", own / "r.nc", "--json", "--quiet"]
+    files = list(printed("measure", own / "own.npz", *options)["files"]["regions"].values())
+    assert [file.rpartition("r-region-")[2] for file in files] == ["8_255.nc", "0.1.nc"]
+    check(printed("show", files[0], "--json"), "region")
+    several = printed("show", *files, "--json")
+    check(several, "regions")
+    assert [one["region"]["epsilon"] for one in several["results"]] == [8 / 255, 0.1]
+    nc.load_region(files[0])
+    nc.HalfSpace([1.0, 0.0], 0.5, p=2).save(own / "untold.nc")
+    check(printed("show", own / "untold.nc", "--json"), "region")
+
+
+@needs_jit
+def test_a_search_has_no_coordinates_of_others(own):
+    """Beside a search with T, one without has null, as alone."""
+    X = np.random.default_rng(0).random((60, 2))
+    grid = {"norm": "l2", "dataset": "x", "epsilon": 0.1, "alpha": 0.1, "T": [1, 2], "search": ["balls", "hyperplane"]}
+    nc.run_sweep(grid, own / "sweep.nc", data={"x": (X, X[::2])})
+    said = printed("show", own / "sweep.nc", "--json")
+    check(said, "result")
+    assert [(case["search"], case["T"]) for case in said["cases"]] == [("balls", 1), ("balls", 2), ("hyperplane", None)]

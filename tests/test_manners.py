@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
 from conftest import lines, needs_jit
 from tqdm import tqdm
 
@@ -185,6 +186,17 @@ def test_nothing_of_the_users_is_replaced(own, name):
 
 
 @needs_jit
+def test_a_foreign_region_beside_the_same_result_stays(own):
+    """The result alone may be replaced by itself; what lies beside it only where it is what would be written."""
+    arguments = ["measure", own, *QUICK, "--quiet"]
+    for _ in range(2):
+        assert "region:  own-linf-region.nc" in call(*arguments)[1]
+    Path("own-linf-region.nc").write_bytes(b"mine")
+    assert "region:  own-linf-2-region.nc" in call(*arguments)[1]
+    assert Path("own-linf-region.nc").read_bytes() == b"mine"
+
+
+@needs_jit
 def test_labels_of_default_names(own):
     for epsilon, name in (
         ("0.1", "own-labels-linf.nc"),
@@ -294,3 +306,33 @@ def test_shares_of_points_are_those_of_the_number_beside_them():
     """A solver's 0.45 of 20 points is 9 of them, and 45% whatever its last digits are."""
     bound = ClassifierBound(0.45 * (1 - 1e-13), 30, np.zeros((0, 2), np.int64), np.zeros(0), 20, 8 / 255, "linf", 3)
     assert "at least 9 of these 20 points wrong within ℓ∞ 8/255 (45.00%)" in bound.sentence
+
+
+# What the data are read from
+
+
+@needs_jit
+@pytest.mark.parametrize("command", [["measure", *QUICK], ["labels"]])
+def test_no_output_replaces_what_it_is_measured_on(command, own):
+    """The file of the data, by any of its names, and the second of two."""
+    data = np.load(own)
+    xr.Dataset({name: ([f"{name}{axis}" for axis in range(data[name].ndim)], data[name]) for name in data}).to_netcdf(
+        "mine.nc"
+    )
+    before = Path("mine.nc").read_bytes()
+    Path("link.nc").symlink_to("mine.nc")
+    for out in ("mine.nc", "link.nc"):
+        status, _, err = call(command[0], "mine.nc", *command[1:], "--out", out)
+        assert status == 2
+        assert "which the data are read from; allowed: another name" in err[-1]
+    assert Path("mine.nc").read_bytes() == before
+    assert call(command[0], "mine.nc", *command[1:], "--out", "other.nc")[0] == 0
+
+
+@needs_jit
+def test_a_note_of_both_samples_is_said_once(own):
+    status, _, err = call("measure", own, *QUICK, "--scale", "range")
+    assert status == 0
+    notes = [line for line in err if line.startswith("note: ")]
+    assert notes
+    assert not any(one != other and one.removeprefix("note: ") in other for one in notes for other in notes)

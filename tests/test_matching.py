@@ -272,7 +272,7 @@ def test_the_sentence():
     assert said.endswith("h is another question")
     apart = bound(np.array([[0], [200]], np.uint8), [0, 1], 100, "linf").sentence
     assert "these 2 points show no loss that every classifier has" in apart
-    assert "2 ε = 20/51" in apart
+    assert "2 ε = 100/255" in apart
     three = bound(TRIANGLE, [0, 1, 2], 9, "l2").sentence
     assert "at least 1.5 of these 3 points wrong" in three
     assert "too few to say anything, with 95% confidence" in three

@@ -211,7 +211,22 @@ def test_few_lines_have_bands_and_the_training_points():
         "adversarial risk, train",
         "adversarial risk, test",
         "ε = 0.1, α = 0.05, T = 5",
+        "ε, ℓ∞ distance",
     ]
+
+
+def test_the_axis_of_q_has_what_was_measured():
+    """And no part that is empty: from .4 to .6 it would be two thirds of it."""
+    ds = swept(n_q=3).assign_coords(q=[0.4, 0.5, 0.6])
+    low, high = nc.plot_risks(ds, "q", axes_of()).get_xlim()
+    assert 0.38 < low < 0.4 < 0.6 < high < 0.62
+
+
+def test_lines_that_others_hide_are_told():
+    ds = swept(n_T=1, n_epsilons=2, seeds=1)
+    assert not any("same numbers" in label for label in told(nc.plot_risks(ds, "q", axes_of())))
+    same = ds.assign(risk=0 * ds["risk"])
+    assert told(nc.plot_risks(same, "q", axes_of()))[-1] == "3 lines lie under others of the same numbers"
 
 
 def test_risks_of_what_is_not_there(several):
@@ -291,6 +306,10 @@ def test_growth_refuses_what_it_has_no_part_in(one, several):
     refused(lambda: nc.plot_growth(several, X), "X is given beside a result")
     refused(lambda: nc.plot_growth("region", X), "region is 'region'")
     refused(lambda: nc.plot_growth(several.drop_vars("adversarial_risk_at")), "lack adversarial_risk_at")
+    kept_seed = int(one.dataset["kept_seed"].item())
+    nc.plot_growth(one.dataset.sel(seed=[kept_seed]), ax=axes_of())
+    for seed in {0, 1, 2} - {kept_seed}:  # its curve is not stored
+        refused(lambda seed=seed: nc.plot_growth(one.dataset.sel(seed=[seed])), "that were kept")
     refused(lambda: nc.plot_growth(region, X, epsilon=-1), "epsilon is -1")
 
 
@@ -398,7 +417,8 @@ TEX = {
     r"50%_\alpha": r"50\%\_\textbackslash{}alpha",
     "x^2~{y}": r"x\textasciicircum{}2\textasciitilde{}\{y\}",
     "naïve": "naïve",
-    "数据": "[U+6570][U+636E]",
+    "数据": "{[}U+6570{]}{[}U+636E{]}",
+    "[1ex]*": "{[}1ex{]}{*}",
     "ε ≤ 8/255, ℓ∞": r"$\varepsilon$ $\leq$ 8/255, $\ell$$\infty$",
 }
 

@@ -162,9 +162,16 @@ def test_the_usual_name_stands_beside_the_file_and_replaces_nothing(folder):
     (folder / "sub").mkdir()
     (folder / "sub" / "r.nc").write_bytes(Path("several.nc").read_bytes())
     assert drawn("sub/r.nc") == Path("sub/r-curve.pdf")
+    contents = Path("sub/r-curve.pdf").read_bytes()
+    assert drawn("sub/r.nc") == Path("sub/r-curve.pdf")  # the same picture replaces itself
     Path("sub/r-curve.pdf").write_bytes(b"mine")
-    assert "exists; allowed: to replace it with --out" in refused("sub/r.nc")
+    for _ in range(2):
+        status, out, err = call("sub/r.nc")
+        assert (status, out) == (0, f"plot:    {Path('sub/r-curve-2.pdf')}\n")
+        assert err.startswith(f"note: {Path('sub/r-curve.pdf')} holds something else and is left as it is")
     assert Path("sub/r-curve.pdf").read_bytes() == b"mine"
+    assert Path("sub/r-curve-2.pdf").read_bytes() == contents
+    assert len(list(Path("sub").iterdir())) == 3
     drawn("sub/r.nc", "--out", "sub/r-curve.pdf")
     assert Path("sub/r-curve.pdf").read_bytes().startswith(b"%PDF")
 
@@ -209,6 +216,14 @@ def test_each_file_has_its_picture(figures):
     assert len(figures[3].axes) == 20
 
 
+def test_a_result_without_the_restart_that_was_kept_is_a_curve():
+    """Since how a region grows is stored of the one that was kept."""
+    ds = nc.open_results("one.nc")
+    nc.save_results(ds.assign(adversarial_risk_at=np.nan * ds["adversarial_risk_at"]), "rest.nc")
+    assert drawn("rest.nc").name == "rest-curve.pdf"
+    assert "of a restart that is drawn; allowed: a slice" in refused("rest.nc", "--kind", "growth")
+
+
 def test_a_sweep_is_drawn_along_its_longest_lines(figures):
     with using_threads(1):
         searches = [nc.RectangleSearch(n_sets=2, n_neighbors=5, q=q) for q in (0.5, 0.6, 0.7)]
@@ -244,6 +259,29 @@ def test_two_files_side_by_side_have_one_scale(figures):
     assert figure.get_figwidth() == style.DOUBLE
     boxes = [axes.get_legend().get_window_extent() for axes in (left, right) if axes.get_legend()]
     assert not any(box.overlaps(axes.get_window_extent()) for box in boxes for axes in (left, right))
+
+
+def test_titles_that_are_the_same_name_their_files(figures, folder):
+    (folder / "sub").mkdir()
+    for name in ("other.nc", "sub/several.nc"):
+        Path(name).write_bytes(Path("several.nc").read_bytes())
+    drawn("several.nc", "other.nc", "wide.nc")
+    assert titles(figures[0]) == ["mine, halfspaces (several)", "mine, halfspaces (other)", "wide_$, hyperplane"]
+    drawn("several.nc", "sub/several.nc")
+    files = ("several.nc", Path("sub/several.nc"))
+    assert [title.replace("\n", " ") for title in titles(figures[1])] == [f"mine, halfspaces ({one})" for one in files]
+
+
+def test_points_beside_a_region_of_divided_columns_are_divided_as_well(figures):
+    """By what the region knows, not by what the points tell; the warning of a unit that none is in stays away."""
+    rng = np.random.default_rng(2)
+    train, new = (rng.normal(size=(50, 3)) * [1, 10, 100] for _ in range(2))
+    region = nc.HyperplaneSearch(epsilon=0.4, alpha=0.1).fit(nc.as_sample(train, scale="standard")).region_
+    region.save("divided.nc")
+    np.savez("new.npz", X_train=new, X_test=new)
+    drawn("divided.nc", "--data", "new.npz", "--quiet")
+    expected = np.mean((new / train.std(axis=0)) @ region.w > region.b)
+    assert figures[0].axes[0].lines[0].get_ydata()[0] == expected
 
 
 def test_a_region_grows_on_data(figures):

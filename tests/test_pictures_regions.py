@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -80,6 +82,37 @@ def test_boxes_are_their_faces():
     assert "outside of all boxes, enlarged by ε = 0.1 beyond these faces" in told(axes)
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_images_of_no_domain_are_gray_between_their_ends(beside):
+    """Boxes between their least and largest face; a few faces on their pixels, on the mean image or on mid-gray."""
+    lower, upper = 16 * RNG.random((3, 20)), 16 + 16 * RNG.random((3, 20))
+    low, high = lower.min(), upper.max()
+    axes = nc.plot_region(nc.RectangleComplement(lower, upper, 0.1), ax=axes_of(), shape=(4, 5))
+    for tile, face in zip(tiles(axes, 4, 5, 6, 3), np.concatenate((lower, upper)), strict=True):
+        np.testing.assert_allclose(tile[..., 0].ravel(), (face - low) / (high - low), atol=1e-12)
+    assert f"gray from {low:.3g} to {high:.3g}" in told(axes)
+    lower, upper, points = np.full(20, -np.inf), np.full(20, np.inf), RNG.random((9, 20)) * 4
+    upper[7], lower[13] = 8.0, 2.0
+    with pytest.warns(nc.UnitWarning) if beside else contextlib.nullcontext():
+        region = nc.RectangleComplement([lower], [upper], 0.1)
+        axes = nc.plot_region(region, points if beside else None, axes_of(), shape=(4, 5))
+    expected = points.mean(axis=0) if beside else np.full(20, 5.0)
+    expected[7], expected[13] = 8.0, 2.0
+    low, high = min(expected), 8.0
+    seen = axes.images[0].get_array()[..., 0].ravel()
+    np.testing.assert_allclose(seen, (expected - low) / (high - low), atol=1e-6)
+    assert f"gray from {low:.3g} to 8" in told(axes)
+
+
+def test_one_face_of_no_domain_is_seen():
+    """As there is nothing to compare it with but 0."""
+    upper = np.full(20, np.inf)
+    upper[7] = 8.0
+    axes = nc.plot_region(nc.RectangleComplement([np.full(20, -np.inf)], [upper], 0.1), ax=axes_of(), shape=(4, 5))
+    np.testing.assert_array_equal(axes.images[0].get_array()[..., 0].ravel(), np.where(np.arange(20) == 7, 1.0, 0.5))
+    assert "gray from 0 to 8" in told(axes)
+
+
 def test_a_few_faces_are_marks_on_their_pixels():
     lower, upper = np.full(20, -np.inf), np.full(20, np.inf)
     upper[7], lower[13], lower[19] = 0.6, 0.2, 0.3
@@ -87,7 +120,10 @@ def test_a_few_faces_are_marks_on_their_pixels():
     axes = nc.plot_region(nc.RectangleComplement([lower], [upper], "8/255"), points, axes_of(), shape=(4, 5))
     marks = {line.get_marker(): np.c_[line.get_ydata(), line.get_xdata()].tolist() for line in axes.lines}
     assert marks == {"^": [[1, 2]], "v": [[2, 3], [3, 4]]}
-    np.testing.assert_allclose(axes.images[0].get_array()[..., 0].ravel(), points.mean(axis=0), atol=1e-6)
+    expected = points.mean(axis=0)
+    expected[[7, 13, 19]] = 0.6, 0.2, 0.3
+    np.testing.assert_allclose(axes.images[0].get_array()[..., 0].ravel(), expected, atol=1e-6)
+    assert "a marked pixel is as bright as its face, on the mean image; ε" in told(axes)
     assert "1 upper face:" in told(axes)
     assert "2 lower faces:" in told(axes)
     assert "ε = 8/255" in told(axes)
@@ -123,6 +159,7 @@ def test_shapes_are_known_given_or_guessed():
     assert not nc.plot_region(nc.HalfSpace(np.ones(64), 0.1), ax=axes_of()).images
     for shape in ((3, 3), (64,), (2, 2, 16), "8x8", 8, (8.5, 8), (-8, -8)):
         refused(lambda shape=shape: nc.plot_region(rows, shape=shape), "shape")
+    refused(lambda: nc.plot_region(found, shape=(7, 6)), "shape is (7, 6); allowed: (6, 7)")
     refused(lambda: nc.plot_region("region"), "region is 'region'")
     refused(lambda: nc.plot_region(rows, np.zeros((3, 5))), "5 coordinates")
 
@@ -216,7 +253,9 @@ def test_weights_are_bars_the_largest_first():
     values = np.sum([[bar.get_width() for bar in container] for container in axes.containers], axis=0)
     assert values.tolist() == [-0.7, 0.4, 0.1, 0.0]
     assert [label.get_text() for label in axes.get_yticklabels()] == [f"column {i}" for i in (1, 3, 0, 2)]
-    assert "w · x > b, b = 0.25" in told(axes)
+    assert "w · x > b, b = 0.25;" in told(axes) + ";"
+    region, _ = found_on(frame(), nc.HyperplaneSearch(epsilon=0.4, alpha=0.1), scale="standard")
+    assert ", x in standard deviations of each feature" in told(nc.plot_region(region, ax=axes_of()))
 
 
 def test_centers_of_a_table_and_what_is_left_out():

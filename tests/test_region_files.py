@@ -396,12 +396,26 @@ def test_files_of_earlier_versions_still_load(region, tmp_path_factory):
         ("settings", "[1, 2]"),
         ("settings", 4),
         ("space_columns", "["),
+        ("space_columns", '["a"]'),
+        ("space_columns", "[1, 2, 3, 4, 5, 6]"),
+        ("space_shape", "[2, 2]"),
+        ("space_shape", "[-2, -3]"),
+        ("space_shape", "6"),
+        ("space_unit", "-1"),
+        ("space_unit", "Infinity"),
+        ("space_domain", "[1, 0]"),
+        ("space_domain", "[0]"),
+        ("space_extent", '["a", "b"]'),
+        ("space_guessed", None),
     ],
 )
 def test_what_a_file_tells_is_not_believed(tmp_path, name, value):
     search_of("faces").fit(TRAIN).region_.save(tmp_path / "r.nc")
     with netCDF4.Dataset(tmp_path / "r.nc", "a") as file:
-        file.setncattr(name, value)
+        if value is None:
+            file.delncattr(name)
+        else:
+            file.setncattr(name, value)
     refused(lambda: nc.load_region(tmp_path / "r.nc"), "r.nc", "cannot be read", "allowed")
 
 

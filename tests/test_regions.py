@@ -6,6 +6,7 @@ import copy
 import gc
 import pickle
 from fractions import Fraction
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import oracles
@@ -17,7 +18,7 @@ from hypothesis.extra import numpy as hnp
 
 import numbaconc as nc
 from numbaconc.clustering import cluster
-from numbaconc.data.arrays import UnitWarning, parse_epsilon
+from numbaconc.data.arrays import UnitWarning, as_sample, parse_epsilon
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError
 from numbaconc.regions import RectangleComplement, extend_to_domain, load_region
@@ -572,3 +573,20 @@ def test_a_border_cannot_be_moved_to_what_is_never_inside():
         nowhere.holding(X, 2)
     with pytest.raises(InputError, match=r"n_inside is 3; allowed: a whole number from 1 to 2 \(there are 3 points\)"):
         EXAMPLE.holding(np.zeros((3, 2), np.uint8), 3)
+
+
+class Forgetful(WeakKeyDictionary):
+    """Keys are gone once they were asked for, as where another thread lets go of an equal sample."""
+
+    def __contains__(self, key):
+        found = super().__contains__(key)
+        self.clear()
+        return found
+
+
+def test_what_is_known_of_a_sample_may_be_forgotten_at_any_moment():
+    sample = as_sample(np.arange(12.0).reshape(4, 3) / 16)
+    region = RectangleComplement(np.full((1, 3), 0.2), np.full((1, 3), 0.5), 0.1)
+    region._outside, region._known = Forgetful(), Forgetful()
+    expected = region.gap(sample), region._numbers(sample)
+    np.testing.assert_array_equal((region.gap(sample), region._numbers(sample)), expected)

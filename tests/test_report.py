@@ -20,8 +20,10 @@ from markdown_it import MarkdownIt
 
 import numbaconc as nc
 from numbaconc.cli import main
+from numbaconc.show.markdown import escaped
 from numbaconc.show.pairs import describe_labels
 from numbaconc.show.report import page as report, pictures as report_pictures
+from numbaconc.show.report.formats import latex_text
 from numbaconc.show.words import describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -468,3 +470,51 @@ def test_what_cannot_be_is_refused(file, folder):
 def test_a_file_that_is_no_result_is_refused(folder):
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf("plain.nc")
     assert "it does not say" in refuse("plain.nc")
+
+
+def test_files_of_one_name_are_all_there(folder, measured):
+    """A file in another folder does not take the place of one of the same name, in whichever order."""
+    Path("old").mkdir()
+    nc.save_results(measured, "r.nc")
+    nc.save_results(result(name="other"), "old/r.nc")
+    for names in (["old/r.nc", "r.nc"], ["r.nc", "old/r.nc"]):
+        assert report.sections_of(names)[0].title == ", ".join(names)
+        rows = pd.read_csv(made(*names, "--format", "csv", "--out", "both.csv"))
+        assert len(rows) == 2 * len(EPSILONS) * len(ALPHAS)
+        assert set(rows["dataset"]) == {"blobs", "other"}
+
+
+@pytest.mark.filterwarnings("ignore::numbaconc.data.arrays.UnitWarning")
+def test_units_that_differ_have_a_column(folder):
+    """ε of both data sets is in a table without a word of its unit otherwise."""
+    rng = np.random.default_rng(3)
+    for name, train in (("bytes", X), ("raw", rng.normal(0, 5, (120, 6)))):
+        nc.save_results(nc.measure("faces", train, train[::2], epsilon=0.1, alpha=0.2, name=name), f"{name}.nc")
+    rows = pd.read_csv(made("bytes.nc", "raw.nc", "--format", "csv"))
+    assert rows.set_index("dataset")["epsilon_unit"].to_dict() == {
+        "bytes": "on the scale of [0, 1]",
+        "raw": "in units of the data",
+    }
+    assert "epsilon_unit" not in pd.read_csv(made("raw.nc", "--format", "csv"))
+
+
+def test_nothing_is_written_where_one_of_several_files_cannot_be(file):
+    Path("x-data.csv").mkdir()
+    status, _, err = call(file, "--out", "x.csv")
+    assert status == 2
+    assert "x-data.csv" in err
+    assert not Path("x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "text", ["- x", "+ x", "-", "---", "1. x", "12. x", "https://a.b", "www.a.b", "me@a.b", "-0.5"]
+)
+def test_markdown_makes_nothing_of_a_text(text):
+    """No list, no rule and no link, and the text as it is."""
+    reader = MarkdownIt("gfm-like", {"linkify": False})
+    assert reader.render(escaped(text)) == f"<p>{text}</p>\n"
+    assert escaped("https://a.b www.a.b me@a.b") == r"https\://a.b www\.a.b me\@a.b"  # as no reader makes links of
+
+
+def test_latex_has_norms_with_their_index():
+    assert latex_text("ℓ2, ℓ∞ and ℓ") == r"$\ell_2$, $\ell_\infty$ and $\ell$"

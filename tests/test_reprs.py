@@ -474,3 +474,8 @@ def test_a_table_of_measurements_is_shown_by_xarray_itself():
     """Findings show the few facts of it."""
     assert isinstance(OBJECTS["findings"].dataset, xr.Dataset)
     assert "Dimensions" not in repr(OBJECTS["findings"])
+
+
+def test_a_unit_that_only_the_arithmetic_has_is_not_shown():
+    assert "unit=" not in repr(quiet(lambda: nc.as_sample(np.array([[1e9, 3], [2.5e9, 7]]))))
+    assert "unit=1/16" in repr(nc.as_sample(np.zeros((3, 2), np.uint8), unit=1 / 16)).replace("0.0625", "1/16")

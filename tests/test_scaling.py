@@ -469,3 +469,37 @@ def test_commands_say_what_epsilon_is_in(tmp_path, monkeypatch, capsys):
     assert xr.load_dataset("c.nc").attrs["scale"] == "standard"
     assert main(["measure", "pixels.npz", "--key", "fea", "--normalize", "0.5/0.5"]) == 2
     assert "normalize is 0.5/0.5" in lines(capsys.readouterr().err)[-1]
+
+
+def test_numbers_for_columns_by_name_are_taken_in_one_order(tmp_path):
+    frame = pd.DataFrame(TABLE, columns=NAMES)
+    deviations, turned = frame.std(), frame.std()[NAMES[::-1]]
+    assert as_sample(frame, scale=deviations) == as_sample(frame, scale=deviations.to_numpy())
+    assert as_sample(TABLE, scale=turned) == as_sample(TABLE, scale=turned.to_numpy())  # there are no names to compare
+    refused(lambda: as_sample(frame, scale=turned), "'weight' where X has the column 'length'", "in one order")
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    refused(lambda: nc.load_dataset(tmp_path / "t.csv", scale=turned), "'weight' where X has the column 'length'")
+
+
+def test_a_scale_that_makes_numbers_infinite_is_named():
+    refused(lambda: as_sample(TABLE, scale=[1, 1e-320, 1, 1]), "scale makes", "column 1 of X", "quotients are finite")
+
+
+def test_whole_test_points_are_divided_as_training_points(tmp_path):
+    X = np.arange(60).reshape(20, 3) * [1, 2, 3]
+    np.savez(tmp_path / "d.npz", X_train=X, X_test=X[:5])
+    data = nc.load_dataset(tmp_path / "d.npz", scale=[1, 2, 3])
+    np.testing.assert_array_equal(np.asarray(data.test), X[:5])
+    assert data.test.space.scaling == data.train.space.scaling
+
+
+def test_a_sweep_of_another_unit_is_another_sweep(tmp_path):
+    np.save(tmp_path / "t.npy", TABLE)
+    factors = nc.load_dataset(tmp_path / "t.npy", scale="standard").train.space.scaling.factors
+    grid = {"dataset": str(tmp_path / "t.npy"), "search": "balls", "T": 1, "norm": "l2", "epsilon": 0.1, "alpha": 0.1}
+    nc.run_sweep(grid | {"scale": "standard"}, tmp_path / "s.nc", progress=False)
+    refused(
+        lambda: nc.run_sweep(grid | {"scale": factors}, tmp_path / "s.nc", progress=False),
+        "ε in the unit that was given for each feature",
+        "was made with ε in standard deviations",
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
+import zipfile
 
 import numpy as np
 import pytest
@@ -211,3 +212,18 @@ def test_torch_is_named_where_it_is_missing(tmp_path, monkeypatch):
     refused(lambda: nc.load_dataset(tmp_path / "a.pt"), "needs the package torch", "pip install torch")
     monkeypatch.setitem(sys.modules, "torch", types.SimpleNamespace(__version__="1.13.0"))
     refused(lambda: nc.load_dataset(tmp_path / "a.pt"), "needs torch 2.6 or later")
+
+
+def test_files_that_torch_did_not_write_so(torch, tmp_path):
+    torch.save(torch.tensor(NOISE), tmp_path / "a.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as old,
+        zipfile.ZipFile(tmp_path / "b.pt", "w", zipfile.ZIP_DEFLATED) as new,
+    ):
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+    refused(lambda: nc.load_dataset(tmp_path / "b.pt"), "compressed after torch.save wrote it")
+    X = torch.tensor(NOISE)
+    for both, name in (({"a/X": X, "a": {"X": X + 1}}, "'a/X'"), ({"": X, "X": X + 1}, "'X'")):
+        torch.save(both, tmp_path / "c.pt")
+        refused(lambda: nc.load_dataset(tmp_path / "c.pt"), f"two tensors of the path {name}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -16,11 +17,11 @@ from numbaconc.numerals import at_least, exact_percent, percent_at_least, percen
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results
 from numbaconc.results.layout import assemble
-from numbaconc.results.queries import cases, certify_kept, degenerate, failures, with_classifier
+from numbaconc.results.queries import cases, certify_kept, degenerate, failures, select_case, with_classifier
 from numbaconc.results.schema import SCHEMA, provenance
-from numbaconc.show.certified import classifier_sentence
+from numbaconc.show.certified import classifier_sentence, listed
 from numbaconc.show.records import as_json
-from numbaconc.show.words import describe, provenance_lines
+from numbaconc.show.words import bound_sentence, describe, provenance_lines
 
 
 def result(
@@ -395,14 +396,14 @@ def test_where_nothing_is_certified_at_alpha_it_says_why():
     assert "certified" not in describe(result(risks).drop_vars("n_points"))
 
 
-def test_that_there_are_tighter_searches():
+def test_that_the_best_of_several_may_be_tighter():
     """Said of every search but the best of several."""
-    said = "Found for mnist by faces alone; there are tighter searches: --search best"
+    said = "Found for mnist by faces alone; --search best compares all searches of a norm"
     for ds in (ONE, many(range(1, 8))):
         assert describe(ds).splitlines()[-1].startswith(said)
         assert as_json(ds)["note"].startswith(said)
     best = ONE.assign_attrs(search="best")
-    assert "tighter" not in describe(best)
+    assert "compares all searches" not in describe(best)
     assert as_json(best)["note"] is None
     both = join_results([ONE, best])
     assert both.sizes["search"] == 2
@@ -569,3 +570,21 @@ def test_nothing_but_characters_to_be_seen_reaches_the_terminal(tmp_path, capsys
     out, err = capsys.readouterr()
     assert all(line.isprintable() for line in [*out.split("\n"), *err.split("\n")])
     assert "\\x1b]0;owned\\x07" in out
+
+
+@pytest.mark.parametrize("risk", [0.0474, 0.0499, 0.04999, 0.0499999999])
+def test_what_a_risk_below_alpha_bounds_is_never_rounded_up(risk):
+    """h(μ, risk, ε) bounds h at what is at most the risk."""
+    ds = ONE.copy(deep=True)
+    ds["risk"].loc[{"split": "test"}] = risk
+    (case,) = cases(ds)
+    (at,) = re.findall(r"this bounds h at ([\d.]+)%, not 5%", bound_sentence(select_case(ds, case), case))
+    assert risk - 1e-4 < float(at) / 100
+    assert Decimal(at) / 100 <= Decimal(repr(risk))
+
+
+def test_one_certificate_alone_is_not_together():
+    """Of a list with one certificate, nothing holds all together or each by itself; of two, one of these."""
+    assert "together" not in listed([PROVEN])
+    assert "itself" not in listed([PROVEN])
+    assert "each by itself" in listed([PROVEN, PROVEN])

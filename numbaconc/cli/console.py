@@ -244,7 +244,9 @@ def _announcing_compilation(*, quiet: bool) -> Iterator[None]:
                 "compiling kernels, every time: no folder to keep them in can be written, NUMBA_CACHE_DIR may name one"
             )
         elif not quiet:
-            tell("compiling kernels for this processor: only this time, then they come from the cache ...")
+            tell(
+                "compiling kernels for this processor: once for each kind of search and data, then they come from the cache ..."
+            )
 
     with announcing_compilation(announce):
         yield

@@ -12,7 +12,7 @@ import numpy as np
 from numbaconc.cli.console import add_data_options, epilog, say, tell
 from numbaconc.cli.measure import add_data, check_source, load_data, told_of
 from numbaconc.cli.options import whole_number
-from numbaconc.cli.outputs import settled
+from numbaconc.cli.outputs import check_apart, settled
 from numbaconc.data.arrays import parse_epsilons
 from numbaconc.data.files import check_writable
 from numbaconc.data.formats import name_of
@@ -50,7 +50,7 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
         "--epsilon",
         action="append",
         metavar="E",
-        help=f'strength on the unit scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
+        help=f'strength, of images on the scale of [0, 1], otherwise in units of the data or of --scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
     )
     add("--classes", metavar="A,B", help="labels whose points alone are used (default: all)")
     add(
@@ -128,6 +128,8 @@ def _outputs(options: argparse.Namespace, norm: str) -> Outputs:
             msg = f"{name} is {shown(str(path))}; allowed: a name that ends in {', '.join(allowed)}"
             raise InputError(msg)
         check_writable(path)
+        if options.out is not None or (name == "--plot" and options.plot is not None):
+            check_apart(path, options.data, name)
     return outputs
 
 

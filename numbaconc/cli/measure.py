@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numbaconc.cli.console import EXIT_DEGENERATE, add_data_options, epilog, say, tell
 from numbaconc.cli.options import add_plugin_option, add_search_options, given_settings, whole_number
-from numbaconc.cli.outputs import settled
+from numbaconc.cli.outputs import check_apart, settled
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.data.formats import KNOWN, name_of
 from numbaconc.errors import InputError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
+from numbaconc.numerals import strength
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from numbaconc.data.datasets import Dataset
+    from numbaconc.regions import Region
     from numbaconc.search.base import Search
 
 
@@ -52,7 +56,7 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
         "--epsilon",
         action="append",
         metavar="E",
-        help=f'strength on the unit scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
+        help=f'strength, of images on the scale of [0, 1], otherwise in units of the data or of --scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
     )
     add("--alpha", action="append", metavar="A", help=f"risk threshold, in (0, 1), or several (default: {ALPHA})")
     add(
@@ -135,7 +139,8 @@ def _measure(options: argparse.Namespace) -> int:
     provided |= {} if options.max_train is None else {"max_train": len(data.train)}
     provided |= told_of(options)
     if not options.quiet:
-        for note in dict.fromkeys(filter(None, (data.train.note, data.test.note))):
+        tested = data.test.note if data.test.note not in data.train.note else ""  # what is said of both is said once
+        for note in filter(None, (data.train.note, tested)):
             tell(f"note: {note}")
     workers = None if options.workers is None else check_count("--workers", whole_number(options.workers))
     how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint, workers)
@@ -144,7 +149,13 @@ def _measure(options: argparse.Namespace) -> int:
     ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
     ds.attrs |= provided
     if options.out is None:
-        outputs = outputs.at(settled(outputs.result, ds, lambda name: outputs.at(name).files, quiet=options.quiet))
+        usual = outputs
+
+        def same(name: Path) -> bool:
+            return _hold(usual.at(name).regions.values(), found.regions.values())
+
+        named = settled(usual.result, ds, lambda name: usual.at(name).files, quiet=options.quiet, same=same)
+        outputs = usual.at(named)
     save_results(ds, outputs.result)
     for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
         region.save(path)
@@ -153,6 +164,18 @@ def _measure(options: argparse.Namespace) -> int:
         return 0
     tell(NO_ANSWER)
     return EXIT_DEGENERATE
+
+
+def _hold(paths: Iterable[Path], regions: Iterable[Region]) -> bool:
+    """Return whether those of the files that exist hold these regions, which are always written the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        written = Path(folder) / "region.nc"
+        for path, region in zip(paths, regions, strict=True):
+            if os.path.lexists(path):
+                region.save(written)
+                if not path.is_file() or path.read_bytes() != written.read_bytes():
+                    return False
+    return True
 
 
 class _Classifier(NamedTuple):
@@ -297,9 +320,11 @@ def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], 
     outputs = outputs_at(result, [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha])
     for path in outputs.files:
         check_writable(path)
+        if options.out is not None:
+            check_apart(path, options.data, "--out" if path == result else "a file beside --out")
     return outputs
 
 
 def _labels(values: Sequence[float]) -> list[str]:
-    """Write numbers so that they read back as the same, without a sign that no file's name may have."""
-    return [repr(float(value)).removesuffix(".0") for value in values]
+    """Write numbers as everywhere, without a sign that no file's name may have: 8_255."""
+    return [strength(value).replace("/", "_") for value in values]

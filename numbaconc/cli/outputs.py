@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numbaconc.cli.console import tell
-from numbaconc.errors import InputError, printable
+from numbaconc.errors import InputError, printable, shown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 VARYING = ("created", "seconds", "threads", "command")  # attributes of how a result was made, not of what it is
 
 
-def settled(usual: Path, ds: xr.Dataset, files: Callable[[Path], Iterable[Path]], *, quiet: bool) -> Path:
+def settled(
+    usual: Path,
+    ds: xr.Dataset,
+    files: Callable[[Path], Iterable[Path]],
+    *,
+    quiet: bool,
+    same: Callable[[Path], bool] = lambda name: True,  # noqa: ARG005
+) -> Path:
     """Return the name under which a result is written that was given none.
 
     It is the usual one, or else that with the least number, "-2" and so on, where nothing lies yet, or the same result,
-    which may be replaced by itself. `files` are all that would be written under a name.
+    which may be replaced by itself. `files` are all that would be written under a name, and `same` says of one that has the
+    same result whether what lies beside it may be replaced, too.
     """
     names = (usual if number == 1 else numbered(usual, number) for number in count(1))
-    name = next(one for one in names if _holds(one, ds) or not any(map(os.path.lexists, files(one))))
+    name = next(one for one in names if (_holds(one, ds) and same(one)) or not any(map(os.path.lexists, files(one))))
     if name != usual and not quiet:
         there = next((one for one in files(usual) if os.path.lexists(one)), usual)
         tell(
@@ -32,6 +40,17 @@ def settled(usual: Path, ds: xr.Dataset, files: Callable[[Path], Iterable[Path]]
             f"(--out {printable(usual)} would replace it)"
         )
     return name
+
+
+def check_apart(path: Path, data: str, name: str) -> None:
+    """Refuse an output that is one of the files that the data are read from, or lies in place of a picture among them."""
+    from numbaconc.data.formats import own_files
+
+    for source in own_files(data):
+        within = source.is_dir() and path.suffix != ".nc" and source.resolve() in path.resolve().parents
+        if path.exists() and source.exists() and (path.samefile(source) or within):
+            msg = f"{name} is {shown(str(path))}, which the data are read from; allowed: another name"
+            raise InputError(msg)
 
 
 def numbered(usual: Path, number: int) -> Path:

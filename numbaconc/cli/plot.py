@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+import functools
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.cli.console import add_data_options, say, tell
 from numbaconc.cli.measure import add_data, check_source, load_data
 from numbaconc.cli.options import whole_number
+from numbaconc.cli.outputs import numbered
 from numbaconc.data.arrays import parse_epsilon
-from numbaconc.data.files import as_path, check_writable
+from numbaconc.data.files import as_path, check_writable, replacing
 from numbaconc.errors import InputError, as_number, check_choice, printable, shown
 from numbaconc.show.pictures.style import FORMATS
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from numbaconc.data.datasets import Dataset
+    from numbaconc.data.scaling import Scaling
     from numbaconc.regions import Region
     from numbaconc.show.pictures.files import Drawn
 
@@ -36,7 +45,11 @@ def add_plot(commands: Any) -> None:  # noqa: ANN401
     )
     add = parser.add_argument
     add("file", nargs="+", help="a netCDF file that numbaconc wrote: a result, a region, a result about labels")
-    add("--out", metavar="FILE", help="picture (default: the file's name, the kind, the format; no file is replaced)")
+    add(
+        "--out",
+        metavar="FILE",
+        help="picture (default: the file's name, the kind, the format, and a number if that is taken)",
+    )
     add("--format", metavar="F", help=f"{', '.join(FORMATS)} (default: by the ending of --out, or pdf)")
     add("--kind", metavar="K", help="curve, risks, growth, region, pairs (default: what the file holds)")
     add("--along", metavar="A", help="what is drawn against: epsilon, alpha (curve), q, T (risks)")
@@ -83,19 +96,28 @@ def _plot(options: argparse.Namespace) -> int:
     shape = None if options.shape is None else _shape(options.shape)
     if options.epsilon is not None:
         parse_epsilon(options.epsilon)
-    data = None if _without_data(options) else load_data(options)
-    asked = Asked(options.kind, options.along, data, shape, options.epsilon)
-    panels = [panel for one, path in zip(opened, paths, strict=True) for panel in panels_of(one, path.stem, asked)]
+    loaded = functools.cache(functools.partial(_loaded, options))  # once for all regions of one scale
+    data = [None if _without_data(options) else loaded(_scaling_of(one)) for one in opened]
+    asked = [Asked(options.kind, options.along, beside, shape, options.epsilon) for beside in data]
+    every = [panels_of(one, path.stem, of_one) for one, path, of_one in zip(opened, paths, asked, strict=True)]
+    panels = _told_apart(every, paths)
     kinds = list(dict.fromkeys(panel.kind for panel in panels))
     if "pairs" in kinds and len(panels) > 1:
         msg = f"there are {len(paths)} files, some of them of labels; allowed: one result of numbaconc labels at a time"
         raise InputError(msg)
     out = _output(options, paths, panels)
     columns = int(options.columns or (2 if len(panels) > 1 or kinds == ["pairs"] else 1))
-    if kinds == ["pairs"]:
-        draw_pairs(_result(opened[0]), out, columns, options.format)
+
+    def draw(path: Path) -> None:
+        if kinds == ["pairs"]:
+            draw_pairs(_result(opened[0]), path, columns, options.format)
+        else:
+            draw_panels(panels, path, columns, options.format)
+
+    if options.out is None and os.path.lexists(out):
+        out = _beside(out, draw, quiet=options.quiet)
     else:
-        draw_panels(panels, out, columns, options.format)
+        draw(out)
     _note(opened, data, quiet=options.quiet)
     say(f"plot:    {printable(out)}")
     return 0
@@ -103,6 +125,48 @@ def _plot(options: argparse.Namespace) -> int:
 
 def _result(opened: xr.Dataset | Region) -> Any:  # noqa: ANN401
     return opened
+
+
+def _scaling_of(opened: xr.Dataset | Region) -> Scaling | None:
+    """Return what a region's columns were divided by."""
+    from numbaconc.regions import Region
+
+    return opened.space.scaling if isinstance(opened, Region) and opened.space is not None else None
+
+
+def _loaded(options: argparse.Namespace, scaling: Scaling | None) -> Dataset:
+    """Load the data beside a region, their columns divided as it says unless something else is asked for."""
+    if scaling is None or options.scale is not None:
+        return load_data(options)
+    data = load_data(argparse.Namespace(**vars(options) | {"scale": ",".join(map(repr, scaling.factors))}))
+    train, test = (replace(one, _space=replace(one.space, scaling=scaling), _known={}) for one in data)
+    return replace(data, train=train, test=test)
+
+
+def _told_apart(every: Sequence[Sequence[Drawn]], paths: Sequence[Path]) -> list[Drawn]:
+    """Return the panels of all files; where titles are the same, each says which file it is of."""
+    titles = Counter(panel.title for panels in every for panel in panels)
+    stems = Counter(path.stem for path in paths)
+    told: list[Drawn] = []
+    for panels, path in zip(every, paths, strict=True):
+        name = printable(path if stems[path.stem] > 1 else path.stem)
+        told += [one._replace(title=f"{one.title} ({name})") if titles[one.title] > 1 else one for one in panels]
+    return told
+
+
+def _beside(usual: Path, draw: Callable[[Path], None], *, quiet: bool) -> Path:
+    """Draw a picture whose usual name is taken, and return its own: the next that is not, or that holds the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        draw(drawn := Path(folder) / usual.name)
+        contents = drawn.read_bytes()
+    names = (usual if number == 1 else numbered(usual, number) for number in count(1))
+    out = next(one for one in names if not os.path.lexists(one) or (one.is_file() and one.read_bytes() == contents))
+    with replacing(out) as part:
+        part.write_bytes(contents)
+    if out != usual and not quiet:
+        left = f"{printable(usual)} holds something else and is left as it is"
+        tell(f"note: {left}; the picture is in {printable(out)} (--out {printable(usual)} would replace it)")
+    return out
 
 
 def _without_data(options: argparse.Namespace) -> bool:
@@ -118,14 +182,12 @@ def _without_data(options: argparse.Namespace) -> bool:
     return True
 
 
-def _note(opened: Sequence[xr.Dataset | Region], data: Any, *, quiet: bool) -> None:  # noqa: ANN401
+def _note(opened: Sequence[xr.Dataset | Region], data: Sequence[Dataset | None], *, quiet: bool) -> None:
     """Say if the training points are not those that a region was found on."""
-    if data is None or quiet:
-        return
-    for one in opened:
+    for one, beside in zip(opened, data, strict=True):
         sha256 = getattr(one, "data_sha256", None)
-        if isinstance(sha256, str) and sha256 != data.train.sha256:
-            tell(f"note: the region was found on other points than the training points of {printable(data.name)}")
+        if beside is not None and not quiet and isinstance(sha256, str) and sha256 != beside.train.sha256:
+            tell(f"note: the region was found on other points than the training points of {printable(beside.name)}")
 
 
 def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence[Drawn]) -> Path:
@@ -135,9 +197,6 @@ def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence
         kinds = {panel.kind for panel in panels}
         stem = "-".join([*(path.stem for path in paths), kinds.pop() if len(kinds) == 1 else "plot"])
         out = paths[0].with_name(f"{stem}.{ending}")
-        if out.exists():
-            msg = f"output {str(out)!r} exists; allowed: to replace it with --out, or another name there"
-            raise InputError(msg)
     else:
         out = as_path(options.out, "--out")
         suffix = out.suffix.lower().removeprefix(".")
@@ -152,7 +211,8 @@ def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence
         if out.exists() and path.exists() and out.samefile(path):
             msg = f"--out is {shown(str(out))}, which is a file that is drawn; allowed: another name"
             raise InputError(msg)
-    check_writable(out)
+    if options.out is not None or not os.path.lexists(out):  # otherwise another name is found
+        check_writable(out)
     return out
 
 

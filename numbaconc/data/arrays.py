@@ -17,7 +17,7 @@ from numbaconc.data.normalized import Normalize, check_normalize
 from numbaconc.data.rows import Parts, Rows, rows_of
 from numbaconc.data.sample import Sample, as_domain, check_unit
 from numbaconc.data.scaling import DIVIDED_BY, Scale, check_scale, scaling_of
-from numbaconc.data.space import IMAGE, Space
+from numbaconc.data.space import IMAGE, Space, other_name
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
 SURE = 20  # numbers between 0 and 1 that are not multiples of 1/255 by chance
@@ -81,8 +81,8 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     if isinstance(X, Sample):
         sample = _as_it_is(X, name, **declared, **told._asdict())
     else:
-        told.check_alone(**declared)
-        rows, space = _scaled(_numbers_in(X, name, integers=integers, told=told), X, told, known)
+        rows, space = _scaled(_numbers_in(X, name, integers=integers, told=told, **declared), X, told, known)
+        check_names(scale, space.columns)
         frame = known.frame if known is not None and unit is None else None
         (sample,) = _samples_of(rows, replace(space, **declared), frame).samples
     check_rows(name, len(sample), min_rows)
@@ -154,7 +154,9 @@ def samples_in(
     InputError
         As `as_sample`, and what `choose` raises.
     """
-    known, rows = _space_like(like), _numbers_in(X, name, integers=False, told=told)
+    known = _space_like(like)
+    is_scaled = known is not None and known.scaling is not None
+    rows = _numbers_in(X, name, integers=is_scaled, told=told)
     rows, space = _scaled(rows, X, told, known, train)
     return _samples_of(rows, space, None if known is None else known.frame, choose)
 
@@ -279,9 +281,9 @@ def _n_between(rows: Rows) -> int:
     return sum(int(np.count_nonzero((block > 0) & (block < 1))) for block in rows.blocks())
 
 
-def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool, told: Told) -> Rows:
+def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool, told: Told, **declared: object) -> Rows:
     """Return points as rows of uint8 or floats; whole numbers become floats where they may, or are divided anyway."""
-    told.check_alone()
+    told.check_alone(**declared)
     rows = rows_of(X, name)
     if told.normalize is not None:
         return told.normalize.undone(rows)
@@ -320,6 +322,15 @@ def _columns_of(X: Any, shape: tuple[int, ...]) -> tuple[str, ...] | None:  # no
     except Exception:  # most arrays know no names, and some raise what they like when they are asked
         return None
     return tuple(map(str, names)) if len(names) == len(shape[1:]) or len(names) == shape[-1] else None
+
+
+def check_names(scale: Any, columns: tuple[str, ...] | None) -> None:  # noqa: ANN401
+    """Refuse a pandas Series of numbers for other columns than there are, or in another order: InputError."""
+    index = getattr(scale, "index", None)
+    names = None if index is None or callable(index) else tuple(map(str, index))
+    if differ := other_name(names, columns):
+        msg = f"scale has {differ[0]!r} where X has the column {differ[1]!r}; allowed: the columns of X, in one order"
+        raise InputError(msg)
 
 
 def parse_epsilon(value: object, name: str = "epsilon") -> float:

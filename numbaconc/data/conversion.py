@@ -192,7 +192,7 @@ def values_of(given: object, name: str) -> list[Any]:
         if isinstance(given, str | bytes | bytearray | Mapping | type):
             return [given]
         if hasattr(given, "__array__") and not isinstance(given, np.ma.MaskedArray):
-            few = np.size(given) <= MOST_VALUES
+            few = math.prod(np.shape(given)) <= MOST_VALUES  # the size of a tensor is a function
             values = list(np.ravel(np.asarray(given, dtype=object))) if few else []
         elif isinstance(given, Iterable):
             values = list(itertools.islice(given, MOST_VALUES + 1))

@@ -18,9 +18,9 @@ import pooch
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data import readers
-from numbaconc.data.arrays import Told, as_sample, in_words
+from numbaconc.data.arrays import Told, as_sample, check_names, in_words
 from numbaconc.data.files import as_path, check_writable
-from numbaconc.data.formats import KNOWN, name_of, own_files
+from numbaconc.data.formats import KNOWN, is_there, name_of, own_files
 from numbaconc.data.normalized import check_normalize
 from numbaconc.data.own import read_own
 from numbaconc.data.people import people_disagree
@@ -164,13 +164,22 @@ def load_dataset(  # noqa: PLR0913  # they say which data, and how they are take
     key, told = None if key is None else check_text("key", key), Told(check_normalize(normalize), check_scale(scale))
     known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
     if known not in REGISTRY:
-        if not (paths := own_files(known) if known else []):
-            msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path: {KNOWN}"
-            raise InputError(msg + did_you_mean(name, tuple(REGISTRY)))
-        return Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train, told), verified=None)
+        paths = _paths_of(name, known)
+        data = Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train, told), verified=None)
+        check_names(scale, data.train.space.columns)
+        return data
     check_own(known, {"key": key} | told._asdict())
     data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress)
     return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))
+
+
+def _paths_of(name: object, known: str) -> list[Path]:
+    """Return the paths of a user's data; InputError for what is neither a path nor a data set of the registry."""
+    if not (paths := own_files(known) if known else []):
+        missing = "" if not known or is_there(known) else " (there is no file or folder of that name)"
+        msg = f"data set is {shown(name)}; allowed: {', '.join(REGISTRY)}, or a path: {KNOWN}"
+        raise InputError(msg + (did_you_mean(name, tuple(REGISTRY)) or missing))
+    return paths
 
 
 def check_own(name: str, given: Mapping[str, object]) -> None:

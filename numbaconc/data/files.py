@@ -32,7 +32,7 @@ def as_path(value: object, name: str) -> Path:
         text = os.fspath(value) if isinstance(value, str | os.PathLike) else ""
         if isinstance(text, str) and text.strip() and "\0" not in text:
             os.fsencode(text)
-            return Path(text).expanduser()
+            return Path(text).expanduser() if text.startswith("~") else Path(text)  # ./~ is no home
     except Exception as error:  # what the file system cannot encode; the home of nobody; a class that raises
         why = f" ({said(error)})"
     msg = f"{name} is {shown(value)}; allowed: a path{why}"

@@ -67,6 +67,11 @@ def own_files(name: str) -> list[Path]:
     return [path] if _is_known(path) else []
 
 
+def is_there(name: str) -> bool:
+    """Return whether there is anything at that path; no for what cannot be one."""
+    return _holds(Path(name).exists)
+
+
 def name_of(name: str) -> str:
     """Return what a data set of that name or path is called: the stem of a file, or of two with a comma between."""
     return ",".join(path.stem or path.resolve().stem for path in own_files(name)) or name

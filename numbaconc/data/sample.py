@@ -124,6 +124,7 @@ class Sample(Shown):
 
         `as_sample` makes an equal sample of them, but for what an array cannot tell: a domain other than [0, 1], names of
         columns, labels, and what rounding took away. Levels that are no 255ths, as those of the digits, are coordinates.
+        Columns that were divided are multiplied again, as float64 whose last digits may differ from what was given.
         """
         scaling = self._declared.scaling
         as_given = self.unit == GRAY if self.X.dtype == np.uint8 else self.unit == 1 and self.origin is None
@@ -151,7 +152,7 @@ class Sample(Shown):
         return {
             "shape": self.shape,
             "dtype": self.X.dtype,
-            "unit": self.unit,
+            "unit": self._declared.unit,  # that of floats in units of their own means nothing to a reader
             "range": None if self.seen is None else range_of(self.seen),
             "domain": None if self.domain is None else range_of(self.domain),
             "epsilon": self._declared.epsilon_unit,
@@ -194,9 +195,9 @@ class Sample(Shown):
 
     @functools.cached_property
     def sha256(self) -> str:
-        """SHA-256 of the contents, in hexadecimal: of `X`, and of what floats were shifted and scaled by."""
+        """SHA-256 of the contents, in hexadecimal: of `X`, of a unit that is not the usual one, and of what was subtracted."""
         of_levels = self.levels_sha256
-        if self.origin is None and (self.X.dtype == np.uint8 or self.unit == 1):
+        if self.origin is None and self.unit == (GRAY if self.X.dtype == np.uint8 else 1):
             return of_levels
         origin = "" if self.origin is None else sha256_of_array(self.origin)
         return hashlib.sha256(f"{of_levels} {self.unit!r} {origin}".encode()).hexdigest()

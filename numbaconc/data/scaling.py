@@ -52,8 +52,14 @@ class Scaling(NamedTuple):
         factors = self._fitting(rows.shape[1], rows.name)
 
         def divide(block: NDArray[Any], _: int) -> NDArray[Any]:
-            with np.errstate(over="ignore"):  # what is no finite number any more is refused later
+            with np.errstate(over="ignore"):
                 quotients: NDArray[np.float64] = block.astype(np.float64) / factors
+            too_large = np.argwhere(np.isinf(quotients) & np.isfinite(block))  # what was infinite is refused later
+            if len(too_large):
+                row, column = too_large[0]
+                number = f"{block[row, column]:g} / {factors[column]:g}"
+                msg = f"scale makes {number} of a number in column {column} of {rows.name}; allowed: scales whose quotients are finite"
+                raise InputError(msg)
             return quotients
 
         return rows.mapped(divide, np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -84,8 +85,9 @@ class Space:
     @classmethod
     def from_attributes(cls, attributes: dict[str, Any], n_features: int) -> Self | None:
         """Return the space that a file tells; None if it tells none. ValueError or TypeError if that is damaged."""
-        if FROM + "guessed" not in attributes:
+        if not any(name.startswith(FROM) for name in attributes):
             return None
+        guessed = bool(int(attributes.get(FROM + "guessed", "not told")))
         names = ("shape", "columns", "unit", "domain", "extent", "frame", "scaling")
         told = {name: json.loads(attributes.get(FROM + name, "null")) for name in names}
         shape, columns, domain, extent = (
@@ -94,8 +96,23 @@ class Space:
         unit = None if told["unit"] is None else float(told["unit"])
         frame = None if told["frame"] is None else Frame(**told["frame"]).checked(n_features)
         scaling = None if told["scaling"] is None else Scaling(**told["scaling"]).checked(n_features)
-        guessed = bool(attributes[FROM + "guessed"])
-        return cls(n_features, shape, columns, unit, domain, guessed, frame, extent, scaling=scaling)
+        space = cls(n_features, shape, columns, unit, domain, guessed, frame, extent, scaling=scaling)
+        if not space._is_possible():
+            msg = "its space is none of these points"
+            raise ValueError(msg)
+        return space
+
+    def _is_possible(self) -> bool:
+        """Return whether the parts, of which frame and scaling were checked, can be those of so many coordinates."""
+        shape, columns, unit = self.shape, self.columns, self.unit
+        fits = shape is None or (all(type(n) is int and n > 0 for n in shape) and math.prod(shape) == self.n_features)
+        fits &= columns is None or (len(columns) == self.n_features and all(isinstance(one, str) for one in columns))
+        fits &= unit is None or 0 < unit < math.inf
+        return fits and all(
+            len(ends) == 2 and float(ends[0]) <= float(ends[1])
+            for ends in (self.domain, self.extent)
+            if ends is not None
+        )
 
 
 def check_same(one: Space, other: Space, name: str, whose: str) -> None:
@@ -119,7 +136,7 @@ def check_same(one: Space, other: Space, name: str, whose: str) -> None:
     if one.shape and other.shape and one.shape != other.shape:
         msg = f"{name} has points of shape {one.shape}; allowed: {other.shape}, as {whose} has"
         raise InputError(msg)
-    if differ := _other_name(one.columns, other.columns):
+    if differ := other_name(one.columns, other.columns):
         msg = (
             f"{name} has a column {differ[0]!r} where {whose} has {differ[1]!r}; allowed: the same columns in one order"
         )
@@ -181,7 +198,7 @@ def _scaled(one: Space, other: Space) -> str:
     return f"of which {one.columns[column] if one.columns else column} is divided by {factor!r}"
 
 
-def _other_name(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, str] | None:
+def other_name(one: tuple[str, ...] | None, other: tuple[str, ...] | None) -> tuple[str, str] | None:
     """Return the first names that differ; None where one side has none, or just numbers for want of names."""
     if not one or not other or len(one) != len(other):
         return None

@@ -6,7 +6,7 @@ import contextlib
 import csv
 import itertools
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
@@ -23,6 +23,7 @@ TOLD = ("y", "uncertainty")  # what columns may be that are no coordinates
 REMEDY = "leave the column out, write numbers in place of its texts, or name it y if it has the labels"
 MOST = 20  # columns in a message
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
+FLAGS = {"true": 1.0, "false": 0.0}  # however they are written: pandas has True, and R TRUE
 FEW = 3  # columns, of which 0, 1, 2 could also be a point
 
 
@@ -61,6 +62,11 @@ def read_csv(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) ->
         list(columns or ())[:FEW] == ["0", "1", "2"]
     )
     notes += [f"column {text.first[column]!r} is {what}, and no coordinate" for what, column in whose.items()]
+    notes += [
+        f"column {text.first[column]!r} counts the rows, and is a coordinate: leave it out if it is an index"
+        for column in kept
+        if text.is_named and len(numbers) > FEW and (np.diff(numbers[:, column]) == 1).all()
+    ]
     return Stored(
         {"X": lambda name: replace(Rows.of(points, name), columns=columns)}
         | {what: lambda _, known=known: known for what, known in values.items()},
@@ -125,9 +131,6 @@ def _numbers(text: _Text, codes: dict[int, dict[str, int]]) -> NDArray[np.float6
     def converter(seen: dict[str, int]) -> Any:  # noqa: ANN401
         return lambda field: seen.setdefault(field.strip(), len(seen))
 
-    text.file.seek(0)
-    if text.is_named:
-        next(filter(str.strip, iter(text.file.readline, "")))
     told: dict[str, Any] = {
         "delimiter": text.separator,
         "quotechar": '"',
@@ -135,13 +138,16 @@ def _numbers(text: _Text, codes: dict[int, dict[str, int]]) -> NDArray[np.float6
         "ndmin": 2,
         "encoding": None,
     }
+    flags = _flags(text) - codes.keys()
     told["converters"] = {column: converter(seen) for column, seen in codes.items()}
+    told["converters"] |= dict.fromkeys(flags, _as_flag)
+    _rewind(text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of no lines at all
             numbers = np.loadtxt(text.file, **told)
     except ValueError as error:
-        _check_lines(text, codes, error)
+        _check_lines(text, codes, flags, error)
         raise
     if numbers.shape[1] != len(text.first):
         msg = f"it has lines of {numbers.shape[1]} fields" if numbers.size else "it has no points"
@@ -150,19 +156,51 @@ def _numbers(text: _Text, codes: dict[int, dict[str, int]]) -> NDArray[np.float6
     return numbers
 
 
-def _check_lines(text: _Text, codes: Collection[int], error: Exception) -> None:
-    """Refuse the first line that is not of numbers, or not as long as the first."""
+def _rewind(text: _Text) -> None:
+    """Go to the first line of points."""
+    text.file.seek(0)
+    if text.is_named:
+        next(filter(str.strip, iter(text.file.readline, "")))
+
+
+def _lines(text: _Text) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each line of points, with its number in the file."""
     text.file.seek(0)
     lines = csv.reader(text.file, delimiter=text.separator)
     for line in itertools.islice(filter(None, lines), int(text.is_named), None):
+        yield lines.line_num, line
+
+
+def _flags(text: _Text) -> set[int]:
+    """Return which columns have True or False, which are 1 and 0, in the first line of points."""
+    _, first = next(_lines(text), (0, []))
+    return {column for column, field in enumerate(first) if field.strip().lower() in FLAGS}
+
+
+def _as_flag(field: str) -> float:
+    try:
+        return FLAGS[field.strip().lower()]
+    except KeyError:
+        raise ValueError(field) from None
+
+
+def _check_lines(text: _Text, codes: Collection[int], flags: Collection[int], error: Exception) -> None:
+    """Refuse the first line that is not of numbers, or of what the first has that is True or False, or is not as long."""
+    for number, line in _lines(text):
         if len(line) != len(text.first):
-            msg = f"it has {len(line)} fields in line {lines.line_num}, and {len(text.first)} in the first"
+            msg = f"it has {len(line)} fields in line {number}, and {len(text.first)} in the first"
             raise ValueError(msg) from error
-        if bad := [column for column in range(len(line)) if column not in codes and not _is_number(line[column])]:
-            called = ", ".join(shown(text.first[column]) if text.is_named else str(column + 1) for column in bad[:MOST])
-            found = shown(line[bad[0]]) if line[bad[0]].strip() else "nothing"
+        bad = [
+            column
+            for column, field in enumerate(line)
+            if column not in codes and not (field.strip().lower() in FLAGS if column in flags else _is_number(field))
+        ][:MOST]
+        if bad:
+            called = ", ".join(shown(text.first[column]) if text.is_named else str(column + 1) for column in bad)
+            found = ", ".join(shown(line[column]) if line[column].strip() else "nothing" for column in bad)
             todo = REMEDY if line[bad[0]].strip() else "fill what is missing, or leave its row out"
-            msg = f"it has {found} in line {lines.line_num}, column {called}; allowed: numbers such as 1.5, so {todo}"
+            allowed = "True or False, as above it" if bad[0] in flags else f"numbers such as 1.5, so {todo}"
+            msg = f"it has {found} in line {number}, column{'s' * (len(bad) > 1)} {called}; allowed: {allowed}"
             raise ValueError(msg) from error
 
 

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import math
 import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from numbaconc.data.conversion import as_array
 from numbaconc.data.named import Stored
 from numbaconc.data.rows import CHUNK, Rows, check_shape, every
-from numbaconc.errors import InputError, said
+from numbaconc.errors import InputError, said, shown
 
 if TYPE_CHECKING:
     import torch
@@ -45,14 +46,22 @@ def read_torch(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) 
             f"file {told[0]} needs torch {needed} or later, and there is {torch.__version__}: older ones may execute it"
         )
         raise InputError(msg)
-    tensors = dict(_tensors(_loaded(path, told[0]), ""))
+    with zipfile.ZipFile(path) as archive:
+        if any(one.compress_type != zipfile.ZIP_STORED for one in archive.infolist()):  # torch maps them as they are
+            msg = "it was compressed after torch.save wrote it"
+            raise ValueError(msg)
+    tensors: dict[str, torch.Tensor] = {}
+    for name, one in _tensors(_loaded(path, told[0]), ""):
+        if tensors.setdefault(name or "X", one) is not one:
+            msg = f"file {told[0]} has two tensors of the path {shown(name or 'X')}; allowed: one"
+            raise InputError(msg)
     length = path.stat().st_size
     for name, one in tensors.items():
         size = math.prod(one.shape) * one.element_size()
         if one.layout == torch.strided and not one.is_meta and size > length:
-            msg = f"its {name or 'tensor'} promises {size} bytes, and it has {length}"
+            msg = f"its {name} promises {size} bytes, and it has {length}"
             raise ValueError(msg)
-    return Stored({name or "X": functools.partial(_given, one) for name, one in tensors.items()})
+    return Stored({name: functools.partial(_given, one) for name, one in tensors.items()})
 
 
 def _loaded(path: Path, where: str) -> Any:  # noqa: ANN401

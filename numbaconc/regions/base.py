@@ -289,9 +289,10 @@ class Region(Told, abc.ABC):
         """
         known: WeakKeyDictionary[Sample, NDArray[np.float64]]
         known = self.__dict__.setdefault("_known", WeakKeyDictionary())
-        if sample not in known:
-            known[sample] = self._chain(sample)
-        return known[sample]
+        numbers = known.get(sample)  # a key is gone as soon as the sample is, which may be an equal one
+        if numbers is None:
+            numbers = known[sample] = self._chain(sample)
+        return numbers
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave in the process what can be made again."""

@@ -80,8 +80,9 @@ class FaceComplement(RectangleComplement):
     def definition(self) -> str:
         """Which points are in the region, in a sentence that says that the stored faces are those before they are moved out."""
         by = strength(self.epsilon)
-        own = "the finite ones of lower and upper, and faces, those of its chain, are where they are before that"
-        return f"all points beyond one of {self._n_own} moved out by {by}, to lower - {by} and upper + {by}: {own}"
+        beyond = f"below lower - {by} or above upper + {by} in some coordinate"
+        own = "what is stored, lower, upper and the faces of its chain, is from before that"
+        return f"all points {beyond}, beyond one of {self._n_own} that were moved out by {by}: {own}"
 
     def _placed(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each point's value at the coordinate of each face, shape (n_faces, n), and the faces, (n_faces, 1), in levels.

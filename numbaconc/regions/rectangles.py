@@ -103,9 +103,10 @@ class RectangleComplement(Region):
         return 2 * self.n_features
 
     def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
-        if sample not in self._outside:  # kept: several strengths, tables and curves ask for the same points
-            self._outside[sample] = self._measure(sample)
-        return -self._outside[sample], self._shift(sample)
+        outside = self._outside.get(sample)  # a key is gone as soon as the sample is, which may be an equal one
+        if outside is None:  # kept: several strengths, tables and curves ask for the same points
+            outside = self._outside[sample] = self._measure(sample)
+        return -outside, self._shift(sample)
 
     def _measure(self, sample: Sample) -> NDArray[np.floating[Any]]:
         """Return how far each point lies outside all boxes, in levels, negative inside one."""

@@ -203,7 +203,7 @@ def outcomes_of(ds: xr.Dataset) -> dict[Case, Outcome]:
     risk = ds["risk"].transpose(..., "split")
     dims = [str(dim) for dim in risk.dims[:-1]]
     failures = ds["error"].transpose(*dims).values if "error" in ds else np.full(risk.shape[:-1], "")
-    own = _coordinates_in(ds)
+    own = coordinates_in(ds)
     outcomes: dict[Case, Outcome] = {}
     for place in map(tuple, np.argwhere(risk.notnull().any("split").values | (failures != ""))):
         here = dict(zip(dims, place, strict=True))
@@ -234,7 +234,7 @@ def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
     return None if np.isnan(value) else value
 
 
-def _coordinates_in(ds: xr.Dataset) -> dict[str, list[str]]:
+def coordinates_in(ds: xr.Dataset) -> dict[str, list[str]]:
     """Return which coordinates each search of a file has; those that it declares, for a file that does not say."""
     if COORDINATES in ds.attrs:
         said = dict(part.partition(": ")[::2] for part in ds.attrs[COORDINATES].split("; "))

@@ -58,7 +58,7 @@ STORED = {
 }
 BY_SPLIT = tuple(name for name, one in STORED.items() if one.by_split)
 LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
-    "epsilon": "strength of the expansion, unit scale",
+    "epsilon": "strength of the expansion, in the unit of epsilon_unit",
     "T": "number of sets",
     "q": "fraction of the training points clustered, dense first",
     "seed": "seed of the random restart",
@@ -69,10 +69,10 @@ LONG_NAMES = {name: one.long_name for name, one in STORED.items()} | {
     "data_sha256": "hash of the sample's contents",
     EPSILON_UNIT: "what epsilon is in",
     "search": "how the region was found",
-    "measure_at_least": "L: the kept region has at least this measure, and see expansion_at_most, 95% confidence",
+    "measure_at_least": "L: with 95% confidence, together with U, the kept region has at least this measure",
     "expansion_at_most": "U: its expansion by epsilon has at most this measure, hence h(μ, L, ε) ≤ U",
-    "certified": "U at α: h(μ, α, ε) ≤ certified, by the kept region's border at the m-th test point",
-    "strength": "strength of an expansion of the kept region, unit scale",
+    "certified": "U: with 95% confidence h(μ, α, ε) is at most this",
+    "strength": "strength of an expansion of the kept region, in that unit",
     "adversarial_risk_at": "fraction of the points in the kept region's expansion by strength",
 }
 

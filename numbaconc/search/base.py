@@ -52,7 +52,7 @@ class Search(base_of_searches(), abc.ABC):  # type: ignore[misc]  # which class 
     epsilon: float | str | None = setting(
         default=None,
         check=Unchecked("a positive number, or a fraction such as 8/255"),
-        help="strength on the unit scale",
+        help="strength of the expansion, in the unit of the points",
     )
     alpha: float | None = setting(default=None, check=Unchecked("a number in (0, 1)"), help="risk threshold")
     margin: float = setting(

@@ -122,6 +122,8 @@ def listed(proven: Sequence[Certificate], beside: Sequence[Certificate] = (), na
         return f"Nothing is certified{of} at α: the test points had a part in choosing, or were not counted for it."
     so = f"certified{of}: with {exact_percent(CONFIDENCE)} confidence h(μ, α, ε) is at most that"
     so += ", and at least what stands before it," if beside else ","
+    if len(proven) + len(beside) == 1:
+        return f"{so} {promised(names)}"
     return f"{so} {'all together' if hold_together([*proven, *beside]) else 'each by itself'}, {promised(names)}"
 
 
@@ -131,7 +133,7 @@ def note(ds: xr.Dataset) -> str | None:
     if BEST in names or names == [""]:
         return None
     found = f"Found{said_for(names_of(ds))} by {printable(', '.join(names))} alone"
-    return f"{found}; there are tighter searches: --search {BEST} compares all of a norm, on training points held back."
+    return f"{found}; --search {BEST} compares all searches of a norm, on training points held back, and may find a tighter bound."
 
 
 def norm_name(here: xr.Dataset, case: dict[str, Any]) -> str | None:

@@ -44,7 +44,7 @@ class Part(NamedTuple):
 
 def listing(ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> list[str]:
     """Write one line a case: h from below and above, and the risks' means over the seeds; below, what is certified."""
-    return _table([Part(ds, found)])
+    return [*_table([Part(ds, found)]), *_distance(ds, found)]
 
 
 def compare(parts: Sequence[tuple[str, xr.Dataset]]) -> str:
@@ -146,6 +146,16 @@ def _units(parts: Sequence[Part]) -> list[str]:
     if len(set(units)) == 1:
         return [f"ε of all of them is {units[0]}."] if units[0] else []
     return [f"ε of {printable(part.file)} is {unit}." for part, unit in zip(parts, units, strict=True) if unit]
+
+
+def _distance(ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> list[str]:
+    """Say in which norm ε is, and in which unit; of each data set, where units differ."""
+    norms = dict.fromkeys(filter(None, (sign_of(norm_name(select_case(ds, case), case)) for case in found)))
+    units = dict.fromkeys((epsilon_unit(ds.sel(dataset=[name])), name) for name in names_of(ds))
+    several = len({unit for unit, _ in units}) > 1
+    said = [f"{unit} for {printable(name)}" if several else unit for unit, name in units if unit]
+    told = " ".join(filter(None, (" or ".join(norms), "distance", "; ".join(dict.fromkeys(said)))))
+    return [f"ε is {told}."]
 
 
 def _other_contents(parts: Sequence[Part]) -> list[str]:

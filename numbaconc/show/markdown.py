@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 from numbaconc.errors import printable
 
+SIGNS = r"[\\`*{}\[\]()<>#|!~&$]|(?<!\w)_|_(?!\w)"
+LISTS = r"^[-+](?=[-+\s]|$)|(?<=^\d)\.(?=\s|$)|(?<=^\d\d)\.(?=\s|$)|(?<=^\d{3})\.(?=\s|$)"  # an item's begin, or a line
+LINKS = r":(?=//)|(?<=www)\.|(?<=\w)@(?=\w)"  # addresses, which some readers make links of
+MARKUP = f"{SIGNS}|{LISTS}|{LINKS}"
+
 
 def escaped(text: object) -> str:
     """Return a text of a file's as Markdown that shows it as it is: no markup, no HTML, no link, in one line."""
-    return re.sub(r"[\\`*{}\[\]()<>#|!~&$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", printable(text))
+    return re.sub(MARKUP, r"\\\g<0>", printable(text))
 
 
 def code(text: object) -> str:

@@ -15,6 +15,7 @@ import xarray as xr
 
 from numbaconc.certify import Certificate
 from numbaconc.errors import printable
+from numbaconc.results.layout import COORDINATES as OF_SEARCHES, coordinates_in
 from numbaconc.results.queries import (
     below_alpha_on_test,
     cases,
@@ -48,7 +49,7 @@ def as_json(ds: xr.Dataset, files: Mapping[str, Any] | None = None) -> dict[str,
     `files` are those that it was written to, if it just was. InputError if something is missing that is to be said.
     """
     ds = whole(ds)
-    found = [(select_case(ds, case), case) for case in cases(ds)]
+    found = [(select_case(ds, case), _own(case, ds)) for case in cases(ds)]
     proven = [certificate_at_alpha(here, case["epsilon"]) for here, case in found]
     beside = [one for one, (here, _) in zip(proven, found, strict=True) if lower_of(here) is not None]
     certified = [one for one in [*proven, *beside] if one is not None]  # twice, where a lower bound stands beside one
@@ -91,6 +92,12 @@ def labels_as_json(ds: xr.Dataset, files: Mapping[str, Any] | None = None) -> di
             "files": files,
         }
     )
+
+
+def _own(case: dict[str, Any], ds: xr.Dataset) -> dict[str, Any]:
+    """Return a case without the coordinates that only other searches of the file have."""
+    said = coordinates_in(ds).get(case["search"]) if "search" in case and OF_SEARCHES in ds.attrs else None
+    return case if said is None else {name: value for name, value in case.items() if name in (*BESIDE, *said)}
 
 
 def _entry(here: xr.Dataset, case: dict[str, Any]) -> dict[str, Any]:

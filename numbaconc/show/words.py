@@ -217,16 +217,10 @@ def bound_sentence(here: xr.Dataset, case: dict[str, Any]) -> str:
     if adversarial == 1:
         text += " The expansion holds every test point: a bound of 1 says nothing."
     if risk < alpha:
-        text += f" The test risk is below α: this bounds h at {_below(risk, alpha)}, not {exact_percent(alpha)}."
+        text += f" The test risk is below α: this bounds h at {percent_at_least(risk)}, not {exact_percent(alpha)}."
     if below_alpha(here):
         text += " No region with a training risk of α was found here."
     return text
-
-
-def _below(risk: float, alpha: float) -> str:
-    """Write a risk in per cent, with as many digits as show that it is below alpha."""
-    digits = next((digits for digits in range(2, 16) if f"{100 * risk:.{digits}f}" != f"{100 * alpha:.{digits}f}"), 16)
-    return f"{100 * risk:.{digits}f}%"
 
 
 def provenance_lines(ds: xr.Dataset) -> list[str]:

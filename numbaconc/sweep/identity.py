@@ -61,6 +61,10 @@ def joined(old: Identity, new: Identity, where: str) -> Identity:
             if had != given:
                 msg = f"data set {name!r} has {split} contents {given[:12]}…, but {where} was made with {had[:12]}…; "
                 raise InputError(msg + "allowed: the same data, or another file")
+            had, given = (identity["data"][name][split].get(EPSILON_UNIT) for identity in (old, new))
+            if had != given and None not in (had, given):  # older files do not say it
+                msg = f"data set {name!r} has ε {given}, but {where} was made with ε {had}; "
+                raise InputError(msg + "allowed: the same unit, or another file")
     searches = {name: old["searches"].get(name, {}) | own for name, own in new["searches"].items()}
     return {
         "settings": old["settings"] | new["settings"] | _both(old["settings"], new["settings"]),

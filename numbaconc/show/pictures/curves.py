@@ -91,7 +91,9 @@ def plot_curve(ds: xr.Dataset, ax: Any = None, *, along: str | None = None) -> A
     legends.from_zero(axes)
     legends.in_percent(axes.yaxis)
     legends.label_axes(axes, "α, risk threshold" if axis == "alpha" else epsilon_axis(ds), "adversarial risk")
-    legends.put_legend(axes, [*lines.explain(axes), *_kinds(axes, lines, every, axis), *_fixed(found, axis)])
+    legends.put_legend(
+        axes, [*lines.explain(axes), *_kinds(axes, lines, every, axis), *_fixed(found, axis), *_unit(ds, axis)]
+    )
     return axes
 
 
@@ -159,6 +161,11 @@ def _fixed(found: Sequence[Mapping[str, Any]], axis: str) -> list[Any]:
     other = next(name for name in AXES if name != axis)
     values = {case[other] for case in found}
     return [legends.entry(told(other, values.pop()))] if len(values) == 1 else []
+
+
+def _unit(ds: xr.Dataset, axis: str) -> list[Any]:
+    """Return the legend's entry of what ε is in, where no axis says it."""
+    return [legends.entry(epsilon_axis(ds))] if axis != "epsilon" else []
 
 
 def draw_classifier(axes: Any, here: xr.Dataset, epsilon: float, classifier: Mapping[str, Any]) -> None:  # noqa: ANN401

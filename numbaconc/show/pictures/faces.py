@@ -132,7 +132,8 @@ def draw_weights(axes: Any, region: HalfSpace) -> float:  # noqa: ANN401
     axes.axvline(0, color=style.faint(axes), linewidth=1)
     height, names = _name_rows(axes, region, rows, LOW_ROW)
     legends.label_axes(axes, "w, weight of the column", "")
-    note = f"E is where w · x > b, b = {region.b:.4g}"
+    scaled = region.space is not None and region.space.scaling is not None
+    note = f"E is where w · x > b, b = {region.b:.4g}{f', x {region.epsilon_unit}' if scaled else ''}"
     note = "; ".join(filter(None, [note, _cut(len(rows), len(region.w), "columns, those of the largest weights")]))
     legends.put_legend(axes, [*axes.containers, legends.entry(note)], names)
     return height

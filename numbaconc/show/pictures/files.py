@@ -128,7 +128,7 @@ def _drawn(_: Any) -> None:  # noqa: ANN401
 def _usual(ds: xr.Dataset) -> tuple[str, str | None]:
     """Return which picture of a result is drawn if none is asked for, and along what: where lines are longest."""
     found = measured_cases(ds)
-    if len(found) == 1 and CURVES in ds and "strength" in ds.dims:
+    if len(found) == 1 and "strength" in ds.dims and CURVES in ds and bool(ds[CURVES].notnull().any()):
         return "growth", None
     along = max((*AXES, *ALONG), key=lambda name: length_along(found, name))
     return ("risks" if along in ALONG else "curve"), along

@@ -155,10 +155,13 @@ def _plot_result(ds: xr.Dataset, ax: Any) -> Any:  # noqa: ANN401
         msg = f"results lack {CURVES} on strength; allowed: a result of `measure`, or a slice that keeps it"
         raise InputError(msg)
     found = measured_cases(ds)
+    heres = [select_case(ds, {dim: case[dim] for dim in case if dim in ds["risk"].dims}) for case in found]
+    if any(kept(here)[CURVES].isnull().all() for here in heres):
+        msg = f"results lack {CURVES} of a restart that is drawn; allowed: a slice that has the restarts that were kept"
+        raise InputError(msg)
     axes = canvas.axes_for(ax)
     if len(found) == 1:
-        here = select_case(ds, {dim: found[0][dim] for dim in found[0] if dim in ds["risk"].dims})
-        draw_one(axes, here, found[0]["epsilon"])
+        draw_one(axes, heres[0], found[0]["epsilon"])
     else:
         _draw_several(axes, ds, found)
     return axes

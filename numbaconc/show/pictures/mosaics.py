@@ -29,8 +29,13 @@ def draw_faces(
     mean: NDArray[np.float64] | None,
 ) -> float:
     """Mark the faces of one box on the pixels that they are of, on the mean image; return how tall the axes are to be."""
-    plain = np.full(shape, 0.5) if mean is None else mean.reshape(shape)
-    image = in_order(plain, shape)
+    lower, upper = region.lower[0], region.upper[0]
+    levels = np.where(np.isfinite(upper), upper, lower)  # of each face, on its own pixel
+    faced = np.isfinite(levels)
+    seen = levels[faced] if mean is None else np.concatenate((levels[faced], mean))
+    domain = _grays(region, seen)
+    plain = np.full(region.n_features, (domain[0] + domain[1]) / 2) if mean is None else mean
+    image = in_order(_unit(np.where(faced, levels, plain), domain).reshape(shape), shape)
     axes.imshow(_colored(image), interpolation="nearest")
     handles = []
     for side, (marker, color) in FACES.items():
@@ -45,7 +50,8 @@ def draw_faces(
         if image.shape[-1] == len(CHANNELS):
             _name_channels(axes, x, y, channel)
     _bare(axes)
-    told = f"on {'a gray image' if mean is None else 'the mean image'}; ε = {strength(region.epsilon)}"
+    told = f"a marked pixel is as bright as its face{', the upper of two' if (faced & np.isfinite(lower) & np.isfinite(upper)).any() else ''}"
+    told += f", on {'a gray image' if mean is None else 'the mean image'}{_stretched(domain)}; ε = {strength(region.epsilon)}"
     legends.put_legend(axes, [*handles, legends.entry(told)])
     return ALONE
 
@@ -67,7 +73,8 @@ def _name_channels(axes: Any, x: NDArray[Any], y: NDArray[Any], channel: NDArray
 def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -> float:  # noqa: ANN401
     """Show the lower and the upper faces of boxes as images; return how tall the axes are to be."""
     n = min(len(region.lower), ACROSS)
-    domain = (0.0, 1.0) if region.space is None or region.space.domain is None else region.space.domain
+    both = np.concatenate((region.lower[:n], region.upper[:n]))
+    domain = _grays(region, both[np.isfinite(both)])
     images = []
     for side in ("lower", "upper"):
         faces = np.clip(getattr(region, side)[:n], *domain)
@@ -76,7 +83,7 @@ def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -
     height = _mosaic(axes, images, [*[""] * n, *texts], n, ("lower", "upper"))
     shown = "" if n == len(region.lower) else f"{n} of {len(region.lower):,} boxes; "
     told = f"{shown}E is what lies outside of all boxes, enlarged by ε = {strength(region.epsilon)} beyond these faces"
-    _explain(axes, told)
+    _explain(axes, told + _stretched(domain))
     return height
 
 
@@ -84,13 +91,12 @@ def draw_balls(axes: Any, region: BallUnion, shape: tuple[int, ...]) -> float:  
     """Show the centers of balls as images, each with its radius; return how tall the axes are to be."""
     n = min(len(region.radii), MOST)
     centers = region.centers[:n]
-    low, high = float(centers.min()), float(centers.max())
-    domain = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    domain = _ends(centers)
     images = [in_order(center.reshape(shape), shape) for center in _unit(centers, domain)]
     height = _mosaic(axes, images, [f"{radius:.3g}" for radius in region.radii[:n]], min(n, ACROSS), ())
     parts = f"{n} of {len(region.radii):,} balls; " if n < len(region.radii) else ""
-    stretched = "" if domain == (0.0, 1.0) else f", gray from {low:.3g} to {high:.3g}"
-    _explain(axes, f"{parts}E is the union of the ℓ2 balls around these centers, with the radii below them{stretched}")
+    told = f"{parts}E is the union of the ℓ2 balls around these centers, with the radii below them"
+    _explain(axes, told + _stretched(domain))
     return height
 
 
@@ -163,6 +169,24 @@ def _colored(image: NDArray[Any]) -> NDArray[np.float64]:
     """Return red, green, blue and opacity of an image in [0, 1], gray where it has one channel."""
     colors = image if image.shape[-1] == 3 else np.repeat(image, 3, axis=-1)
     return np.concatenate((np.clip(colors, 0, 1), np.ones((*image.shape[:2], 1))), axis=-1)
+
+
+def _grays(region: RectangleComplement, values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return what is black and what is white: the ends of the domain or, where there is none, of what is seen."""
+    known = None if region.space is None else region.space.domain
+    return _ends(values) if known is None else known
+
+
+def _ends(values: NDArray[np.float64]) -> tuple[float, float]:
+    """Return [0, 1] for what lies in it, otherwise the least and the largest of some numbers, or one of them and 0."""
+    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    if low == high:
+        low, high = min(low, 0.0), max(high, 0.0)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+
+
+def _stretched(domain: tuple[float, float]) -> str:
+    return "" if domain == (0.0, 1.0) else f", gray from {domain[0]:.3g} to {domain[1]:.3g}"
 
 
 def _unit(values: NDArray[np.float64], domain: tuple[float, float]) -> NDArray[np.float64]:

@@ -108,11 +108,16 @@ def _draw_half_space(axes: Any, base: HalfSpace, image: tuple[int, ...] | None) 
 
 def shape_of(region: Region, shape: object = None) -> tuple[int, ...] | None:
     """Return the shape of an image of the points that a region is of; None where they are none."""
+    own = region.shape
+    is_image = len(own) == 2 or (len(own) == 3 and bool({own[0], own[-1]} & {1, 3}))
     if shape is not None:
-        return _checked(shape, region.n_features)
-    if len(region.shape) > 1:
-        found = region.shape
-        return found if len(found) == 2 or (len(found) == 3 and {found[0], found[-1]} & {1, 3}) else None
+        given = _checked(shape, region.n_features)
+        if is_image and given != own:
+            msg = f"shape is {shown(shape)}; allowed: {own}, which the points have that the region was found on"
+            raise InputError(msg)
+        return given
+    if len(own) > 1:
+        return own if is_image else None
     side = math.isqrt(region.n_features)
     known = region.space is not None and region.space.domain == IMAGE and region.columns is None
     return (side, side) if known and side >= SMALLEST and side * side == region.n_features else None

@@ -10,6 +10,7 @@ import xarray as xr
 from numbaconc.errors import check_choice
 from numbaconc.numerals import exact
 from numbaconc.results.queries import mean_and_std, select_case
+from numbaconc.show.epsilon import epsilon_axis
 from numbaconc.show.pictures import canvas, legends, style
 from numbaconc.show.pictures.curves import SPREAD
 from numbaconc.show.pictures.lines import Line, Lines, check_along, checked, lines_along, measured_cases, told
@@ -57,11 +58,15 @@ def plot_risks(ds: xr.Dataset, along: str = "q", ax: Any = None) -> Any:  # noqa
             _draw(axes, ds, line, along, name, alone=alone)
     places = sorted({case[along] for case in found})
     legends.from_zero(axes)
+    if along == "q" and len(places) > 1:
+        around = 0.04 * (places[-1] - places[0])
+        axes.set_xlim(places[0] - around, places[-1] + around)
     if along == "T" and places[0] > 0 and places[-1] >= MANY_TIMES * places[0]:
         _mark_each(axes, places)
     legends.in_percent(axes.yaxis)
     legends.label_axes(axes, ALONG[along], "risk, adversarial risk")
-    legends.put_legend(axes, [*lines.explain(axes), *_kinds(axes, lines, alone=alone), *_fixed(found, along)])
+    told = [*_kinds(axes, lines, alone=alone), *_fixed(found, along), legends.entry(epsilon_axis(ds)), *_hidden(axes)]
+    legends.put_legend(axes, [*lines.explain(axes), *told])
     return axes
 
 
@@ -102,6 +107,14 @@ def _fixed(found: list[dict[str, Any]], along: str) -> list[Any]:
     values = {name: {case[name] for case in found if name in case} for name in ("epsilon", "alpha", "T", "q")}
     single = [told(name, one.copy().pop()) for name, one in values.items() if len(one) == 1 and name != along]
     return [legends.entry(", ".join(single))] if single else []
+
+
+def _hidden(axes: Any) -> list[Any]:  # noqa: ANN401
+    """Return the legend's entry of lines that are not seen, as others with the same numbers lie on them."""
+    drawn = [np.asarray(line.get_xydata()).tobytes() for line in axes.lines]
+    n = len(drawn) - len(set(drawn))
+    lie = "1 line lies" if n == 1 else f"{n} lines lie"
+    return [legends.entry(f"{lie} under others of the same numbers")] if n else []
 
 
 def _mark_each(axes: Any, values: list[float]) -> None:  # noqa: ANN401

@@ -27,6 +27,7 @@ FORMATS = ("pdf", "svg", "png")
 
 # What TeX takes for more than a letter, and letters that its fonts lack.
 TEX = {one: f"\\{one}" for one in "{}$&#_%"}
+TEX |= {one: f"{{{one}}}" for one in "[]*"}  # after a command, or the end of a row, they would belong to it
 TEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "`": r"\textasciigrave{}"}
 TEX |= {
     "<": r"$<$",
@@ -56,7 +57,7 @@ def literal(text: object) -> str:
 
 def in_tex(text: str) -> str:
     """Return a text with every letter as TeX has to be told it."""
-    return "".join(TEX.get(one) or (one if ord(one) < LATIN else f"[U+{ord(one):04X}]") for one in text)
+    return "".join(TEX.get(one) or (one if ord(one) < LATIN else f"{{[}}U+{ord(one):04X}{{]}}") for one in text)
 
 
 def wrapped(text: object, inches: float, size: float) -> str:

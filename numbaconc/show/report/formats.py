@@ -8,6 +8,7 @@ import functools
 import hashlib
 import io
 import itertools
+import re
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ from numbaconc.show.report.parts import Cell, Section, Table
 if TYPE_CHECKING:
     import jinja2
 
+NORMS_IN_TEX = {"ℓ1": r"$\ell_1$", "ℓ2": r"$\ell_2$", "ℓ∞": r"$\ell_\infty$"}
+NORM = re.compile(f"({'|'.join(NORMS_IN_TEX)})")
 FORMULAS = ("=", "+", "-", "@")  # with which a spreadsheet takes a text for something to compute
 
 
@@ -75,7 +78,7 @@ def _sentence(text: str) -> str:
 
 def latex_text(text: str) -> str:
     """Return a text for LaTeX: its signs as commands, letters of mathematics as formulas, all else left to its encoding."""
-    return "".join(TEX.get(letter, letter) for letter in text)
+    return "".join(NORMS_IN_TEX.get(part) or "".join(TEX.get(one, one) for one in part) for part in NORM.split(text))
 
 
 def latex_table(table: Table) -> str:
@@ -136,7 +139,7 @@ def markdown_page(title: str, sections: Sequence[Section]) -> str:
     for section in sections:
         parts += [f"## {escaped(section.title)}", *map(escaped, section.lines), *map(escaped, section.warnings)]
         parts += [markdown_of(table) for table in section.tables]
-        parts += map(escaped, section.sentences)
+        parts += (escaped(_sentence(line)) for line in section.sentences)
         parts += [markdown_of(table) for table in section.provenance]
     return "\n\n".join(parts) + "\n"
 

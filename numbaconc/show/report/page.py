@@ -9,7 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 from numbaconc.data import netcdf
-from numbaconc.data.files import replacing
+from numbaconc.data.files import check_writable, replacing
 from numbaconc.errors import InputError, check_choice, printable
 from numbaconc.regions import Region
 from numbaconc.results.join import join_results
@@ -79,6 +79,8 @@ def names_beside(texts: Iterable[str], out: str | Path) -> dict[str, Path]:
 def write_texts(texts: Mapping[str, str], out: str | Path) -> list[Path]:
     """Write the files of a report, each as a whole; return their names."""
     names = names_beside(texts, out)
+    for path in names.values():
+        check_writable(path)  # all of them, before any is written
     for beside, path in names.items():
         with replacing(path) as part:
             part.write_text(texts[beside], encoding="utf-8", newline="\n")
@@ -89,8 +91,9 @@ def sections_of(paths: Sequence[str | Path], *, whole_page: bool = True) -> list
     """Return the sections of a report, with or without what only a page has; results are compared."""
     sections: list[Section] = []
     results: dict[str, xr.Dataset] = {}
-    for path in paths:
-        name = printable(Path(path).name)
+    names = [printable(Path(path).name) for path in paths]
+    for path, bare in zip(paths, names, strict=True):
+        name = bare if names.count(bare) == 1 else printable(path)
         opened = open_any(path)
         if isinstance(opened, Region):
             section = region_section(
@@ -99,7 +102,7 @@ def sections_of(paths: Sequence[str | Path], *, whole_page: bool = True) -> list
         elif is_of_labels(opened):
             section = labels_section(name, opened)
         else:
-            results[name if name not in results else printable(path)] = opened
+            results[name] = opened
             continue
         sections.append(section)
         if whole_page:

@@ -23,15 +23,16 @@ from numbaconc.results.queries import (
     mean_and_std,
     select_case,
 )
-from numbaconc.results.schema import LONG_NAMES, SPLITS
+from numbaconc.results.schema import EPSILON_UNIT, LONG_NAMES, SPLITS
 from numbaconc.show.certified import classifier_of, norm_name
-from numbaconc.show.epsilon import epsilon_axis, epsilon_unit
-from numbaconc.show.listing import FIRST, SIGNS, Part, plain
+from numbaconc.show.epsilon import UNTOLD, epsilon_axis, epsilon_unit
+from numbaconc.show.listing import BELOW, FIRST, SIGNS, Part, plain
 from numbaconc.show.report.parts import NOTHING, Cell, Column, Table, Value, text_cell
 
 Case = Mapping[str, Any]
 FRACTION = "fraction"
 SHARES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
+UNIT = "ε is"  # title of the column of units
 BELOW_ALPHA, NO_ANSWER = "test risk < α", "bounds nothing at α"
 
 
@@ -73,6 +74,8 @@ def case_table(parts: Sequence[Part]) -> Table:
             here = select_case(part.ds, case)
             seen = Seen(here, case)
             rows.append((_named(part, here, case), [one.cell(seen) for one in quantities]))
+    if len({at[EPSILON_UNIT] for at, _ in rows}) < 2:
+        rows = [({name: value for name, value in at.items() if name != EPSILON_UNIT}, cells) for at, cells in rows]
     given = dict.fromkeys(name for at, _ in rows for name in at)
     names = [*(name for name in FIRST if name in given and parts[0].file), *given]
     heads = [_coordinate_column([part.ds for part in parts], name) for name in dict.fromkeys(names)]
@@ -84,7 +87,7 @@ def case_table(parts: Sequence[Part]) -> Table:
 
 def _named(part: Part, here: xr.Dataset, case: Case) -> dict[str, Any]:
     """Return the coordinates of a case; beside cases of other files, all that may differ."""
-    at = {**case, "alpha": float(here["alpha"])}
+    at = {**case, "alpha": float(here["alpha"]), EPSILON_UNIT: epsilon_unit(here) or UNTOLD}
     if not part.file:
         return at
     return {
@@ -102,8 +105,8 @@ def flags_of(here: xr.Dataset) -> list[str]:
 def _coordinate_column(results: Sequence[xr.Dataset], name: str) -> Column:
     ds = next((ds for ds in results if name in ds.coords), None)
     meaning = "" if ds is None else str(ds[name].attrs.get("long_name", ""))
-    title, unit = SIGNS.get(name, printable(name)), "number"
-    if ds is None or ds[name].dtype.kind in "UO":
+    title, unit = UNIT if name == EPSILON_UNIT else SIGNS.get(name, printable(name)), "number"
+    if ds is None or name == EPSILON_UNIT or ds[name].dtype.kind in "UO":
         unit = ""
     if name == "epsilon":
         axes, units = ({said(ds) for ds in results} for said in (epsilon_axis, epsilon_unit))
@@ -164,7 +167,8 @@ def _mean(name: str, split: str) -> Callable[[Seen], Cell]:
             return NOTHING
         mean, std = (float(one.sel(split=split)) for one in mean_and_std(here, name))
         several = here.sizes.get("seed", 1) > 1
-        return Cell(mean, spread(mean, std if several else None) if name in SHARES else f"{mean:.4f}")
+        marked = BELOW * ((name, split) == ("risk", "test") and below_alpha_on_test(here))
+        return Cell(mean, spread(mean, std if several else None) + marked if name in SHARES else f"{mean:.4f}")
 
     return cell
 
