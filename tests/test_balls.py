@@ -843,6 +843,7 @@ def test_one_more_than_a_whole_target():
 
 def test_a_bar_shows_balls_and_counts(monkeypatch):
     shown = io.StringIO()
+    monkeypatch.setattr("numbaconc.how._is_terminal", lambda: True)
     monkeypatch.setattr(
         "numbaconc.how.tqdm",
         lambda *args, **kwargs: tqdm(

@@ -272,8 +272,8 @@ def test_show_prints_a_table_s_file(tables):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         assert numbaconc_main(["show", str(tables[1][1] / "table1.nc")]) == 0
-    assert "mnist, ℓ∞ epsilon 0.3, alpha 0.01, T = 10, q = 0.629, 3 restarts" in out.getvalue()
-    assert "cifar10, ℓ∞ epsilon 8/255, alpha 0.05, T = 40, q = 0.734, 3 restarts" in out.getvalue()
+    assert "mnist, ℓ∞ ε = 0.3 on the scale of [0, 1], α = 0.01, T = 10, q = 0.629, 3 restarts" in out.getvalue()
+    assert "cifar10, ℓ∞ ε = 8/255 on the scale of [0, 1], α = 0.05, T = 40, q = 0.734, 3 restarts" in out.getvalue()
     assert "nan" not in out.getvalue()
 
 

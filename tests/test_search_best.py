@@ -16,6 +16,7 @@ from sklearn.base import clone
 import numbaconc as nc
 from numbaconc.errors import InputError
 from numbaconc.goal import kept_index
+from numbaconc.regions.told import Source
 from numbaconc.search.run import Run
 from numbaconc.search.settings import Unchecked, setting
 
@@ -46,6 +47,8 @@ def contents(region):
 class Told:
     """A region that measures as it is told."""
 
+    source = Source()
+
     def __init__(self, risk, adversarial_risk):
         self.risk, self.adversarial_risk = risk, adversarial_risk
 
@@ -53,6 +56,9 @@ class Told:
         return nc.Measurement(0.1, self.risk, self.adversarial_risk, 80)
 
     def at_rank(self, *_):
+        return self
+
+    def found_by(self, _):
         return self
 
 
@@ -358,7 +364,7 @@ def test_the_best_way_of_a_search_is_told_though_others_of_it_failed():
     search = nc.BestSearch(searches=[OnlyLittle(told=(0.2, 0.5))])
     found = Run(search.checked(), nc.as_sample(X), nc.How()).find(nc.Goal.of(0.1, 0.1, None))
     assert [bool(one.error) for one in found.trace] == [False, False, True, True]
-    assert found.stored["compared"] == "fixed of fixed 0.2000 -> 0.5000"
+    assert found.stored["compared"] == "fixed of fixed 20.00% → 50.00%"
 
 
 @pytest.mark.parametrize(("n", "alpha"), [(4, 0.5), (7, 0.7)])

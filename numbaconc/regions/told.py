@@ -103,12 +103,12 @@ class Told(Shown):
 
     @property
     def definition(self) -> str:
-        """Which points are in the region, and what the numbers are that it is stored by, in a sentence."""
-        raise NotImplementedError
+        """Which points are in the region, and what the numbers are that it is stored by, in a sentence; nothing if untold."""
+        return ""
 
     def _words(self) -> str:
-        """Return which points are in the region, in a few words."""
-        raise NotImplementedError
+        """Return which points are in the region, in a few words; none if the family tells nothing."""
+        return ""
 
     def _variables(self) -> dict[str, Any]:
         """Return what a file of the region holds, as xarray variables: dimensions, values, and what they are."""
