@@ -40,7 +40,7 @@ def test_the_classifier_that_loses_nothing_is_said_to_do_so_on_training_points(t
     (said,) = [line for line in lines(capsys.readouterr().out) if "at every ε below" in line]
     assert "of every training point" in said
     assert main(["show", "own-labels-linf.nc", "own-labels-linf.nc"]) == 0
-    assert capsys.readouterr().out.count(said) == 2
+    assert capsys.readouterr().out.count("of every training point") == 1  # of one file, named twice
 
 
 def test_gamma_without_a_certificate_says_so(tmp_path, monkeypatch, capsys):
