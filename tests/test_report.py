@@ -516,5 +516,14 @@ def test_markdown_makes_nothing_of_a_text(text):
     assert escaped("https://a.b www.a.b me@a.b") == r"https\://a.b www\.a.b me\@a.b"  # as no reader makes links of
 
 
+@pytest.mark.parametrize("command", ["report", "plot"])
+def test_a_name_that_no_file_can_have_beside_an_output_that_is_there(command, file):
+    Path("there.svg" if command == "plot" else "there.md").touch()
+    error = io.StringIO()
+    with contextlib.redirect_stderr(error):
+        assert main([command, "9" * 5000, "--out", "there.svg" if command == "plot" else "there.md"]) == 2
+    assert "File name too long; allowed: a netCDF file" in error.getvalue()
+
+
 def test_latex_has_norms_with_their_index():
     assert latex_text("ℓ2, ℓ∞ and ℓ") == r"$\ell_2$, $\ell_\infty$ and $\ell$"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from numbaconc.cli.console import tell
+from numbaconc.data.files import is_same_file
 from numbaconc.errors import InputError, printable, shown
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check_apart(path: Path, data: str, name: str) -> None:
 
     for source in own_files(data):
         within = source.is_dir() and path.suffix != ".nc" and source.resolve() in path.resolve().parents
-        if path.exists() and source.exists() and (path.samefile(source) or within):
+        if is_same_file(path, source) or (within and os.path.lexists(path)):
             msg = f"{name} is {shown(str(path))}, which the data are read from; allowed: another name"
             raise InputError(msg)
 

@@ -18,7 +18,7 @@ from numbaconc.cli.measure import add_data, check_source, load_data
 from numbaconc.cli.options import whole_number
 from numbaconc.cli.outputs import numbered
 from numbaconc.data.arrays import parse_epsilon
-from numbaconc.data.files import as_path, check_writable, replacing
+from numbaconc.data.files import as_path, check_writable, is_same_file, replacing
 from numbaconc.errors import InputError, as_number, check_choice, printable, shown
 from numbaconc.show.pictures.style import FORMATS
 
@@ -208,7 +208,7 @@ def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence
             msg = f"--format is {options.format} with --out {shown(options.out)}; allowed: {suffix}, or no --format"
             raise InputError(msg)
     for path in paths:
-        if out.exists() and path.exists() and out.samefile(path):
+        if is_same_file(out, path):
             msg = f"--out is {shown(str(out))}, which is a file that is drawn; allowed: another name"
             raise InputError(msg)
     if options.out is not None or not os.path.lexists(out):  # otherwise another name is found

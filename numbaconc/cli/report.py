@@ -11,7 +11,7 @@ from typing import Any
 
 from numbaconc.cli.console import say, tell
 from numbaconc.cli.outputs import numbered
-from numbaconc.data.files import as_path, check_writable
+from numbaconc.data.files import as_path, check_writable, is_same_file
 from numbaconc.errors import InputError, check_choice, printable, shown
 from numbaconc.show.report.parts import SUFFIXES
 
@@ -66,7 +66,7 @@ def _output(options: argparse.Namespace) -> tuple[Path | None, str]:
         msg = f"--out is {shown(str(out))}; allowed: a name that ends in {', '.join(allowed)}"
         raise InputError(msg)
     for path in map(Path, options.file):
-        if out.exists() and path.exists() and out.samefile(path):
+        if is_same_file(out, path):
             msg = f"--out is {shown(str(out))}, which is a file that the report is of; allowed: another name"
             raise InputError(msg)
     check_writable(out, "--out")

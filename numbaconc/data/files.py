@@ -39,6 +39,11 @@ def as_path(value: object, name: str) -> Path:
     raise InputError(msg)
 
 
+def is_same_file(path: Path, other: Path) -> bool:
+    """Return whether two names are of one file that exists; names that none can have are of none."""
+    return os.path.exists(path) and os.path.exists(other) and path.samefile(other)  # noqa: PTH110  # Path's raises
+
+
 @contextlib.contextmanager
 def replacing(path: str | Path, *, keep: bool = True) -> Iterator[Path]:
     """Write a file as a whole or not at all; its folder is made if it is missing.
