@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import html
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
@@ -23,12 +24,12 @@ NAME = "text-align:left;font-weight:normal;opacity:.7;white-space:nowrap;padding
 VALUE = "text-align:left;padding:0"
 
 
-class Shown:
+class Shown(abc.ABC):
     """An object that shows a few facts of itself; in a table also a sentence, if it has a `sentence` or a `definition`."""
 
+    @abc.abstractmethod
     def _facts(self) -> Mapping[str, object]:
         """Return what is shown, by name, in the order in which it is read; what is None or empty is left out."""
-        raise NotImplementedError
 
     def __repr__(self) -> str:
         return line_of(type(self).__name__, self._facts())

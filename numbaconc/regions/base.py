@@ -53,7 +53,7 @@ class Measurement(Shown):
         return vars(self)
 
 
-class Region(Told, abc.ABC):
+class Region(Told):
     """An error region E.
 
     Every point has a signed gap: how far it lies outside the region, on epsilon's scale, negative inside. A closed
@@ -87,11 +87,6 @@ class Region(Told, abc.ABC):
         """Make the family known to `load_region` by its name."""
         Region.families[cls.__name__] = cls
 
-    @property
-    @abc.abstractmethod
-    def n_features(self) -> int:
-        """Number of coordinates d of the points."""
-
     @abc.abstractmethod
     def _signed(self, sample: Sample) -> tuple[NDArray[np.floating[Any]], float]:
         """Return a number for each point, and one shift, all in levels. The gap of a point is its number plus the shift.
@@ -103,10 +98,6 @@ class Region(Told, abc.ABC):
     @abc.abstractmethod
     def _moved(self, by: float) -> Self:
         """Return the region whose border lies farther out by this length on epsilon's scale; farther in if it is below 0."""
-
-    @abc.abstractmethod
-    def _variables(self) -> dict[str, Any]:
-        """Return what a file of the region holds, as xarray variables: dimensions, values, and what they are."""
 
     @classmethod
     @abc.abstractmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import importlib.metadata
 import json
 from dataclasses import dataclass, field, fields
@@ -92,9 +93,9 @@ class Told(Shown):
     # What a family says
 
     @property
+    @abc.abstractmethod
     def n_features(self) -> int:
         """Number of coordinates d of the points."""
-        raise NotImplementedError
 
     @property
     def n_sets(self) -> int:
@@ -110,9 +111,9 @@ class Told(Shown):
         """Return which points are in the region, in a few words; none if the family tells nothing."""
         return ""
 
+    @abc.abstractmethod
     def _variables(self) -> dict[str, Any]:
         """Return what a file of the region holds, as xarray variables: dimensions, values, and what they are."""
-        raise NotImplementedError
 
     # Where it comes from
 
