@@ -13,10 +13,11 @@ import re
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from numbaconc.errors import LONGEST, InputError, NoRegionError, did_you_mean, printable, said, shortened, shown
 
@@ -37,6 +38,7 @@ SOON = 0.05  # seconds
 
 # Signals that end a command as ctrl-C does, so that nothing is left behind: what is said, and the exit status.
 ENDINGS = {
+    "SIGINT": ("interrupted", EXIT_INTERRUPTED),
     "SIGTERM": ("terminated", 143),
     "SIGHUP": ("its terminal was closed", 129),
     "SIGXCPU": ("the limit of CPU time is reached", EXIT_BAD_INPUT),
@@ -115,7 +117,7 @@ def _lines(text: str) -> str:
 
 
 class _Ended(KeyboardInterrupt):
-    """What ends a command as ctrl-C does.
+    """What ends a command, by ctrl-C or as ctrl-C does.
 
     `python -m` ends by SIGINT, whatever is made of it, where a KeyboardInterrupt as such came out of a text that was
     executed, as dataclasses and Numba have some.
@@ -126,7 +128,7 @@ class Outcome:
     """The exit status that a block of `reporting` ends with."""
 
     status: int = 0
-    ending: tuple[str, int] | None = None  # what a KeyboardInterrupt means, if it is not ctrl-C
+    ending: str = ""  # the name of the signal that ended it
     lost: bool = False  # whether it came where nobody heard it, and must be repeated
 
 
@@ -140,32 +142,41 @@ def reporting(program: str, *, quiet: bool = False) -> Iterator[Outcome]:
 
     _open_standard_streams()
     entered = False
-    try:
-        with warnings.catch_warnings(), _logging_in_one_line(show_warning), _ending_on_signals(outcome):
-            warnings.showwarning = show_warning
-            with _announcing_compilation(quiet=quiet), _hearing_interrupts(outcome):
-                entered = True
-                yield outcome
-            if sys.stdout is not None:
-                with _standard_output():
-                    sys.stdout.flush()
-    except BrokenPipeError:  # the reader of a pipe has had enough
-        sys.stdout = None  # nothing is left to flush to
-    except NoRegionError as error:
-        tell(f"{program}: no region of enough risk was found: {error}")
-        outcome.status = EXIT_DEGENERATE
-    except (InputError, OSError, MemoryError, Warning) as error:  # python -W error makes errors of warnings
-        tell(f"{program}: error: {' '.join(str(error).split()) or type(error).__name__}")
-        outcome.status = EXIT_BAD_INPUT
-    except (KeyboardInterrupt, SystemError) as error:
-        if _is_interrupt(error):
-            words, outcome.status = outcome.ending or ("interrupted", EXIT_INTERRUPTED)
-            tell(f"{program}: {words}; nothing half-written is left")
-        else:  # compiled code of others that ran out of memory may say no more than this
-            outcome.status = EXIT_BAD_INPUT
-            tell(f"{program}: error: {said(error)}")
+    with _hearing_interrupts(outcome):
+        try:
+            with warnings.catch_warnings(), _logging_in_one_line(show_warning), _ending_on_signals(outcome):
+                warnings.showwarning = show_warning
+                with _announcing_compilation(quiet=quiet):
+                    entered = True
+                    yield outcome
+                if sys.stdout is not None:
+                    with _standard_output():
+                        sys.stdout.flush()
+        except BrokenPipeError:  # the reader of a pipe has had enough
+            sys.stdout = None  # nothing is left to flush to
+        except BaseException as error:
+            words, outcome.status = _verdict(error, outcome.ending)
+            tell(f"{program}: {words}")
+            _free_what_was_being_made(error)
     if not entered:  # it ended before there was a block to leave
         raise SystemExit(outcome.status)
+
+
+def _verdict(error: BaseException, ending: str) -> tuple[str, int]:
+    """Return what is said of an error, and the exit status; raise the error if there is nothing to be said of it.
+
+    Once a signal has come, whatever error comes out is its echo.
+    """
+    if ending or _is_interrupt(error):
+        words, status = ENDINGS[ending or "SIGINT"]
+        return f"{words}; nothing half-written is left", status
+    if isinstance(error, NoRegionError):
+        return f"no region of enough risk was found: {error}", EXIT_DEGENERATE
+    if isinstance(error, (InputError, OSError, MemoryError, Warning)):  # python -W error makes errors of warnings
+        return f"error: {' '.join(str(error).split()) or type(error).__name__}", EXIT_BAD_INPUT
+    if isinstance(error, SystemError):  # compiled code of others that ran out of memory may say no more than this
+        return f"error: {said(error)}", EXIT_BAD_INPUT
+    raise error
 
 
 def _is_interrupt(error: BaseException | None) -> bool:
@@ -175,20 +186,31 @@ def _is_interrupt(error: BaseException | None) -> bool:
     return _is_interrupt(error.__cause__ or error.__context__)
 
 
+def _free_what_was_being_made(error: BaseException | None) -> None:
+    """Forget the variables of calls that an error ended, and of those that its own causes ended."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 @contextlib.contextmanager
 def _hearing_interrupts(outcome: Outcome) -> Iterator[None]:
-    """Repeat a ctrl-C, or what ends a command as it does, that came inside a callback from compiled code."""
+    """Hear what comes where no error gets out, in callbacks from compiled code and in finalizers.
+
+    A signal that came there is repeated. Once one has come, errors there are its echo, of objects that were only half
+    made, and nobody is told.
+    """
     before = sys.unraisablehook
 
-    def again(unraisable: sys.UnraisableHookArgs) -> None:
+    def hear(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
-            outcome.lost = outcome.ending is not None
-            number = signal.SIGTERM if outcome.lost else signal.SIGINT
+            outcome.lost = True
+            number = signal.Signals[outcome.ending or "SIGINT"]
             threading.Timer(SOON, _thread.interrupt_main, [number]).start()  # at once, it would be lost in this hook
-        else:
+        elif not outcome.ending:
             before(unraisable)
 
-    sys.unraisablehook = again
+    sys.unraisablehook = hear
     try:
         yield
     finally:
@@ -275,24 +297,28 @@ def _logging_in_one_line(show: Callable[[str], None]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _ending_on_signals(outcome: Outcome) -> Iterator[None]:
-    """Let signals that end a process do so as ctrl-C does, once; those that are ignored or handled stay so."""
+    """Let signals end a command, once; those that are ignored or handled by others stay so.
+
+    Ctrl-C does so each time that it is pressed: somebody may be waiting.
+    """
 
     def end(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
-        if outcome.ending is None or outcome.lost:
-            outcome.ending, outcome.lost = outcome.ending or ENDINGS[signal.Signals(number).name], False
+        if not outcome.ending or outcome.lost or number == signal.SIGINT:
+            outcome.ending, outcome.lost = outcome.ending or signal.Signals(number).name, False
             raise _Ended
 
-    numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
-    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
-    if threading.current_thread() is not threading.main_thread():  # which alone hears of signals
-        ours = []
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():  # which alone hears of signals
+        numbers = [getattr(signal, name) for name in ENDINGS if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+    ours = [number for number, handler in before.items() if handler in (signal.SIG_DFL, signal.default_int_handler)]
     for number in ours:
         signal.signal(number, end)
     try:
         yield
     finally:
         for number in ours:
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(number, before[number])
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
