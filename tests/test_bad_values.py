@@ -386,9 +386,8 @@ def here(tmp_path_factory):
         nc.save_results(GOOD["ds"], "results.nc")
         GOOD["region"].save("region.nc")
         np.savez("mine.npz", X=X)
-        patch.setattr(
-            "numbaconc.show.pictures.plots.plot_measurement", lambda *_: None
-        )  # what is tried is not how it looks
+        # what is tried is not how it looks
+        patch.setattr("numbaconc.show.pictures.plots.plot_measurement", lambda *_: None)
         yield
 
 
@@ -440,6 +439,7 @@ COMMANDS = {
     "show": ["results.nc"],
     "plot": ["results.nc", "--out", "of-plot.svg", "--quiet"],
     "report": ["results.nc", "--out", "of-report.md"],
+    "completion": ["bash"],
     "data list": [],
     "data check": ["digits"],
     "data fetch": ["digits"],

@@ -1,4 +1,4 @@
-"""The command line: `numbaconc measure | sweep | show | data`."""
+"""The command line: `numbaconc measure | labels | sweep | show | plot | report | data | completion`."""
 
 from numbaconc.cli.main import main
 

@@ -1,4 +1,4 @@
-"""The command line: `numbaconc measure | labels | sweep | show | data`."""
+"""The command line: `numbaconc measure | labels | sweep | show | plot | report | data | completion`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from numbaconc import estimator
+from numbaconc.cli.completion import add_completion
 from numbaconc.cli.console import Parser, reporting
 from numbaconc.cli.data import add_data
 from numbaconc.cli.labels import add_labels
@@ -49,10 +50,11 @@ def _parser() -> Parser:
     from importlib.metadata import version
 
     parser = Parser(prog="numbaconc", description="Measure how concentrated a data set is.")
-    parser.add_argument("--version", action="version", version=f"numbaconc {version('numbaconc')}")
+    parser.add_argument("-V", "--version", action="version", version=f"numbaconc {version('numbaconc')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in (add_measure, add_labels, add_sweep, add_show, add_plot, add_report, add_data):
         add(commands)
+    add_completion(commands, parser)
     return parser
 
 

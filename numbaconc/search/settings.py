@@ -37,12 +37,13 @@ class Check:
     """What a setting may be: `words` say it, in help and documentation.
 
     `convert` returns a value, given its name and itself, as searches use it, or refuses it. `read` returns the value
-    that a text at the command line stands for, unchecked.
+    that a text at the command line stands for, unchecked. `choices` are the words that are allowed, where it is some.
     """
 
     words: str
     convert: Callable[[str, Any], Any]
     read: Callable[[str], Any] = number_or_text
+    choices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def Margin() -> Check:
 
 def Words(*choices: str) -> Check:
     """Allow one of some words."""
-    return Check(", ".join(choices), lambda name, value: check_choice(name, value, choices), str)
+    return Check(", ".join(choices), lambda name, value: check_choice(name, value, choices), str, choices)
 
 
 def NormName() -> Check:
