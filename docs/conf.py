@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import tempfile
 
-from docutils.nodes import Element, SkipNode
+from docutils.nodes import Element, SkipNode, Text, document
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.writers.html5 import HTML5Translator
@@ -50,6 +50,7 @@ sphinx_gallery_conf = {
     "show_memory": False,
     "show_signature": False,
     "capture_repr": (),
+    "image_srcset": ["2x"],
     "min_reported_time": 3600,
     "write_computation_times": False,
     "remove_config_comments": True,
@@ -61,6 +62,7 @@ html_static_path = ["_static"]
 html_css_files = ["numbaconc.css"]
 html_sidebars = {"index": [], "start": [], "api": []}  # which have no pages below them
 html_show_sourcelink = False
+html_use_index = html_domain_indices = False  # there is a search
 html_copy_source = False
 html_context = {"default_mode": "auto"}
 html_math_renderer = "mathml"
@@ -69,7 +71,7 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "show_nav_level": 1,
     "show_toc_level": 2,
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "results/bounds": []},  # whose tables need the room
     "footer_start": ["copyright"],
     "footer_end": [],
 }
@@ -89,6 +91,13 @@ def _block(self: HTML5Translator, node: Element) -> None:
     raise SkipNode
 
 
+def _keep_deviations(_: Sphinx, doctree: document) -> None:
+    for text in list(doctree.findall(Text)):
+        if " ± " in text:
+            text.parent.replace(text, Text(text.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}")))
+
+
 def setup(app: Sphinx) -> None:
-    """Draw equations as MathML."""
+    """Draw equations as MathML, and keep numbers and their deviations on one line."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("doctree-read", _keep_deviations)

@@ -77,8 +77,11 @@ def test_in_a_browser(width, scheme):
         tab.on("request", lambda one: wrong.append(one.url) if one.url[:5] not in ("file:", "data:") else None)
         for page in pages():
             tab.goto(page.as_uri())
-            wide = tab.evaluate("document.documentElement.scrollWidth")
+            wide = max(tab.evaluate("[...document.querySelectorAll(':root, article')].map(one => one.scrollWidth)"))
             wrong += [f"{page.relative_to(SITE)} is {wide} wide"] if wide > width else []
         assert tab.evaluate("document.documentElement.dataset.theme") == scheme
+        tab.goto((SITE / "method.html").as_uri())
+        drawn = "[...fonts].some(font => font.family == 'Equations' && font.status == 'loaded')"
+        assert tab.evaluate(f"document.fonts.ready.then(fonts => {drawn})")
         browser.close()
     assert wrong == []

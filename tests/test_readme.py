@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import pytest
 from pages import DOCS, README, ROOT, blocks, only
 
+import numbaconc as nc
 from numbaconc.cli import main
 from numbaconc.sweep.grid import read_grid
 
@@ -47,9 +48,17 @@ def test_programs_that_are_spoken_of_exist():
     assert [name for name in files if not (ROOT / name).exists()] == []
 
 
+def test_every_public_name_has_its_documentation():
+    page = (DOCS / "api.rst").read_text(encoding="utf-8")
+    described = re.findall(r"^\.\. auto\w+:: numbaconc\.(?:regions\.)?(\w+)$", page, re.MULTILINE)
+    assert set(nc.__all__) <= set(described)
+    assert len(described) == len(set(described))
+
+
 def test_the_grid_in_the_file_is_that_in_python():
-    (line,) = re.findall(r"^grid = (.*)$", blocks(SWEEPS, "python")[0][1], flags=re.MULTILINE)
-    read = [read_grid(grid) for grid in (tomllib.loads(only(SWEEPS, "toml")), eval(line))]
+    made: dict[str, object] = {}
+    exec("\n".join(re.findall(r"^grid .*$", blocks(SWEEPS, "python")[0][1], flags=re.MULTILINE)), made)
+    read = [read_grid(grid) for grid in (tomllib.loads(only(SWEEPS, "toml")), made["grid"])]
     assert read[0].settings == read[1].settings
     first, second = ([(case, search.get_params()) for case, search in grid.cases.items()] for grid in read)
     assert first == second

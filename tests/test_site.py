@@ -71,4 +71,4 @@ def test_a_search_in_twenty_lines():
 def test_what_is_only_shown_is_a_command(page):
     """Its options and values are read as when it is run."""
     for command in shown(page):
-        _parser().parse_args(shlex.split(command, comments=True)[1:])
+        _parser().parse_args(shlex.split(command.partition(" > ")[0], comments=True)[1:])

@@ -23,5 +23,5 @@ nc.plot_region(search.region_, sample, ax)
 # %%
 # The same faces on points that were not seen:
 
-measured = search.region_.measure(nc.as_sample(test, like=search.region_.space), epsilon=0.2)
+measured = search.region_.measure(nc.as_sample(test, like=search.region_.space), epsilon=0.1)
 print(f"risk {measured.risk:.1%}, adversarial risk {measured.adversarial_risk:.1%}")

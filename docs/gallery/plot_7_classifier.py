@@ -3,7 +3,8 @@ A classifier beside the curve
 =============================
 
 How robust a linear classifier of two classes is can be said exactly: it is right within ε of a point if its margin there is more than ε times the dual
-norm of its weights. Its adversarial risk stands beside what concentration explains of it, at α = its clean error. The classes are even and odd digits.
+norm of its weights. Its adversarial risk stands beside what concentration explains of it. The classes are even and odd digits.
+Pixels may leave [0, 1] here, for the classifier as for the regions that it is compared with (``unbounded``).
 """
 
 import matplotlib.pyplot as plt
@@ -22,20 +23,17 @@ clean_error = np.mean(margins <= 0)
 adversarial_risks = [np.mean(margins <= epsilon) for epsilon in epsilons]
 
 # %%
-# h grows with α, so what is certified at an α a little above the clean error holds there, too.
+# h grows with α, so what is certified at α = 0.1 holds at the clean error, which is less. α was settled before a test point was looked at: that is
+# what a certificate takes.
 
-alpha = np.ceil(1000 * clean_error) / 1000
-ds = nc.measure(
-    "halfspaces", data.train, data.test, norm="linf", epsilon=epsilons, alpha=alpha, margin=0.03, name="digits"
-)
+asked = {"norm": "linf", "epsilon": epsilons, "alpha": 0.1}
+ds = nc.measure("halfspaces", data.train, data.test, **asked, margin=0.03, unbounded=True)
 fig, ax = plt.subplots(figsize=(6.9, 4), layout="constrained")
 nc.plot_curve(ds, ax)
 ax.plot([0, *epsilons], [clean_error, *adversarial_risks], "k--")
-ax.annotate(
-    "the classifier", (epsilons[1], adversarial_risks[1]), xytext=(-6, 4), textcoords="offset points", ha="right"
-)
+place = {"xytext": (-6, 4), "textcoords": "offset points", "ha": "right"}
+ax.annotate("the classifier", (epsilons[1], adversarial_risks[1]), **place)
 ax.set_ylim(top=0.5)
 unexplained = 1 - ds["certified"].squeeze().values / adversarial_risks
-print(
-    f"clean error {clean_error:.1%}; unexplained at ε = {epsilons[-1]}: {unexplained[-1]:.1%} of the adversarial risk"
-)
+print(f"clean error {clean_error:.1%}")
+print(f"unexplained at ε = {epsilons[-1]}: {unexplained[-1]:.1%} of the adversarial risk")
