@@ -22,7 +22,7 @@ from .density import (
     dense_first as dense_first,
     knn_radii as knn_radii,
 )
-from .errors import InputError as InputError
+from .errors import InputError as InputError, NoRegionError as NoRegionError
 from .goal import Goal as Goal
 from .how import How as How
 from .labels.matching import (

@@ -12,6 +12,7 @@ import numpy as np
 PACKAGE = str(Path(__file__).parent)
 LONGEST = 480  # characters of a message; more than that is no line that anybody reads
 LONGEST_VALUE = 160  # characters of a value in it
+LIKENESS = 0.6  # of difflib, from which on a word may have been meant
 
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = _short.maxlong = LONGEST_VALUE
@@ -28,7 +29,15 @@ class InputError(ValueError):
 
 
 class NoRegionError(InputError):
-    """No region of enough risk was found, though all arguments are allowed."""
+    """No region of enough risk was found, though all arguments are allowed.
+
+    Attributes
+    ----------
+    dataset : xarray.Dataset or None
+        Of `measure`: what it would return, with `error` for every ε and α, and no values.
+    """
+
+    dataset: Any = None
 
 
 def shortened(text: str, most: int) -> str:
@@ -153,6 +162,7 @@ def did_you_mean(value: object, choices: tuple[str, ...]) -> str:
     """Return `"; did you mean 'x'?"` for the nearest choice, whatever its case is, or nothing."""
     import difflib
 
-    by_name = {choice.lower(): choice for choice in reversed(choices)}
-    near = difflib.get_close_matches(value.lower(), by_name, n=1, cutoff=0.5) if isinstance(value, str) else []
+    by_name = {choice.lower().lstrip("-"): choice for choice in reversed(choices)}
+    plain = value.lower().lstrip("-") if isinstance(value, str) else ""
+    near = difflib.get_close_matches(plain, by_name, n=1, cutoff=LIKENESS)
     return f"; did you mean {by_name[near[0]]!r}?" if near else ""

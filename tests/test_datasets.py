@@ -465,7 +465,7 @@ def test_units_of_unscaled_floats_are_told(tmp_path):
         ({"X": np.arange(40).reshape(10, 4)}, "X has dtype int64; allowed: uint8, or floats"),
         ({"X": np.full((10, 4), np.nan)}, "X holds nan at row 0, column 0"),
         ({"X": np.zeros((10, 0))}, "X has shape"),
-        ({"X": np.array([[1], [1, 2]], dtype=object)}, "cannot be read as .npz of plain arrays: Object arrays"),
+        ({"X": np.array([[1], [1, 2]], dtype=object)}, "cannot be read as .npz of plain arrays: X holds objects"),
     ],
 )
 def test_npz_that_cannot_be_used(tmp_path, arrays, says):
@@ -569,7 +569,7 @@ def npz_of(contents, name="X.npy", method=zipfile.ZIP_DEFLATED):
         ({"shape": (2**62, 2**62)}, "there are 240"),
         ({"shape": (9, 3)}, "216 bytes; there are 240"),  # what follows would be ignored
         ({"shape": (-5, -6)}, "cannot be read"),
-        ({"shape": (10, 3), "dtype": "|O"}, "Object arrays"),
+        ({"shape": (10, 3), "dtype": "|O"}, "holds objects"),
         ({"shape": (10,), "dtype": [("a", "<f8", (3,))]}, "X has dtype"),
         ({"shape": (2**40, 3), "dtype": "|S0", "data": b""}, "X has dtype"),
         ({"shape": (10, 3), "version": 9}, "version"),

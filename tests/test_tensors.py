@@ -66,6 +66,16 @@ def test_tensors(torch):
         assert as_sample(tensor) == as_sample(array)
 
 
+def test_a_sample_is_a_tensor_again(torch):
+    images = torch.tensor(BYTES.reshape(-1, 3, 4))
+    for make in (torch.as_tensor, torch.tensor, torch.from_dlpack):
+        assert torch.equal(make(as_sample(images)), images)
+    tensor = torch.as_tensor(sample := as_sample(NOISE))
+    assert np.array_equal(tensor, np.asarray(sample))
+    tensor += 1  # a copy
+    assert sample == as_sample(NOISE)
+
+
 def test_tensors_that_cannot_be_points(torch):
     floats = torch.tensor(NOISE)
     refused(lambda: as_sample(torch.zeros((0, 4))), "shape (0, 4)")
@@ -80,7 +90,7 @@ def test_normalized_tensors(torch):
     pixels = (torch.tensor(BYTES).float() / 255 - mean[:, None, None]) / std[:, None, None]
     assert as_sample(pixels, normalize=(mean, std)) == as_sample(BYTES)
     assert as_sample(pixels.half(), normalize=(mean, std)) == as_sample(BYTES)
-    refused(lambda: as_sample(pixels.bfloat16(), normalize=(mean, std)), "which makes")
+    refused(lambda: as_sample(pixels.bfloat16(), normalize=(mean, std)), "which makes", "rounded to bfloat16")
 
 
 def test_arrays_of_jax():
@@ -142,7 +152,7 @@ def test_files_of_tensors(torch, tmp_path, reference):
     for name, part in (("tr.pt", X[:30]), ("te.pth", X[30:])):
         torch.save(part, tmp_path / name)
     assert nc.load_dataset(f"{tmp_path / 'tr.pt'},{tmp_path / 'te.pth'}").sha256 == reference.sha256
-    torch.save((X, y), path)
+    torch.save((X, X[:30]), path)
     refused(lambda: nc.load_dataset(path), "has arrays 0, 1", "--key")
     assert nc.load_dataset(path, key="0", seed=2).train.shape == (32, 3, 5, 4)
     torch.save(torch.tensor(NOISE).bfloat16(), path)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,7 +17,7 @@ from numbaconc.cli.outputs import check_apart, settled
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
 from numbaconc.data.formats import KNOWN, name_of
-from numbaconc.errors import InputError, as_number, check_count, check_fraction, printable, said, shown
+from numbaconc.errors import InputError, NoRegionError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
 from numbaconc.numerals import strength
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 EPSILON, ALPHA = "0.1", "0.05"
 OWN = f"{KNOWN}; two with a comma between are train and test"
 BEST = "best"  # the search that a classifier is compared with, if none is named
-NO_ANSWER = "no region of enough risk was found: the training risk is below α, or no test point lies in the region"
+NO_ANSWER = (
+    "no region of enough risk was found{where}: the training risk is below α, or no test point lies in the region"
+)
 ROUNDING = 1e-12  # .3 and .7 make 1
 
 
@@ -39,60 +43,77 @@ def add_measure(commands: Any) -> None:  # noqa: ANN401
     """Add the command."""
     parser = commands.add_parser(
         "measure",
+        usage="%(prog)s [data] [OPTION ...]",
         help="find the least-growing error region of a data set and say what it bounds",
         description="Search the training points for a set of measure at least alpha whose expansion by epsilon is as "
         "small as possible, and measure it on the test points.",
         epilog=epilog(EXIT_DEGENERATE),
     )
-    add = parser.add_argument
-    add_data(add)
-    searches = ", ".join(f"{norm.name} {norm.search}" for norm in NORMS.values())
-    add("--norm", help=f"what epsilon is measured in: {', '.join(NORMS)} (default: that of the search, or linf)")
-    add(
-        "--search",
-        help=f"how regions are found (default: {searches}); the groups below name them all, and best compares them",
-    )
-    add(
-        "--epsilon",
-        action="append",
-        metavar="E",
-        help=f'strength, of images on the scale of [0, 1], otherwise in units of the data or of --scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
-    )
-    add("--alpha", action="append", metavar="A", help=f"risk threshold, in (0, 1), or several (default: {ALPHA})")
-    add(
+    add_data(parser)
+    goal = parser.add_argument_group("what is asked").add_argument
+    goal("--search", help="how regions are found")  # which ones there are is told when they are known
+    add_norm(goal, "that of the search, or linf")
+    add_epsilon(goal)
+    goal("--alpha", action="append", metavar="A", help=f"risk threshold, in (0, 1), or several (default: {ALPHA})")
+    goal(
         "--simultaneous",
         action="store_true",
         help="certificates of all pairs of epsilon and alpha hold together; otherwise each by itself",
     )
-    add(
+    goal(
         "--lower",
         action="store_true",
         help="bound h from below, too, by pairs of test points within epsilon: the interval holds with 95%% confidence",
     )
-    add(
-        "--clean-error",
-        metavar="F",
-        help="of a classifier, in place of --alpha; best is then the search if none is named",
+    goal("--restarts", metavar="N", help="repeat a search that draws with seeds seed .. seed+N-1 (default: 1)")
+    beside = parser.add_argument_group("a classifier of yours beside it, compared with best if no search is named")
+    beside.add_argument("--clean-error", metavar="F", help="its error on clean points, which is alpha then")
+    beside.add_argument(
+        "--robust-accuracy", metavar="F", help="its accuracy under attacks of the one epsilon asked for"
     )
-    add(
-        "--robust-accuracy",
-        metavar="F",
-        help="of the same classifier at this epsilon, beside what concentration allows",
-    )
-    add("--restarts", metavar="N", help="repeat a search that draws with seeds seed .. seed+N-1 (default: 1)")
-    add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
-    add_data_options(parser)
-    add_plugin_option(parser)
+    run = parser.add_argument_group("how it runs")
+    add = run.add_argument
     add("--threads", metavar="N", help="threads for the kernels (default: all)")
     add("--workers", metavar="N", help="rectangles: find neighbor radii in N processes (default: here)")
+    add("--checkpoint", metavar="FILE", help="balls: a file from which an interrupted search goes on")
+    add_plugin_option(run)
+    add = parser.add_argument_group("what comes out").add_argument
     add("--out", metavar="FILE.nc", help="result file; plot and region are saved beside it (default: NAME-NORM.nc)")
-    add("--json", action="store_true", help="print JSON instead of words")
-    add("--quiet", action="store_true", help="no progress bars and no notes")
+    add_told(add)
     parser.fill = add_search_options
     parser.set_defaults(run=_measure)
 
 
-def add_data(add: Callable[..., object]) -> None:
+def add_norm(add: Callable[..., object], usual: str) -> None:
+    """Add the option that names a norm."""
+    add("--norm", help=f"what epsilon is measured in: {', '.join(NORMS)} (default: {usual})")
+
+
+def add_epsilon(add: Callable[..., object]) -> None:
+    """Add the option of one or more strengths."""
+    add(
+        "--epsilon",
+        action="append",
+        metavar="E",
+        help="strength, of images on the scale of [0, 1], otherwise in units of the data or of --scale: a number, "
+        f'"8/255", a comma list, or given several times (default: {EPSILON})',
+    )
+
+
+def add_told(add: Callable[..., object]) -> None:
+    """Add what says how a result is printed."""
+    add("--json", action="store_true", help="print JSON instead of words")
+    add("--quiet", action="store_true", help="no progress bars and no notes")
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """Add what says which data, and which of their points, are looked at, and where data sets lie."""
+    group = parser.add_argument_group("which data")
+    add_data_arguments(group.add_argument)
+    add_data_options(group)
+
+
+def add_data_arguments(add: Callable[..., object]) -> None:
     """Add what says which data, and which of their points, are looked at."""
     add("data", nargs="?", default="digits", help=f"a data set's name (numbaconc data list), or your own: {OWN}")
     add(
@@ -112,6 +133,11 @@ def add_data(add: Callable[..., object]) -> None:
         help="divide every column of your file by its spread in the training points, standard or range, or by numbers with "
         "commas between, so that epsilon is in units of each feature",
     )
+    add(
+        "--drop",
+        metavar="NAME,NAME",
+        help="leave columns of your file out, such as an index: their names, or positions from 0 on",
+    )
     add("--max-train", metavar="N", help="use N training points, drawn evenly")
     add(
         "--test-fraction",
@@ -123,8 +149,9 @@ def add_data(add: Callable[..., object]) -> None:
 def _measure(options: argparse.Namespace) -> int:
     from numbaconc.measurement import find_regions
     from numbaconc.results.files import save_results
-    from numbaconc.results.queries import degenerate, with_classifier
+    from numbaconc.results.queries import with_classifier
     from numbaconc.results.schema import VERIFIED_WORDS
+    from numbaconc.show.records import as_json, written
 
     epsilons, classifier = parse_epsilons(options.epsilon or EPSILON), _classifier(options)
     alphas = parse_alphas(options.alpha or ALPHA) if classifier is None else [classifier.clean_error]
@@ -138,14 +165,19 @@ def _measure(options: argparse.Namespace) -> int:
     provided: dict[str, Any] = {"data_verified": VERIFIED_WORDS[data.verified]}
     provided |= {} if options.max_train is None else {"max_train": len(data.train)}
     provided |= told_of(options)
-    if not options.quiet:
-        tested = data.test.note if data.test.note not in data.train.note else ""  # what is said of both is said once
-        for note in filter(None, (data.train.note, tested)):
-            tell(f"note: {note}")
     workers = None if options.workers is None else check_count("--workers", whole_number(options.workers))
     how = How(not options.quiet, whole_number(options.threads), cache_dir(), options.checkpoint, workers)
     told: dict[str, Any] = {"name": data.name, "simultaneous": options.simultaneous, "lower": options.lower, "how": how}
-    found = find_regions(search, data.train, data.test, epsilon=epsilons, alpha=alphas, **told)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "no region of enough risk")  # it is said in the end
+            found = find_regions(search, data.train, data.test, epsilon=epsilons, alpha=alphas, **told)
+    except NoRegionError as error:
+        if options.json and error.dataset is not None:
+            say(written(as_json(error.dataset)))
+        raise
+    goals = [(epsilon, alpha) if len(alphas) > 1 else epsilon for epsilon in epsilons for alpha in alphas]
+    outputs = outputs.of([goal in found.regions for goal in goals])
     ds = found.dataset if classifier is None else with_classifier(found.dataset, classifier.robust_accuracy)
     ds.attrs |= provided
     if options.out is None:
@@ -160,10 +192,20 @@ def _measure(options: argparse.Namespace) -> int:
     for path, region in zip(outputs.regions.values(), found.regions.values(), strict=True):
         region.save(path)
     _say(ds, outputs, drawn=_draw(ds, outputs.plot), as_plain_json=options.json)
-    if not degenerate(ds):
-        return 0
-    tell(NO_ANSWER)
-    return EXIT_DEGENERATE
+    return _status(ds, len(goals) - len(found.regions))
+
+
+def _status(ds: xr.Dataset, n_unreached: int) -> int:
+    """Return the exit status, and say why it is not 0."""
+    from numbaconc.results.queries import cases, degenerate, failures
+
+    n_measured, n_empty = len(list(cases(ds))), len(degenerate(ds))
+    if n_empty:
+        tell(NO_ANSWER.format(where="" if n_empty == n_measured else f" in {n_empty} of {n_measured} cases"))
+    if n_unreached:
+        which = f"{n_unreached} of {n_measured + n_unreached} cases"
+        tell(f"no region of enough risk was found in {which}: {printable(failures(ds)[0])}")
+    return EXIT_DEGENERATE if n_empty or n_unreached else 0
 
 
 def _hold(paths: Iterable[Path], regions: Iterable[Region]) -> bool:
@@ -241,14 +283,14 @@ def _say(ds: xr.Dataset, outputs: Outputs, *, drawn: bool, as_plain_json: bool) 
 
 def told_of(options: argparse.Namespace) -> dict[str, str]:
     """Return what a result says of how the data were taken, beside what is in a sample."""
-    return {name: value for name in ("key", "normalize") if (value := getattr(options, name)) is not None}
+    return {name: value for name in ("key", "normalize", "drop") if (value := getattr(options, name)) is not None}
 
 
 def load_data(options: argparse.Namespace) -> Dataset:
-    """Load the data that the options of `add_data` name."""
+    """Load the data that the options of `add_data` name, and say what is to be known of them."""
     from numbaconc.data.datasets import load_dataset
 
-    return load_dataset(
+    data = load_dataset(
         options.data,
         data_dir=options.data_dir,
         verify=not options.unverified_data,
@@ -258,7 +300,11 @@ def load_data(options: argparse.Namespace) -> Dataset:
         key=options.key,
         normalize=options.normalize,
         scale=options.scale,
+        drop=options.drop,
     )
+    for note in [] if options.quiet else data.notes:
+        tell(f"note: {note}")
+    return data
 
 
 def check_source(options: argparse.Namespace) -> None:
@@ -297,17 +343,14 @@ class Outputs(NamedTuple):
         return [self.result, self.plot, *self.regions.values()]
 
     def at(self, result: Path) -> Outputs:
-        """Return the same under another name."""
-        return outputs_at(result, list(self.regions))
+        """Return the same under another name: the others follow that of the result."""
+        begun = len(self.result.stem)
+        regions = {label: result.with_name(f"{result.stem}{path.name[begun:]}") for label, path in self.regions.items()}
+        return Outputs(result, result.with_suffix(".png"), regions)
 
-
-def outputs_at(result: Path, labels: Sequence[str]) -> Outputs:
-    """Return what is written beside a result: the others follow its name."""
-    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
-    regions = {
-        label: result.with_name(f"{result.stem}-region{end}.nc") for label, end in zip(labels, ends, strict=True)
-    }
-    return Outputs(result, result.with_suffix(".png"), regions)
+    def of(self, reached: Sequence[bool]) -> Outputs:
+        """Return those of the goals that a region was found for."""
+        return self._replace(regions=dict(itertools.compress(self.regions.items(), reached)))
 
 
 def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], alphas: Sequence[float]) -> Outputs:
@@ -317,7 +360,10 @@ def _outputs(options: argparse.Namespace, norm: str, epsilons: Sequence[float], 
         msg = f"--out is {shown(str(result))}; allowed: a name that ends in .nc"
         raise InputError(msg)
     of_epsilon, of_alpha = _labels(epsilons), _labels(alphas) if len(alphas) > 1 else [""]
-    outputs = outputs_at(result, [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha])
+    labels = [f"{one}-{other}".rstrip("-") for one in of_epsilon for other in of_alpha]
+    ends = [f"-{label}" for label in labels] if len(labels) > 1 else [""]
+    names = (result.with_name(f"{result.stem}-region{end}.nc") for end in ends)
+    outputs = Outputs(result, result.with_suffix(".png"), dict(zip(labels, names, strict=True)))
     for path in outputs.files:
         check_writable(path)
         if options.out is not None:

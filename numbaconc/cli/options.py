@@ -9,6 +9,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.errors import InputError
+from numbaconc.norms import NORMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,9 +20,10 @@ if TYPE_CHECKING:
 PREFIX = "setting "  # how the names of settings begin among the parsed options
 APART = ("epsilon", "alpha", "norm")  # settings that have options of their own
 SEVERAL = "settings of several searches"
+UNSET = "not given"
 
 
-def add_plugin_option(parser: argparse.ArgumentParser) -> None:
+def add_plugin_option(parser: argparse._ActionsContainer) -> None:
     """Add the option that names modules with searches."""
     parser.add_argument("--plugin", action="append", metavar="MODULE", help="import a module with searches of your own")
 
@@ -54,15 +56,20 @@ def import_plugins(arguments: Sequence[str]) -> None:
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
-    """Add an option for every setting of every search, grouped by search."""
+    """Add an option for every setting of every search, grouped by search, and say which searches there are."""
     from numbaconc.search.base import known_searches
 
+    usual = ", ".join(f"{norm.search} with {norm.name}" for norm in NORMS.values())
     having: dict[str, dict[str, Setting]] = {}
     for cls in known_searches().values():
         for name, setting in cls.settings().items():
             if name not in APART:
                 having.setdefault(name, {})[cls.name] = setting
-    titles = {name: next(iter(of)) if len(of) == 1 else SEVERAL for name, of in having.items()}
+    chosen = parser._option_string_actions["--search"]
+    chosen.help = (
+        f"how regions are found: {', '.join(known_searches())} (default: {usual}); best compares those of a norm"
+    )
+    titles = {name: f"settings of {next(iter(of))}" if len(of) == 1 else SEVERAL for name, of in having.items()}
     groups = {title: parser.add_argument_group(title) for title in [SEVERAL, *sorted(set(titles.values()) - {SEVERAL})]}
     for name, of in having.items():
         if f"--{name.replace('_', '-')}" in parser._option_string_actions:
@@ -83,22 +90,29 @@ def _option(name: str, of: Mapping[str, Setting]) -> dict[str, Any]:
 
 def _help(of: Mapping[str, Setting]) -> str:
     """Return the help of an option: what the setting does in each search that has it, and its default."""
-    helps = {one.help for one in of.values()}
-    defaults = {_said(one.default) for one in of.values()}
-    if len(of) == 1 or len(helps) == 1:
-        text = next(iter(helps)) if len(of) == 1 else f"{', '.join(of)}: {next(iter(helps))}"
-    else:
-        text = "; ".join(f"{name}: {one.help}" for name, one in of.items())
-    if len(defaults) == 1:
-        text += f" (default: {defaults.pop()})" if "not given" not in defaults else ""
-    else:
-        text += f" (default: {', '.join(f'{name} {_said(one.default)}' for name, one in of.items())})"
-    return textwrap.dedent(text).replace("%", "%%")
+    text = "; ".join(
+        f"{', '.join(names)}: {said}" if len(of) > 1 else said
+        for said, names in _alike({name: one.help for name, one in of.items()})
+    )
+    defaults = [
+        f"{', '.join(names)} {said}" if number else said
+        for number, (said, names) in enumerate(_alike({name: _said(one.default) for name, one in of.items()}))
+    ]
+    told = f" (default: {'; '.join(defaults)})" if defaults != [UNSET] else ""
+    return textwrap.dedent(f"{text}{told}").replace("%", "%%")
+
+
+def _alike(texts: Mapping[str, str]) -> list[tuple[str, list[str]]]:
+    """Return the distinct texts, each with the names that it is said of; that of most names first."""
+    names: dict[str, list[str]] = {}
+    for name, text in texts.items():
+        names.setdefault(text, []).append(name)
+    return sorted(names.items(), key=lambda one: -len(one[1]))
 
 
 def _said(default: object) -> str:
-    if default is None:
-        return "not given"
+    if default is None or isinstance(default, bool):
+        return {None: UNSET, True: "yes", False: "no"}[default]
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 

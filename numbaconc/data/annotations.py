@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import as_floats
+from numbaconc.data.conversion import as_floats, plain
 from numbaconc.errors import InputError, said, shown
 
 MOST = 2.0  # of a label uncertainty: people are certain of another label
@@ -35,16 +35,18 @@ def as_labels(y: Any, n: int, name: str = "y") -> NDArray[Any]:  # noqa: ANN401
         If it has another shape or holds anything else.
     """
     try:
-        labels = np.asarray(y)
+        labels = np.asarray(plain(y, name))
         if labels.dtype == object and all(isinstance(one, str) for one in labels.ravel()):
             labels = labels.astype(str)
+    except InputError:
+        raise
     except Exception as error:  # arrays of others raise what they like when they are read
         msg = f"{name} of type {type(y).__name__} cannot be read as labels ({said(error)}); allowed: integers or texts"
         raise InputError(msg) from error
     _check_shape(labels.shape, n, name)
     if labels.dtype.kind == "U":
         return labels
-    if labels.dtype.kind not in "buif" or (labels.dtype.kind == "f" and not _are_whole(labels)):
+    if labels.dtype.kind not in "buif" or not _are_whole(labels):
         msg = f"{name} is {shown(y)}; allowed: labels that are integers or texts, one a point"
         raise InputError(msg)
     return labels.astype(np.int64)
@@ -104,6 +106,9 @@ def label_uncertainty(probabilities: ArrayLike, y: ArrayLike) -> NDArray[np.floa
 
 
 def _are_whole(labels: NDArray[Any]) -> bool:
+    """Return whether numbers are whole, and such as int64 holds."""
+    if labels.dtype.kind != "f":
+        return labels.dtype != np.uint64 or not (labels > np.iinfo(np.int64).max).any()
     return bool((np.abs(labels) <= 2**53).all() and (labels == np.rint(labels)).all())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import math
 import os
 import struct
 import zipfile
@@ -21,6 +22,7 @@ from numbaconc.errors import InputError
 
 NPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")  # how the files begin; the last is an empty archive
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}  # bytes that one byte of a member can unpack to, at most
+SPARSE = {"format", "shape", "data"}  # arrays of a matrix that scipy.sparse.save_npz wrote
 LOCAL = 30  # bytes of the header before a member of an archive; the last four have the lengths of two texts after it
 
 
@@ -47,7 +49,21 @@ def read_plain(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) 
             msg = f"it has {name!r} twice"
             raise ValueError(msg)
         arrays[name] = functools.partial(_member, file, archive, member, told)
+    if set(arrays) >= SPARSE:
+        msg = f"file {told[0]} has a sparse matrix; allowed: a dense one, as scipy.sparse.load_npz({told[0]}).toarray() makes it"
+        raise InputError(msg + _size_of(archive, length))
     return Stored(arrays)
+
+
+def _size_of(archive: zipfile.ZipFile, length: int) -> str:
+    """Say how large a sparse matrix would be as a dense one, where its file tells."""
+    try:
+        members = {member.filename: _opened(archive, member, length) for member in archive.infolist()}
+        shape = read_array(*members["shape.npy"]).tolist()
+        item = members["data.npy"]
+        return f", of {math.prod(shape) * read_array(*item).dtype.itemsize:,} bytes"
+    except Exception:  # it says no more than that
+        return ""
 
 
 def _member(
@@ -57,7 +73,7 @@ def _member(
     with reading(*told):
         stream, size = _opened(archive, member, os.fstat(file.fileno()).st_size)
         if member.compress_type != zipfile.ZIP_STORED or not name.startswith("X"):
-            return read_array(stream, size)
+            return read_array(stream, size, name)
         while stream.read(CHUNK):  # to the end, where the checksum is
             pass
         return rows_in(file, _begin(file, member), size, name, told)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import columns_in, values_of
+from numbaconc.data.columns import Drop, check_drop, check_names, columns_of, note_of_index, without
+from numbaconc.data.conversion import values_of
 from numbaconc.data.floats import DOUBLE, GRAY_LEVELS, Frame, are_whole, ends_of, frame_of, image_of, put
 from numbaconc.data.normalized import Normalize, check_normalize
 from numbaconc.data.rows import Parts, Rows, rows_of
 from numbaconc.data.sample import Sample, as_domain, check_unit
 from numbaconc.data.scaling import DIVIDED_BY, Scale, check_scale, scaling_of
-from numbaconc.data.space import IMAGE, Space, other_name
+from numbaconc.data.space import IMAGE, Space
 from numbaconc.errors import InputError, as_number, check_count, check_flag, check_fraction, shown, warn
 
 SURE = 20  # numbers between 0 and 1 that are not multiples of 1/255 by chance
@@ -40,6 +41,7 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     uncertainty: ArrayLike | None = None,
     normalize: tuple[ArrayLike, ArrayLike] | str | None = None,
     scale: ArrayLike | None = None,
+    drop: str | int | Iterable[str | int] | None = None,
 ) -> Sample:
     """Check a user's array once and bring it into the form that every kernel takes.
 
@@ -56,9 +58,9 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
         What floats are brought into the same levels as, and their columns to the same scale.
     y, uncertainty : array-like, shape (n,), optional
         Labels, integers or texts, and how uncertain people are of them, in [0, 2]; a Sample keeps its own.
-    normalize, scale : (mean, std), and "standard", "range" or array-like, shape (d,), optional
+    normalize, scale, drop : (mean, std), and "standard", "range" or array-like, shape (d,), and str, int or several, optional
         What pixels were normalized by, numbers or one a channel: they become the bytes that they were. What columns are
-        divided by: their population standard deviations, ranges, or these, the units of epsilon then.
+        divided by: population standard deviations, ranges, or these, epsilon's units then. Which are left out, by name or place.
 
     Returns
     -------
@@ -67,26 +69,46 @@ def as_sample(  # noqa: PLR0913  # each is a part of what a Sample is
     Raises
     ------
     InputError
-        If the array is ragged, masked, empty, too short, not numeric or not finite; unit, domain, normalize or scale cannot
-        be those of X, or a Sample has others; there is not one label or uncertainty for each point.
+        If the array is ragged, masked, empty, too short, not numeric or not finite; an argument cannot be one of X, or a
+        Sample has others; there is not one label or uncertainty for each point.
 
     Warns
     -----
     UnitWarning
-        If numbers other than bytes lie outside [0, 1]: epsilon is then in their units. If floats are nearly images.
+        If numbers other than bytes lie outside [0, 1]: epsilon is then in their units; if floats are nearly images; as a
+        UserWarning, if a column looks as if it told which row it is.
     """
     min_rows, integers = check_count("min_rows", min_rows), check_flag("integers", integers)
     declared: dict[str, Any] = {"unit": None if unit is None else check_unit(unit), "domain": as_domain(domain)}
-    told, known = Told(check_normalize(normalize), check_scale(scale)), _space_like(like)
+    told, known = Told.checked(normalize, scale, drop), _space_like(like)
     if isinstance(X, Sample):
         sample = _as_it_is(X, name, **declared, **told._asdict())
     else:
-        rows, space = _scaled(_numbers_in(X, name, integers=integers, told=told, **declared), X, told, known)
-        check_names(scale, space.columns)
-        frame = known.frame if known is not None and unit is None else None
-        (sample,) = _samples_of(rows, replace(space, **declared), frame).samples
+        sample = _made_of(X, name, known, told, integers=integers, **declared)
+        check_names(scale, sample.space.columns)
     check_rows(name, len(sample), min_rows)
     return sample if y is None and uncertainty is None else sample.annotated(y=y, uncertainty=uncertainty)
+
+
+def _made_of(
+    X: Any,  # noqa: ANN401
+    name: str,
+    like: Space | None,
+    told: Told,
+    *,
+    integers: bool,
+    **declared: Any,  # noqa: ANN401
+) -> Sample:
+    """Return the sample of an array of the user's, for which unit and domain may be declared."""
+    X = without(X, told.drop, name)
+    numbers = _numbers_in(X, name, integers=integers, told=told, **declared)
+    rows, space = _scaled(numbers, X, told, like)
+    frame = like.frame if like is not None and declared["unit"] is None else None
+    (sample,) = _samples_of(rows, replace(space, **declared), frame).samples
+    if like is not None or not (note := note_of_index(numbers, space.columns)):
+        return sample
+    warn(f"{name}: {note}")
+    return sample.annotated(note=note)
 
 
 def check_rows(name: str, n: int, least: int) -> None:
@@ -97,14 +119,20 @@ def check_rows(name: str, n: int, least: int) -> None:
 
 
 class Told(NamedTuple):
-    """What the user tells of numbers, that no file says: how pixels were normalized, what columns are divided by."""
+    """What the user tells of numbers, that no file says: how pixels were normalized, what columns are divided by, or left out."""
 
     normalize: Normalize | None = None
     scale: Scale | None = None
+    drop: Drop | None = None
+
+    @classmethod
+    def checked(cls, normalize: Any, scale: Any, drop: Any) -> Self:  # noqa: ANN401
+        """Return what is told of numbers; InputError if it can be told of none."""
+        return cls(check_normalize(normalize), check_scale(scale), check_drop(drop))
 
     def check_alone(self, **given: object) -> None:
         """Refuse what is given beside these and means another thing: InputError."""
-        here = {name: value for name, value in self._asdict().items() if value is not None}
+        here = {name: value for name, value in self._replace(drop=None)._asdict().items() if value is not None}
         both = list(here | {name: value for name, value in given.items() if value is not None})
         if here and len(both) > 1:
             name = next(iter(here))
@@ -156,9 +184,12 @@ def samples_in(
     """
     known = _space_like(like)
     is_scaled = known is not None and known.scaling is not None
-    rows = _numbers_in(X, name, integers=is_scaled, told=told)
-    rows, space = _scaled(rows, X, told, known, train)
-    return _samples_of(rows, space, None if known is None else known.frame, choose)
+    X = without(X, told.drop, name)
+    numbers = _numbers_in(X, name, integers=is_scaled, told=told)
+    rows, space = _scaled(numbers, X, told, known, train)
+    drawn = _samples_of(rows, space, None if known is None else known.frame, choose)
+    note = "" if known is not None else note_of_index(numbers, space.columns)
+    return drawn._replace(samples=[one.annotated(note=note) for one in drawn.samples]) if note else drawn
 
 
 def _space_like(like: Any) -> Space | None:  # noqa: ANN401
@@ -209,7 +240,9 @@ def _samples_of(
         domain = domain or (IMAGE if unit is None else None)
         frame = Frame(unit or 1 / GRAY_LEVELS, whole=True)
         space = replace(space, unit=frame.unit, domain=domain, frame=frame)
-        return Drawn([Sample(X, frame.unit, domain, _space=space) for X in rows.take(choose(len(rows)))], space)
+        parts = rows.take(choose(len(rows)))
+        note = _dark(name, int(parts[0].max())) if domain == IMAGE and unit is None else ""
+        return Drawn([Sample(X, frame.unit, domain, note, _space=space) for X in parts], space)
     low, high = ends_of(rows)
     least, most = float(low.min()), float(high.max())
     framed = _framed(rows, space, frame, low, high)
@@ -264,8 +297,16 @@ def _framed(
 
 
 def in_words(value: object) -> str:
-    """Return how a value is written in a message: one that says how images were normalized as it is given in a text."""
-    return str(value) if isinstance(value, Normalize) else shown(value)
+    """Return how a value is written in a message: what is told of numbers as it is given in a text."""
+    return str(value) if isinstance(value, Normalize | Drop) else shown(value)
+
+
+def _dark(name: str, most: int) -> str:
+    """Return what to do with bytes that may be other levels than 0 to 255; nothing where some are gray enough."""
+    if not most or 2 * most > GRAY_LEVELS:
+        return ""
+    todo = f"{name} / {most}" if most > 1 else f"{name}.astype('float32')"
+    return f"{name} is bytes, where {GRAY_LEVELS} is 1, and none is above {most} (if {most} is white, give {todo})"
 
 
 def _levels(rows: Rows, least: float, most: float) -> str:
@@ -309,28 +350,7 @@ def _numbers_in(X: ArrayLike | Rows, name: str, *, integers: bool, told: Told, *
 def _space_of(X: Any, rows: Rows) -> Space:  # noqa: ANN401
     """Return what is known of points before they are looked at: how many coordinates, their layout, their names."""
     point = rows.point if len(rows.point) > 1 else None
-    return Space(rows.shape[1], point, _columns_of(X, (len(rows), *rows.point)))
-
-
-def _columns_of(X: Any, shape: tuple[int, ...]) -> tuple[str, ...] | None:  # noqa: ANN401
-    """Return the names of the columns of a data frame, or of the dimensions of images that have some; None for none."""
-    try:
-        if len(shape) > 2:
-            names = list(X.dims)[1:] if hasattr(X, "coords") else []  # those of HDF5 are no names
-        else:
-            names = columns_in(X) or list(X.coords[X.dims[1]].values)
-    except Exception:  # most arrays know no names, and some raise what they like when they are asked
-        return None
-    return tuple(map(str, names)) if len(names) == len(shape[1:]) or len(names) == shape[-1] else None
-
-
-def check_names(scale: Any, columns: tuple[str, ...] | None) -> None:  # noqa: ANN401
-    """Refuse a pandas Series of numbers for other columns than there are, or in another order: InputError."""
-    index = getattr(scale, "index", None)
-    names = None if index is None or callable(index) else tuple(map(str, index))
-    if differ := other_name(names, columns):
-        msg = f"scale has {differ[0]!r} where X has the column {differ[1]!r}; allowed: the columns of X, in one order"
-        raise InputError(msg)
+    return Space(rows.shape[1], point, columns_of(X, (len(rows), *rows.point)))
 
 
 def parse_epsilon(value: object, name: str = "epsilon") -> float:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 RATIO = 1032  # bytes that one byte of a file can unpack to at most, as deflate packs
 PER_SECOND = 1 << 24  # bytes of a file whose contents are listed in less than a second
+PACKED = ("scale_factor", "add_offset")  # what numbers are multiplied by when they are read, and what is added
 TEXTS = 100  # that are read together: each could be as long as the file
 HDF5_AT = 512  # bytes before what a MATLAB 7.3 file has in HDF5
 REFERENCES = "#refs#"  # where MATLAB keeps what is in cells
@@ -49,6 +50,7 @@ def _datasets(path: Path, opened: contextlib.ExitStack) -> dict[str, h5py.Datase
             if one.external or one.is_virtual:
                 msg = f"the numbers of {name!r} are in other files"
                 raise ValueError(msg)
+            _check_plain(one.attrs, name)
         check_promise(datasets, path)
         return datasets
 
@@ -56,6 +58,7 @@ def _datasets(path: Path, opened: contextlib.ExitStack) -> dict[str, h5py.Datase
         with h5py.File(path, "r") as file:
             for one in found(file).values():
                 _ = one.chunks and one.id.get_num_chunks()  # all are looked up for that
+                _is_logical(one)
 
     try_out(tried, 3 + path.stat().st_size // PER_SECOND)
     return found(opened.enter_context(h5py.File(path, "r")))
@@ -70,6 +73,14 @@ def check_promise(arrays: Mapping[str, Any], path: Path) -> None:
         size = max(math.prod(one.shape or ()), math.prod(chunks)) * one.dtype.itemsize
         if size > RATIO * length:
             msg = f"its {name!r} promises {size} bytes, and its {length} bytes hold at most {RATIO * length}"
+            raise ValueError(msg)
+
+
+def _check_plain(attributes: Mapping[str, Any], name: str) -> None:
+    """Refuse numbers that stand for others, as attributes of netCDF and xarray say: ValueError."""
+    for attribute in PACKED:
+        if attribute in attributes:
+            msg = f"its {name!r} has {attribute}, and is packed; allowed: numbers as they are meant, such as xarray reads from it"
             raise ValueError(msg)
 
 
@@ -103,6 +114,7 @@ def read_zarr(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -
     arrays = {"X": store} if isinstance(store, zarr.Array) else dict(store.members(max_depth=None))
     arrays = {name: one for name, one in arrays.items() if isinstance(one, zarr.Array)}
     for name, one in arrays.items():
+        _check_plain(one.attrs, name)
         how = one.metadata.to_dict()
         how.pop("attributes", None)
         if "pickle" in str(how):
@@ -129,17 +141,28 @@ def read_matlab(path: Path, told: tuple[str, str], opened: contextlib.ExitStack)
     if begins[HDF5_AT:] == b"\x89HDF\r\n\x1a\n":
         needed("h5py", told[0])
         datasets = {name: one for name, one in _datasets(path, opened).items() if not name.startswith(REFERENCES)}
-        shapes = {name: one.shape[::-1] for name, one in datasets.items() if one.dtype.kind in "iuf"}
+        shapes = {name: one.shape[::-1] for name, one in datasets.items() if one.dtype.kind in "biuf"}
         for name, shape in shapes.items():
             check_memory(name, shape, datasets[name].nbytes)
-        read = {name: functools.partial(lambda one: one[...].T, datasets[name]) for name in shapes}
+        read, beside = {name: functools.partial(_transposed, datasets[name]) for name in shapes}, ""
     else:
         contents = path.read_bytes()
         shapes = matlab.shapes(contents)
         read = {name: functools.partial(matlab.read_numbers, contents, name) for name in shapes}
+        beside = matlab.others(contents)
     last = [name for name, shape in shapes.items() if len(shape) > 2 and shape[-1] > shape[0]]
     note = f"the last axis of {', '.join(last)} counts the points" if last else ""
-    return Stored({name: functools.partial(_points_first, one, told) for name, one in read.items()}, note)
+    return Stored({name: functools.partial(_points_first, one, told) for name, one in read.items()}, note, beside)
+
+
+def _transposed(dataset: h5py.Dataset) -> NDArray[Any]:
+    """Return an array of MATLAB's, which are stored with the last axis first."""
+    array: NDArray[Any] = dataset[...].T
+    return array.astype(bool) if _is_logical(dataset) else array
+
+
+def _is_logical(dataset: h5py.Dataset) -> bool:
+    return bool(dataset.attrs.get("MATLAB_class", b"") == b"logical")
 
 
 def _points_first(read: Any, told: tuple[str, str], name: str) -> NDArray[Any]:  # noqa: ANN401

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
 import itertools
 import math
 import numbers
 import os
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +23,7 @@ MOST_VALUES = 100_000  # of an argument that may have several
 MOST_FLOATS = 1 << 28  # of one that is an array of numbers beside the points
 MOST_NAMES = 20  # in a message
 NOT_IN_NUMPY = ("bfloat16", "float8")
+TIMES = ("date", "time", "duration")  # how types of columns begin that are no numbers
 ALLOWED = "allowed: an array of real numbers"
 
 
@@ -52,7 +56,7 @@ def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # n
         If it is ragged, sparse, masked somewhere, no array at all, or holds anything but real numbers.
     """
     try:
-        array = np.asarray(_plain(X if rows is None else X[rows], name))
+        array = np.asarray(plain(X if rows is None else X[rows], name))
         if array.dtype == object:
             array = _numbers(array, name, columns_in(X))
     except InputError:
@@ -66,10 +70,14 @@ def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # n
     if array.nbytes > memory():  # a view that repeats its rows may be of any size, and would be looked at for ever
         msg = f"{name} has shape {array.shape}; allowed: what fits into the memory of this machine"
         raise InputError(msg)
-    if array.dtype.kind == "V" and array.dtype.type is not np.void:  # numbers of 16 bits and fewer, of other libraries
+    if array.dtype.kind == "V" and not issubclass(
+        array.dtype.type, np.void
+    ):  # numbers of 16 bits and fewer, of other libraries
         array = array.astype(np.float32)
     if array.dtype.kind not in "buif":
         why = " (Complex data not supported)" if array.dtype.kind == "c" else ""  # in scikit-learn's words
+        if array.dtype.names:
+            why = f", as numpy.lib.recfunctions.structured_to_unstructured({name}) makes"
         msg = f"{name} has dtype {array.dtype}; {ALLOWED}{why}"
         raise InputError(msg)
     return array
@@ -100,7 +108,7 @@ def memory() -> float:
         return math.inf
 
 
-def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
+def plain(X: Any, name: str) -> Any:  # noqa: ANN401
     """Return what NumPy can read without loss; what it would read otherwise than it is meant is refused."""
     if hasattr(X, "toarray"):
         size = math.prod(X.shape) * getattr(X.dtype, "itemsize", 8)
@@ -119,7 +127,7 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
     if isinstance(X, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in X):
         X = np.ma.stack(X)
     if isinstance(X, list | tuple) and any(callable(getattr(row, "detach", None)) for row in X):
-        return [_plain(row, name) for row in X]
+        return [plain(row, name) for row in X]
     if isinstance(X, np.ma.MaskedArray):
         if n_masked := int(np.sum(np.ma.getmaskarray(X).view(bool))):
             msg = (
@@ -129,7 +137,24 @@ def _plain(X: Any, name: str) -> Any:  # noqa: ANN401
         return X.data
     if hasattr(X, "dtypes") and hasattr(X, "isna"):
         return _columns(X, name)
+    if any(cls.__module__.startswith("torch.utils.data") for cls in type(X).__mro__):
+        msg = f"{name} is a {type(X).__name__} of PyTorch; allowed: the tensor of its points, such as {name}.tensors[0] or {name}.data"
+        raise InputError(msg)
+    _check_times(X, name)
     return _tensor(X, name) if callable(getattr(X, "detach", None)) else X
+
+
+def _check_times(X: Any, name: str) -> None:  # noqa: ANN401
+    """Refuse a frame of polars or a table of Arrow that has times, which NumPy would take for numbers."""
+    kinds = getattr(X, "dtypes", None) or getattr(getattr(X, "schema", None), "types", None)
+    names = columns_in(X)
+    if not isinstance(kinds, list) or names is None:
+        return
+    bad = [str(one) for one, kind in zip(names, kinds, strict=False) if str(kind).lower().startswith(TIMES)]
+    if bad:
+        msg = f"{name} has times in column {', '.join(map(shown, bad[:MOST_NAMES]))}; {ALLOWED}"
+        msg += f" ({to_drop(*bad[:MOST_NAMES])} leaves others out)"
+        raise InputError(msg)
 
 
 def _tensor(X: Any, name: str) -> Any:  # noqa: ANN401
@@ -164,6 +189,19 @@ def columns_in(X: Any) -> list[Any] | None:  # noqa: ANN401
     return None if names is None else list(names)
 
 
+def to_drop(*columns: str | int) -> str:
+    """Say how columns are left out, by their names or positions."""
+    given = columns[0] if len(columns) == 1 else list(columns)
+    return f"drop={shown(given)} (--drop {shlex.quote(in_line(columns))})"
+
+
+def in_line(columns: Sequence[str | int]) -> str:
+    """Return names or positions with commas between, those with commas in quotes; one alone as it is."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(columns)
+    return line.getvalue() if len(columns) > 1 else str(columns[0])
+
+
 def _numbers(array: NDArray[Any], name: str, columns: list[Any] | None) -> NDArray[Any]:
     """Return an array of objects as float64 if every one is a real number."""
     for place, one in enumerate(array.flat):
@@ -172,7 +210,7 @@ def _numbers(array: NDArray[Any], name: str, columns: list[Any] | None) -> NDArr
             if columns and array.ndim == 2:
                 row = array[place // array.shape[1]]
                 bad = [str(column) for column, other in zip(columns, row, strict=True) if not _is_real(other)]
-                msg += f" in column {', '.join(map(shown, bad[:MOST_NAMES]))}"
+                msg += f" in column {', '.join(map(shown, bad[:MOST_NAMES]))}, which {to_drop(*bad[:MOST_NAMES])} leaves out"
             msg += f"; {ALLOWED} (argument must be no string and no other object, but a number)"
             raise NotNumbersError(msg)
     return array.astype(np.float64)

@@ -8,7 +8,7 @@ import importlib.metadata
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -18,16 +18,15 @@ import pooch
 from numpy.typing import ArrayLike, NDArray
 
 from numbaconc.data import readers
-from numbaconc.data.arrays import Told, as_sample, check_names, in_words
+from numbaconc.data.arrays import Told, as_sample, in_words
+from numbaconc.data.columns import check_names
 from numbaconc.data.files import as_path, check_writable
 from numbaconc.data.formats import KNOWN, is_there, name_of, own_files
-from numbaconc.data.normalized import check_normalize
 from numbaconc.data.own import read_own
 from numbaconc.data.people import people_disagree
 from numbaconc.data.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
 from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, VERIFIED_WORDS, Published
 from numbaconc.data.sample import Sample
-from numbaconc.data.scaling import check_scale
 from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import (
     InputError,
@@ -79,9 +78,15 @@ class Dataset(Shown):
     def _facts(self) -> dict[str, object]:
         first: dict[str, object] = {"name": repr(self.name), "contents": VERIFIED_WORDS[self.verified]}
         first |= {"train": self.train.shape, "test": self.test.shape}
-        ends, notes = [one.seen for one in self if one.seen], dict.fromkeys(one.note for one in self if one.note)
+        ends = [one.seen for one in self if one.seen]
         seen = range_of((min(low for low, _ in ends), max(high for _, high in ends))) if len(ends) == 2 else None
-        return first | self.train._facts() | {"shape": None, "range": seen, "note": "; ".join(notes)}
+        return first | self.train._facts() | {"shape": None, "range": seen, "note": "; ".join(self.notes)}
+
+    @property
+    def notes(self) -> list[str]:
+        """What was done to the data on the way in; what is said of both samples is said once."""
+        alike = self.test.note.replace("X_test", "X_train") in self.train.note
+        return [note for note in (self.train.note, "" if alike else self.test.note) if note]
 
     @property
     def sha256(self) -> str:
@@ -123,6 +128,7 @@ def load_dataset(  # noqa: PLR0913  # they say which data, and how they are take
     key: str | None = None,
     normalize: tuple[ArrayLike, ArrayLike] | str | None = None,
     scale: ArrayLike | None = None,
+    drop: str | int | Iterable[str | int] | None = None,
 ) -> Dataset:
     """Load a data set from disk; nothing is downloaded.
 
@@ -130,8 +136,9 @@ def load_dataset(  # noqa: PLR0913  # they say which data, and how they are take
     ----------
     name : str or path-like
         A name of the registry (`digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar10h`, `svhn`); or the path of a file,
-        `.npy`, `.npz`, `.csv`, `.tsv`, `.parquet`, `.h5`, `.nc`, `.zarr` or `.mat`, of a folder of images, or two of train
-        and test with a comma between. Arrays are found by usual names, such as `X_train`, `y_train` and `uncertainty_train`.
+        `.npy`, `.npz`, `.csv`, `.tsv`, `.parquet`, `.h5`, `.nc`, `.zarr`, `.mat` or `.pt`, of a folder of images, or two of
+        train and test with a comma between. Arrays are found by usual names, such as `X_train`, `y_train` and
+        `uncertainty_train`.
     data_dir, verify, progress : path-like, optional, and bool
         The folder of the data: by default `$NUMBACONC_DATA_DIR`, then `./data`, then the user cache. Refuse contents that
         are not the published ones. Show a bar on a terminal while a large archive is unpacked.
@@ -140,9 +147,9 @@ def load_dataset(  # noqa: PLR0913  # they say which data, and how they are take
         that splits the latter two; 0.2 and 0 if not given.
     max_train, key : int, and str, optional
         Keep so many of the training points, drawn evenly. The array in the user's file, or TRAIN,TEST.
-    normalize, scale : optional
+    normalize, scale, drop : optional
         As in `as_sample`, of the user's files: what pixels were normalized by, a pair or "0.1307/0.3081"; what columns are
-        divided by, "standard", "range" or numbers; training points alone tell it.
+        divided by, "standard", "range" or numbers, told by training points alone; columns left out, "id,name" or 0.
 
     Returns
     -------
@@ -153,21 +160,19 @@ def load_dataset(  # noqa: PLR0913  # they say which data, and how they are take
 
     Raises
     ------
-    DataNotFoundError
-        If the data set is not on disk.
     InputError
-        If a name is unknown, a file not what it claims or not the published one, or an argument without effect or wrong.
+        If a name is unknown, a data set not on disk (DataNotFoundError), a file not what it claims or not the published one,
+        or an argument without effect or wrong.
     """
     share = None if test_fraction is None else check_fraction("test_fraction", test_fraction, one_allowed=False)
     seed = None if seed is None else check_count("seed", seed, low=0)
     verify, progress = check_flag("verify", verify), check_flag("progress", progress)
-    key, told = None if key is None else check_text("key", key), Told(check_normalize(normalize), check_scale(scale))
+    key, told = None if key is None else check_text("key", key), Told.checked(normalize, scale, drop)
     known = str(as_path(name, "data set")) if isinstance(name, os.PathLike) else name if isinstance(name, str) else ""
     if known not in REGISTRY:
-        paths = _paths_of(name, known)
-        data = Dataset(printable(name_of(known)), *read_own(paths, key, share, seed, max_train, told), verified=None)
-        check_names(scale, data.train.space.columns)
-        return data
+        train, test = read_own(_paths_of(name, known), key, share, seed, max_train, told)
+        check_names(scale, train.space.columns)
+        return Dataset(printable(name_of(known)), train, test, verified=None)
     check_own(known, {"key": key} | told._asdict())
     data = _load_known(known, data_dir, share, seed, verify=verify, progress=progress)
     return data if max_train is None else replace(data, train=data.train.take(kept(len(data.train), max_train)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from numbaconc.data.columns import Drop, without
 from numbaconc.data.files import as_path
 from numbaconc.data.named import Stored, needed
 from numbaconc.data.readers import reading
@@ -28,6 +31,8 @@ class Format(NamedTuple):
         By what name that is installed, if by another.
     is_folder : bool
         Whether it is a folder of files.
+    is_table : bool
+        Whether it has columns that may be left out before they are read, as texts must be: `read` takes a `Drop`, too.
     words : str
         What messages call such files, after the suffix.
     """
@@ -36,6 +41,7 @@ class Format(NamedTuple):
     package: str = ""
     install: str = ""
     is_folder: bool = False
+    is_table: bool = False
     words: str = ""
 
 
@@ -43,9 +49,9 @@ IMAGES = ""  # the row of folders without a suffix that is known
 FORMATS = {
     ".npy": Format("archives.read_plain", words=" of plain arrays"),
     ".npz": Format("archives.read_plain", words=" of plain arrays"),
-    ".csv": Format("tables.read_csv"),
-    ".tsv": Format("tables.read_csv"),
-    ".parquet": Format("parquet.read_parquet", "pyarrow"),
+    ".csv": Format("tables.read_csv", is_table=True),
+    ".tsv": Format("tables.read_csv", is_table=True),
+    ".parquet": Format("parquet.read_parquet", "pyarrow", is_table=True),
     ".h5": Format("containers.read_hdf5", "h5py"),
     ".hdf5": Format("containers.read_hdf5", "h5py"),
     ".nc": Format("netcdf.read_arrays"),
@@ -98,8 +104,8 @@ def called(path: Path) -> tuple[str, str]:
     return repr(str(path)), (path.suffix.lower() + _format_of(path).words).strip()
 
 
-def open_file(path: Path, opened: contextlib.ExitStack) -> Stored:
-    """Return the arrays of a user's file, which is open until `opened` is closed.
+def open_file(path: Path, opened: contextlib.ExitStack, drop: Drop | None = None) -> Stored:
+    """Return the arrays of a user's file, points without some columns; it is open until `opened` is closed.
 
     Raises
     ------
@@ -115,5 +121,13 @@ def open_file(path: Path, opened: contextlib.ExitStack) -> Stored:
     module, _, function = kind.read.partition(".")
     read = getattr(importlib.import_module(f"numbaconc.data.{module}"), function)
     with reading(*told):
-        stored: Stored = read(path, told, opened)
-    return stored
+        stored: Stored = read(path, told, opened, *[drop] * kind.is_table)
+    if kind.is_table or drop is None:
+        return stored
+    return replace(stored, arrays={key: functools.partial(_without, one, drop) for key, one in stored.arrays.items()})
+
+
+def _without(read: Callable[[str], Any], drop: Drop, name: str) -> Any:  # noqa: ANN401
+    """Return an array, of points without some of their columns."""
+    array = read(name)
+    return without(array, drop, name) if name.startswith("X") else array

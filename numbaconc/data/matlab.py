@@ -23,11 +23,12 @@ HEADER = 128  # bytes; the last two say the byte order, the two before the versi
 ORDERS = {b"\x00\x01IM": "<", b"\x01\x00MI": ">"}
 CHARACTERS, BYTES, INTEGERS, FLAGS, ARRAY, PACKED = 1, 2, 5, 6, 14, 15  # types of elements
 NUMERIC = ["float64", "float32", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
-CLASSES = {2: "struct"} | dict(enumerate(NUMERIC, 6))
+CLASSES = dict(enumerate(["cell", "struct", "object", "char", "sparse", *NUMERIC], 1))
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}  # types of data
-COMPLEX = 0x800  # the flag of an array that has imaginary parts too
+COMPLEX, LOGICAL = 0x800, 0x200  # flags of an array that has imaginary parts too, and of one of true and false
 START = 1 << 10  # bytes at the start of an array that have its flags, dimensions and name in them
 MOST = 1 << 28  # bytes of an array of SVHN, unpacked: they have up to 225 million
+MOST_WORDS = 20  # arrays that are no numbers, in a message
 RATIO = 1032  # bytes that one byte of a file can unpack to at most
 
 
@@ -80,6 +81,16 @@ def shapes(contents: bytes) -> dict[str, tuple[int, ...]]:
     return {array.name.decode(): array.dims for array in arrays if _is_numeric(array)}
 
 
+def others(contents: bytes) -> str:
+    """Return what a file has beside arrays of numbers, in words; errors as of `read_images`."""
+    order, words = ORDERS.get(contents[HEADER - 4 : HEADER], "<"), []
+    for array in (_parsed(_start(data, packed), order) for data, packed in _arrays(contents)):
+        if not _is_numeric(array) and array.name:
+            size = f", of {8 * math.prod(array.dims):,} bytes as a dense array" if array.dtype == "sparse" else ""
+            words.append(f"{array.name.decode()} is {array.dtype} of shape {array.dims}{size}")
+    return ", ".join(words[:MOST_WORDS])
+
+
 def read_numbers(contents: bytes, name: str) -> NDArray[Any]:
     """Return the array of that name, one of `shapes`, of its own type; errors as of `read_images`."""
     found = _found(contents, name)
@@ -88,7 +99,7 @@ def read_numbers(contents: bytes, name: str) -> NDArray[Any]:
 
 
 def _is_numeric(array: _Array) -> bool:
-    return array.dtype in NUMERIC and array.kind in NUMBERS and min(array.dims, default=0) >= 0
+    return array.dtype in (*NUMERIC, "bool") and array.kind in NUMBERS and min(array.dims, default=0) >= 0
 
 
 def _numbers(contents: bytes, found: tuple[_Array, memoryview, bool], most: int) -> NDArray[Any]:
@@ -141,7 +152,7 @@ def _arrays(contents: bytes) -> Iterator[tuple[memoryview, bool]]:
     """Yield the arrays of a file one after another, each from its first tag on or packed; and whether it is packed."""
     order = ORDERS.get(contents[HEADER - 4 : HEADER])
     if order is None:
-        msg = f"its header of {HEADER} bytes does not name the format"
+        msg = f"its header of {HEADER} bytes does not name the format; allowed: MATLAB 5 to 7.3, as save -v7 and -v7.3 write"
         raise ValueError(msg)
     data = memoryview(contents)
     for kind, start, end in _elements(data, order, HEADER):
@@ -176,6 +187,6 @@ def _parsed(start: bytes, order: str) -> _Array:
     (flags,) = struct.unpack_from(f"{order}I", start, elements[0][1])
     dims = struct.unpack(f"{order}{(elements[1][2] - elements[1][1]) // 4}i", start[slice(*elements[1][1:])])
     name = start[slice(*elements[2][1:])]
-    dtype = CLASSES.get(flags & 0xFF, f"class {flags & 0xFF}")
+    dtype = "bool" if flags & LOGICAL else CLASSES.get(flags & 0xFF, f"class {flags & 0xFF}")
     kind, at, end = elements[3] if len(elements) == 4 else (0, 0, 0)
     return _Array(name, f"complex {dtype}" if flags & COMPLEX else dtype, dims, kind, at, end - at)

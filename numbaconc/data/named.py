@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from numbaconc.errors import InputError, shown
+from numbaconc.errors import InputError, did_you_mean, shown
 
-PART = "train(?:ing)?|test(?:ing)?"
+PART = "tr(?:ain(?:ing)?)?|te(?:st(?:ing)?)?"
 WORDS = {  # what arrays of each kind are called, beside the part that they are of: `train_images`, `XTest`, `labels`
-    "X": "xs?|data|images?|imgs?|features?|inputs?|points?|samples?|embeddings?|vectors?",
+    "X": "xs?|data|(?:data)?sets?|images?|imgs?|feat(?:ure)?s?|inputs?|points?|samples?|emb(?:edding)?s?|vec(?:tor)?s?",
     "y": "ys?|labels?|targets?|class(?:es)?",
     "uncertainty": "uncertaint(?:y|ies)",
 }
@@ -36,10 +36,13 @@ class Stored:
         What reads each, by name: a function of what messages call it.
     note : str
         What is to be said of how the file was taken.
+    beside : str
+        What the file has beside arrays that can be read, in words.
     """
 
     arrays: dict[str, Callable[[str], Any]]
     note: str = ""
+    beside: str = ""
 
 
 def role(name: str) -> str | None:
@@ -80,7 +83,8 @@ def choose(names: Iterable[str], key: str | None, where: str, *, is_part: bool =
         keys = [key] if key in names else [one.strip() for one in key.split(",")]
         if len(keys) > 2 - is_part or not set(keys) <= set(names):
             msg = f"key is {shown(key)}; allowed: {_listed(names)}, of file {where}"
-            raise InputError(msg + ("" if is_part else ", or two of them with a comma between"))
+            more = "" if is_part else ", or two of them with a comma between"
+            raise InputError(msg + more + did_you_mean(key, tuple(names)))
         points = dict(zip(WANTED[len(keys) == 1], keys, strict=True))
     else:
         points = _usual(known, names, where, is_part=is_part)

@@ -53,20 +53,28 @@ class Normalize(NamedTuple):
                 wrong = ~((np.abs(levels - nearest) <= near) & (nearest >= 0) & (nearest <= WHITE))
             if wrong.any():
                 row, column = np.argwhere(wrong)[0].tolist()
-                raise self._wrong(
-                    rows.name, float(block[row, column]), levels[row, column] / WHITE, start + row, column
-                )
+                number = float(block[row, column]), levels[row, column] / WHITE
+                raise self._wrong(rows.name, number, (start + row, column), coarse=_is_coarse(block))
             return nearest.astype(np.uint8)
 
         return rows.mapped(undo, np.uint8)
 
-    def _wrong(self, name: str, given: float, found: float, row: int, column: int) -> InputError:
-        """Return what is said of the first number that no pixel becomes by this."""
-        what = f"normalize is {self}, which makes {found:.6g} of {name}'s {given:.6g} in row {row}, coordinate {column}"
+    def _wrong(self, name: str, number: tuple[float, float], place: tuple[int, int], *, coarse: bool) -> InputError:
+        """Return what is said of the first number that no pixel becomes by this, and of what is made of it."""
+        what = f"normalize is {self}, which makes {number[1]:.6g} of {name}'s {number[0]:.6g} in row {place[0]}, coordinate {place[1]}"
         msg = f"{what}; allowed: the mean and std that pixels of bytes, in [0, 1], were normalized by"
         if max(map(abs, self.mean)) > 1:
             msg += f" (of pixels from 0 to {WHITE}: divide both by {WHITE})"
+        elif coarse:
+            msg += (
+                " (these were rounded to bfloat16, which cannot tell gray levels apart: give them as they were before)"
+            )
         return InputError(msg)
+
+
+def _is_coarse(block: NDArray[Any]) -> bool:
+    """Return whether all numbers have no more digits than bfloat16 holds: the first half of a float32."""
+    return bool(np.isfinite(block).all()) and not (block.astype(np.float32).view(np.uint32) << 16).any()
 
 
 def check_normalize(normalize: Any) -> Normalize | None:  # noqa: ANN401

@@ -22,12 +22,12 @@ VERSIONS = ((1, 0), (2, 0), (3, 0))
 HEAD = 1 << 16  # bytes at the start of an array that have its header in them
 
 
-def read_array(file: IO[bytes], length: int) -> NDArray[np.generic]:
-    """Read one array, which is all that the file of that length has."""
+def read_array(file: IO[bytes], length: int, name: str = "the array") -> NDArray[np.generic]:
+    """Read one array, which is all that the file of that length has, and which messages call `name`."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of how its header is written
         file.seek(0)
-        _header(file, length)
+        _header(file, length, name)
         file.seek(0)
         array: NDArray[np.generic] = npy.read_array(file, allow_pickle=False)
     return array
@@ -42,8 +42,8 @@ def rows_in(file: io.FileIO, at: int, length: int, name: str, told: tuple[str, s
     file.seek(at)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shape, fortran, dtype, header = _header(file, length)
-        if dtype.hasobject or dtype.subdtype:
+        shape, fortran, dtype, header = _header(file, length, name)
+        if dtype.subdtype:
             file.seek(at)
             npy.read_array(file, allow_pickle=False)  # says why not
     dtype = number_type(dtype, shape, name)
@@ -64,7 +64,7 @@ def rows_in(file: io.FileIO, at: int, length: int, name: str, told: tuple[str, s
     return Rows(name, n, point, dtype, read, every(n, CHUNK // (d * dtype.itemsize)))
 
 
-def _header(file: IO[bytes], length: int) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+def _header(file: IO[bytes], length: int, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     """Return shape, order and type of the array that begins here, and the length of its header."""
     head = io.BytesIO(file.read(HEAD))  # the header may claim any length of its own, too
     version = npy.read_magic(head)
@@ -73,8 +73,11 @@ def _header(file: IO[bytes], length: int) -> tuple[tuple[int, ...], bool, np.dty
         raise ValueError(msg)
     read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read_header(head)
+    if dtype.hasobject:
+        msg = f"{name} holds objects of Python, which are not unpickled; allowed: numbers, and texts as .astype(str) makes them"
+        raise ValueError(msg)
     promised = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or (promised != length - head.tell() and not dtype.hasobject):  # NumPy refuses these
+    if min(shape, default=0) < 0 or promised != length - head.tell():
         msg = f"its header promises {dtype} of shape {shape}, {promised} bytes; there are {length - head.tell()}"
         raise ValueError(msg)
     return shape, fortran, dtype, head.tell()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from numbaconc.data.annotations import as_labels, as_uncertainty
 from numbaconc.data.arrays import Told, check_rows, samples_in
+from numbaconc.data.columns import Drop
 from numbaconc.data.formats import called, open_file
 from numbaconc.data.named import choose
 from numbaconc.data.readers import reading
@@ -55,7 +56,8 @@ def read_own(
         return (None,)
 
     with contextlib.ExitStack() as opened:
-        arrays, note = _opened(paths, key, opened)
+        arrays, note = _opened(paths, key, told.drop, opened)
+        told = told._replace(drop=None)  # they are without these columns
         if "X" in arrays:
             samples = samples_in(
                 arrays["X"], "X", of_both, told=told, train=lambda n: split(n, share, seed or 0)[0]
@@ -75,7 +77,9 @@ def read_own(
     return train.annotated(note=note), test
 
 
-def _opened(paths: Sequence[Path], key: str | None, opened: contextlib.ExitStack) -> tuple[dict[str, Any], str]:
+def _opened(
+    paths: Sequence[Path], key: str | None, drop: Drop | None, opened: contextlib.ExitStack
+) -> tuple[dict[str, Any], str]:
     """Return the arrays of files, which stay open, by what they are: `X_train` and `X_test`, or `X`, and what is told of them.
 
     And what is to be said of how the files were taken.
@@ -86,8 +90,9 @@ def _opened(paths: Sequence[Path], key: str | None, opened: contextlib.ExitStack
         keys = [first.strip(), second.strip()]
     arrays, notes = {}, []
     for path, one, part in zip(paths, keys, ("_train", "_test"), strict=False):
-        told, stored = called(path), open_file(path, opened)
-        names = choose(stored.arrays, one, told[0], is_part=len(paths) == 2)
+        told, stored = called(path), open_file(path, opened, drop)
+        where = f"{told[0]} ({stored.beside}: not read)" if stored.beside else told[0]
+        names = choose(stored.arrays, one, where, is_part=len(paths) == 2)
         for which, name in names.items():
             what = which + (part if len(paths) == 2 else "")
             with reading(*told):

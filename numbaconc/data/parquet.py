@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from numbaconc.data.columns import Drop
 from numbaconc.data.named import Stored
 from numbaconc.data.readers import reading
 from numbaconc.data.rows import CHUNK, Rows, check_memory, check_shape, edges_of
-from numbaconc.data.tables import MOST, REMEDY, columns_told
+from numbaconc.data.tables import MOST, as_told, columns_told, remedy
 from numbaconc.errors import InputError, shown
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 TEXT = 64  # bytes that a label may take
 
 
-def read_parquet(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -> Stored:
-    """Return the columns of numbers as `X`, and what others tell: `y`, `uncertainty`.
+def read_parquet(path: Path, told: tuple[str, str], opened: contextlib.ExitStack, drop: Drop | None = None) -> Stored:
+    """Return the columns of numbers as `X`, without some, and what others tell: `y`, `uncertainty`.
 
     A column of lists is an array of its own, and all others of numbers are `columns` then. Integers beside uint8, and booleans, are floats. An index that pandas wrote is no column.
     """
@@ -39,9 +40,12 @@ def read_parquet(path: Path, told: tuple[str, str], opened: contextlib.ExitStack
     file = opened.enter_context(ParquetFile(path))
     about = (file.schema_arrow.metadata or {}).get(b"pandas", b"{}")
     index = [one for one in json.loads(about).get("index_columns", []) if isinstance(one, str)]
-    fields = {name: file.schema_arrow.types[at] for at, name in enumerate(file.schema_arrow.names) if name not in index}
-    names = [name for name in file.schema_arrow.names if name not in index]
-    whose = {what: names[column] for what, column in columns_told(names, told[0]).items()}
+    kinds = dict(enumerate(file.schema_arrow.types))
+    places = [at for at, name in enumerate(file.schema_arrow.names) if name not in index]
+    names = [file.schema_arrow.names[at] for at in places]
+    kept = range(len(names)) if drop is None else drop.kept(names, len(names), f"file {told[0]}")
+    fields = {names[at]: kinds[places[at]] for at in kept}
+    whose = {what: names[at] for what, at in columns_told({at: names[at] for at in kept}, told[0]).items()}
     lists = [name for name, kind in fields.items() if hasattr(kind, "value_type") and not types.is_dictionary(kind)]
     plain = [name for name in fields if name not in lists and name not in whose.values()]
     bad = [name for name in plain if not _is_number(fields[name])]
@@ -52,6 +56,10 @@ def read_parquet(path: Path, told: tuple[str, str], opened: contextlib.ExitStack
         )
     arrays |= {what: functools.partial(_told, file, name) for what, name in whose.items()}
     notes = [f"column {name!r} is {what}, and no coordinate" for what, name in whose.items()]
+    if lists and plain:
+        notes.append(
+            f"beside lists {', '.join(map(repr, plain[:MOST]))} {'is no coordinate' if len(plain) == 1 else 'are no coordinates'}"
+        )
     return Stored(arrays, ", ".join(notes))
 
 
@@ -65,7 +73,7 @@ def _table(file: ParquetFile, fields: dict[str, pa.DataType], bad: list[str], to
     """Return columns of numbers as rows of all of them."""
     if bad or not fields:
         found = f"column {', '.join(map(shown, bad[:MOST]))} of {fields[bad[0]]}" if bad else "no column of points"
-        msg = f"file {told[0]} has {found}; allowed: numbers" + (f", so {REMEDY}" if bad else "")
+        msg = f"file {told[0]} has {found}; allowed: numbers" + (f", so {remedy(*bad[:MOST])}" if bad else "")
         raise InputError(msg)
     kind = np.result_type(*(one.to_pandas_dtype() for one in fields.values()))
     kind = np.dtype(np.float64) if kind.kind in "iub" and kind != np.uint8 else kind
@@ -85,6 +93,9 @@ def _lists(file: ParquetFile, column: str, told: tuple[str, str], name: str) -> 
     from pyarrow.compute import list_value_length
 
     first = next(file.iter_batches(batch_size=1, columns=[column])).column(0)
+    if not _is_number(first.type.value_type):
+        msg = f"file {told[0]} has column {shown(column)} of {first.type}; allowed: lists of numbers, all of one length"
+        raise InputError(msg)
     kind = np.dtype(first.type.value_type.to_pandas_dtype())
     d = len(first[0]) if first[0].is_valid else 0
 
@@ -129,7 +140,8 @@ def _rows(
 def _told(file: ParquetFile, column: str, name: str) -> NDArray[Any]:
     """Return what a column tells of the points: numbers or texts."""
     check_memory(name, (file.metadata.num_rows,), file.metadata.num_rows * TEXT)
-    return np.array(_present(file.read(columns=[column]).column(column), column).to_pylist())
+    values = np.array(_present(file.read(columns=[column]).column(column), column).to_pylist())
+    return as_told(values, column) if name.startswith("y") else values
 
 
 def _values(values: Any, column: str) -> NDArray[Any]:  # noqa: ANN401

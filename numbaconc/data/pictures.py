@@ -21,6 +21,7 @@ from numbaconc.errors import InputError
 
 KINDS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # what decodes others may run programs
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+HELD_BACK = ("val", "valid", "validation", "dev", "eval")  # folders that are no labels beside one of train or of test
 MODES = {"L": (), "RGB": (3,)}  # what a pixel is, by its mode
 
 
@@ -35,6 +36,12 @@ def read_images(path: Path, told: tuple[str, str], opened: contextlib.ExitStack)
                 msg = f"folder {told[0]} has {parts[which].name} and {folder.name}; allowed: one {which.removeprefix('X_')}"
                 raise InputError(msg)
             parts[which] = folder
+    names = [one.name for one in folders]
+    if len(parts) == 1 and not [
+        one for one in folders if one not in parts.values() and one.name.lower() not in HELD_BACK
+    ]:
+        msg = f"folder {told[0]} has {', '.join(names)}; allowed: train and test, or one folder of images, such as {names[0]}"
+        raise InputError(msg)
     wanted, notes = (parts if len(parts) == 2 else {"X": path}), []
     arrays: dict[str, Any] = {}
     if len(parts) == 2 and (left := [one.name for one in folders if one not in parts.values()]):
@@ -101,6 +108,8 @@ def _rows(files: Sequence[Path], told: tuple[str, str], name: str) -> Rows:
             raise InputError(msg)
     if mode not in MODES:
         todo = "images[i].convert('RGB') of Pillow makes it"
+        if mode[0] in "IF":  # which Pillow would cut off at 255
+            todo = "of more than 8 bits: give np.asarray(image) / 65535, or by what white is, in an .npy file"
         msg = f"file {str(files[0])!r} has mode {mode}; allowed: {', '.join(MODES)} ({todo})"
         raise InputError(msg)
     point = (*size[::-1], *MODES[mode])

@@ -44,6 +44,7 @@ def reading(where: str, kind: str) -> Iterator[None]:
         raise
     except Exception as error:  # libraries differ in what they raise for a bad file
         said = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        said += "; allowed: text in UTF-8" * isinstance(error, UnicodeError)
         msg = f"file {where} cannot be read as {kind}: {said}"
         raise InputError(msg) from error
 

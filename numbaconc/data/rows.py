@@ -8,7 +8,7 @@ import math
 import mmap
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -113,6 +113,14 @@ class Rows:
         """Return the same numbers as another type has them, turned into it as they are read."""
         kind = np.dtype(dtype)
         return self.mapped(lambda block, _: block.astype(kind), kind)
+
+    def chosen(self, kept: Sequence[int], names: Sequence[str] | None) -> Rows:
+        """Return some of the numbers of each row, of which these are all names."""
+        columns = None if names is None else tuple(names[column] for column in kept)
+        if self.array is not None:
+            return replace(Rows.of(np.ascontiguousarray(self.array[:, kept]), self.name), columns=columns)
+        told = self.name, self.n, (len(kept),), self.dtype
+        return Rows(*told, lambda start, stop: self.read(start, stop)[:, kept], self.edges, columns=columns)
 
     def mapped(self, turn: Callable[[NDArray[Any], int], NDArray[Any]], dtype: DTypeLike) -> Rows:
         """Return numbers of another type that are made of these as they are read: of a block, and of its first row."""

@@ -39,8 +39,8 @@ class Sample(Shown):
 
     A coordinate of a point is (X + origin) · unit on epsilon's scale. Slices, masks and arrays of whole numbers choose points,
     `sample[10:20]`; one number gives a sample of that point, and so does iteration. `np.asarray(sample)` is the points as
-    they were given: bytes where they are gray levels, otherwise coordinates on epsilon's scale. Samples are equal if their
-    numbers, labels, unit, domain, layout and names of columns are.
+    they were given: bytes where they are gray levels, otherwise coordinates on epsilon's scale; `torch.as_tensor(sample)`
+    copies them. Samples are equal if their numbers, labels, unit, domain, layout and names of columns are.
 
     Attributes
     ----------
@@ -132,6 +132,14 @@ class Sample(Shown):
         points = self.X if as_given else self.coordinates(self.X)
         points = points if scaling is None else scaling.undone(points)
         return as_user_array(points.reshape(self.shape), dtype, copy, made=not as_given)
+
+    def __dlpack__(self, **how: Any) -> Any:  # noqa: ANN401
+        """Hand a copy of what `__array__` returns to PyTorch and others, which would take a sample for a list of lists."""
+        return np.array(self).__dlpack__(**how)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Return where that is: in the memory that NumPy uses."""
+        return np.empty(0).__dlpack_device__()
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sample):

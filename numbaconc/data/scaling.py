@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.conversion import as_floats
+from numbaconc.data.conversion import as_floats, to_drop
 from numbaconc.data.floats import ends_of
 from numbaconc.data.rows import BLOCK, Rows
 from numbaconc.errors import InputError, did_you_mean, shown
@@ -137,10 +137,11 @@ def scaling_of(scale: Scale, rows: Rows, train: NDArray[np.intp] | None, columns
     if train is not None:
         low, high = _ends(rows, train)
     if n_constant := int(np.count_nonzero(low == high)):
-        named = [str(columns[i] if columns else i) for i in np.flatnonzero(low == high)[:MOST].tolist()]
+        constant = [columns[i] if columns else i for i in np.flatnonzero(low == high)[:MOST].tolist()]
         more = f" and {n_constant - MOST} more" if n_constant > MOST else ""
         msg = f"scale is {scale!r}, and {rows.name} has one value only in column{'s' * (n_constant > 1)} "
-        msg += f"{', '.join(map(shown, named))}{more}; allowed: columns that vary (leave others out, or give scale= numbers)"
+        msg += f"{', '.join(shown(str(one)) for one in constant)}{more}; allowed: columns that vary"
+        msg += f", so leave others out, by {to_drop(*constant)}, or give scale= numbers"
         raise InputError(msg)
     widths = high - low
     return Scaling(scale, tuple((widths if scale == RANGE else _deviations(rows, train, low, widths)).tolist()))

@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from numbaconc.data.conversion import to_drop
 from numbaconc.data.floats import Frame
 from numbaconc.data.scaling import DIVIDED_BY, Scaling
 from numbaconc.errors import InputError
@@ -132,6 +133,8 @@ def check_same(one: Space, other: Space, name: str, whose: str) -> None:
     """
     if one.n_features != other.n_features:
         msg = f"{name} has {one.n_features} coordinates; allowed: {other.n_features}, as {whose} has"
+        if one.columns and other.columns and set(other.columns) < set(one.columns):
+            msg += f" ({to_drop(*(column for column in one.columns if column not in other.columns))} leaves others out)"
         raise InputError(msg)
     if one.shape and other.shape and one.shape != other.shape:
         msg = f"{name} has points of shape {one.shape}; allowed: {other.shape}, as {whose} has"

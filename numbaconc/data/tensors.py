@@ -7,7 +7,7 @@ import functools
 import math
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,8 @@ DEEPEST = 8  # dictionaries in one another
 
 def read_torch(path: Path, told: tuple[str, str], opened: contextlib.ExitStack) -> Stored:  # noqa: ARG001  # as all readers
     """Return the tensors of a file by their names, those in dictionaries of dictionaries by their paths; one alone is `X`.
+
+    Two in a tuple are `X` and `y`, if there is one number in the second for each row of the first.
 
     Whatever is no tensor is refused where it would have to be executed, and otherwise left out.
     """
@@ -92,9 +94,15 @@ def _tensors(loaded: Any, name: str, depth: int = 0) -> Iterator[tuple[str, torc
     if isinstance(loaded, Mapping):
         inside = loaded.items()
     elif isinstance(loaded, list | tuple):
-        inside = enumerate(loaded)
+        inside = zip("Xy", loaded, strict=True) if _are_labeled(loaded) else enumerate(loaded)
     for key, one in inside if depth < DEEPEST else ():
         yield from _tensors(one, f"{name}/{key}".removeprefix("/"), depth + 1)
+
+
+def _are_labeled(loaded: Sequence[Any]) -> bool:
+    """Return whether there are two tensors, of points and of a label for each, as files of torchvision have them."""
+    shapes = [tuple(one.shape) for one in loaded if hasattr(one, "layout")]
+    return len(shapes) == len(loaded) == 2 and len(shapes[0]) > 1 and shapes[1] == shapes[0][:1]
 
 
 def _given(tensor: torch.Tensor, name: str) -> Rows | NDArray[Any]:

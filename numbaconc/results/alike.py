@@ -15,7 +15,7 @@ from numbaconc.results.queries import cases
 # Attributes that say how and of what a file was made. All others are settings, which are the same for all restarts.
 MADE = {"schema", "created", "command", "machine", "threads", "jobs_at_once", "seconds", "differing", "made_of"}
 MADE |= {"data_verified", "data_sha256", "test_fraction", "max_train", "settings", "search", "search_coordinates"}
-MADE |= {"epsilon_unit", "key", "normalize", "scale"}  # of each data set, whose contents are compared
+MADE |= {"epsilon_unit", "key", "normalize", "scale", "drop"}  # of each data set, whose contents are compared
 
 
 def check_alike(parts: Sequence[xr.Dataset]) -> None:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data.arrays import as_sample
+from numbaconc.data.arrays import Told, as_sample
 from numbaconc.data.conversion import as_array
 from numbaconc.data.sample import Sample
 from numbaconc.errors import InputError, check_choice, did_you_mean, said, shown, warn
@@ -360,5 +360,7 @@ def no_such_setting(key: str, value: object, *searches: str) -> str:
     having = [name for name, cls in Search.known.items() if key in cls.settings()]
     if having:
         return f"{asked}; allowed: only with {', '.join(having)}"
+    if key in Told._fields:
+        return f"{asked}; allowed: with the data, as nc.as_sample(X, {key}=...)"
     own = tuple(dict.fromkeys(name for search in searches for name in Search.known[search].settings()))
     return f"{asked}; allowed: {', '.join(own)}{did_you_mean(key, own)}"

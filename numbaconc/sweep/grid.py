@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
+from numbaconc.data.columns import check_drop
 from numbaconc.data.conversion import values_of
 from numbaconc.data.normalized import check_normalize
 from numbaconc.data.scaling import check_scale
@@ -24,10 +25,19 @@ from numbaconc.search.base import Search, no_such_setting, search_named
 AXES = ("dataset", "epsilon", "alpha", "search")  # each may have several values, as coordinates of searches may
 ALPHA = 0.05  # where none is given
 BLOCKS = "grid"
+
+
+def _scale(value: Any) -> Any:  # noqa: ANN401
+    """Return a scale as it is given, with the names that a Series has, which `load_dataset` compares; refused if it is none."""
+    check_scale(value)
+    return value
+
+
 TAKEN: dict[str, Callable[[Any], Any]] = {  # keys of how data are taken: what checks the value of one
     "key": lambda value: check_text("key", value),
     "normalize": check_normalize,
-    "scale": check_scale,
+    "scale": _scale,
+    "drop": check_drop,
 }
 MOST_BYTES = 1 << 14  # of a file: dotted names take TOML a time that grows with the square of its length
 MOST_CASES = 100_000  # that a grid may name, those that it repeats counted too

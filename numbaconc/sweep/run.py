@@ -59,7 +59,7 @@ def run_sweep(
         `dataset`, `epsilon`, `alpha` (0.05 if not given), `search` (a name; the norm's own) and the coordinates of the
         searches, such as `T` (or `n_sets`), `q` and `seed`, each a value or several: all combinations are measured.
         Beside them `norm` (the first that all the searches have), other settings of the searches, `max_train` (all),
-        `test_fraction` (0.2), and `key`, `normalize` and `scale` of `load_dataset`, for all or in a mapping by data set.
+        `test_fraction` (0.2), and `key`, `normalize`, `scale` and `drop` of `load_dataset`, for all or in a mapping by data set.
         With `grid`, a list of mappings, each of them is such a product, and the keys beside it hold for all.
     out : path-like
         The netCDF file. Unfinished work is beside it, in a file with ".journal" added to the name.
@@ -166,6 +166,7 @@ def _run(
     searches: Mapping[Case, Search], sets: Mapping[str, Dataset], so_far: _SoFar, workers: Workers, how: How
 ) -> xr.Dataset:
     """Measure what is not there yet, and write the result."""
+    _tell_of(sets.values(), how.progress)
     order = dict.fromkeys([*so_far.kept, *searches, *so_far.finished])  # the same however often it was interrupted
     check_alike(order, f"file {str(so_far.out)!r} has others")
     kept = so_far.kept | so_far.finished
@@ -297,6 +298,13 @@ def _named(
         msg = f"dataset is {', '.join(loaded)}; allowed: different names, but they are {names}"
         raise InputError(msg)
     return {case._replace(dataset=loaded[case.dataset].name): search for case, search in cases.items()}, sets
+
+
+def _tell_of(sets: Iterable[Dataset], progress: bool) -> None:  # noqa: FBT001
+    """Say what was done to the data sets on the way in."""
+    for one in sets:
+        for text in one.notes:
+            note(f"note: {one.name}: {text}", shown=progress)
 
 
 def _jobs(cases: Mapping[Case, Search]) -> dict[str, list[Job]]:

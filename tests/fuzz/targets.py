@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gzip
 import io
@@ -60,8 +61,14 @@ def valid(sample: nc.Sample) -> None:
 # Data
 
 
+DROPS = {1: 0, 2: "a,1", 3: "y"}  # columns that are left out of some files, by their length, where there are such ones
+
+
 class Own(Target):
     def read(self) -> None:
+        if (drop := DROPS.get(self.path.stat().st_size % 8)) is not None:
+            with contextlib.suppress(nc.InputError):
+                valid(nc.load_dataset(self.path, drop=drop).train)
         data = nc.load_dataset(self.path)
         valid(data.train)
         valid(data.test)
