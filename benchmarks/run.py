@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import itertools
 import json
 import time
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 import clustering
 import floats
@@ -29,6 +29,11 @@ import workers
 from common import OURS, THREADS, Data, Row
 from machine import description
 from made import FLOATS
+from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures.panels import Panel, lay_out
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 QUICK = 2100  # points; of floats just enough for codes
 STAGES = {
@@ -80,22 +85,30 @@ def curves_of(rows: list[Row]) -> dict[str, dict[int, float]]:
 
 
 def plot(stages: list[list[Row]], path: Path) -> None:
-    """Write the plots of seconds against n, one for each stage that has any."""
-    plots = [curves for curves in map(curves_of, stages) if curves]
-    figure = Figure(figsize=(6.4, 4.6 * max(1, len(plots))), layout="constrained")
-    for axes, curves in zip(figure.subplots(len(plots) or 1, squeeze=False)[:, 0], plots, strict=False):
-        for name, points in curves.items():
-            sizes = sorted(points)
-            axes.loglog(sizes, [points[n] for n in sizes], "o-" if name.endswith(OURS) else "s:", label=name)
-        axes.set_xlabel("points n")
-        axes.set_ylabel("seconds")
-        axes.grid(alpha=0.3)
-        axes.legend(fontsize="small")
-    figure.savefig(path, dpi=150)
+    """Write the plots of seconds against n, one for each stage that has any; nothing where none has."""
+    plots = [Panel("", functools.partial(draw, curves=curves)) for curves in map(curves_of, stages) if curves]
+    if plots:
+        with canvas.new_figure((style.DOUBLE, style.HEIGHTS[2])) as figure:
+            lay_out(figure, plots, min(2, len(plots)), style.HEIGHTS[2])
+            canvas.write(figure, path)
+
+
+def draw(axes: Axes, curves: dict[str, dict[int, float]]) -> None:
+    """Draw the curves of one stage: each has a marker, and peers of ours are dotted."""
+    handles = []
+    for i, (name, points) in enumerate(curves.items()):
+        sizes, seconds = zip(*sorted(points.items()), strict=True)
+        color, marker = style.CATEGORIES[i % len(style.CATEGORIES)], style.MARKERS[i % len(style.MARKERS)]
+        look = {"color": color, "marker": marker, "linestyle": "-" if name.endswith(OURS) else ":"}
+        handles += axes.loglog(sizes, seconds, markersize=4, linewidth=1.3, label=name, **look)
+    axes.grid(alpha=0.3)
+    legends.mark_each(axes, sorted({n for points in curves.values() for n in points}))
+    legends.label_axes(axes, "points n", "seconds")
+    legends.put_legend(axes, handles)
 
 
 def main() -> None:
-    """Measure, print, and write benchmarks.md, benchmarks.json and benchmarks.png."""
+    """Measure, print, and write benchmarks.md, benchmarks.json and, where something grows with n, benchmarks.png."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=f"at most {QUICK:,} points of each data set")
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES), metavar="STAGE")

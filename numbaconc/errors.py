@@ -1,9 +1,11 @@
 """What a wrong argument gets."""
 
+import contextlib
 import math
 import reprlib
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +74,20 @@ def said(error: BaseException) -> str:
     except Exception:  # an error whose words are as broken as what raised it
         text = ""
     return shortened(f"{type(error).__name__}: {text}", LONGEST_VALUE * 2).rstrip(": ")
+
+
+@contextlib.contextmanager
+def reading(where: str, kind: str) -> Iterator[None]:
+    """Turn whatever a library raises for a bad file into an InputError that names the file (`where`, quoted)."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:  # libraries differ in what they raise for a bad file
+        said = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        said += "; allowed: text in UTF-8" * isinstance(error, UnicodeError)
+        msg = f"file {where} cannot be read as {kind}: {said}"
+        raise InputError(msg) from error
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:

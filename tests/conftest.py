@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import llvmlite.binding
-import netCDF4  # noqa: F401  # before h5py, which some tests write files with: numbaconc.data.named.BEFORE
+import netCDF4  # noqa: F401  # before h5py, which some tests write files with: numbaconc.data.formats.named.BEFORE
 import numba
 import numpy as np
 import pytest

@@ -8,7 +8,7 @@ import pytest
 from conftest import needs_jit
 from pages import DOCS, blocks, run
 
-from numbaconc.data.formats import FORMATS
+from numbaconc.data.formats.known import FORMATS
 
 MAY_LACK = ["torch"]  # is large, and no requirement of the tests
 PAGE = DOCS / "data.md"

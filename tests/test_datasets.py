@@ -26,7 +26,7 @@ from conftest import idx
 
 from numbaconc.data.arrays import UnitWarning
 from numbaconc.data.datasets import DataNotFoundError, check, data_folders, fetch, listing, load_dataset
-from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.data.published.registry import REGISTRY, Published
 from numbaconc.errors import InputError
 
 REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")

@@ -18,10 +18,11 @@ from test_space import BYTES, LETTERS, MATCHES, MISMATCHES, NOISE, table
 
 import numbaconc as nc
 from numbaconc.cli import main
-from numbaconc.data import formats, rows
+from numbaconc.data import rows
 from numbaconc.data.arrays import as_sample
-from numbaconc.data.formats import FORMATS, name_of, open_file
-from numbaconc.data.named import role
+from numbaconc.data.formats import known
+from numbaconc.data.formats.known import FORMATS, name_of, open_file
+from numbaconc.data.formats.named import role
 
 pytestmark = pytest.mark.filterwarnings("ignore::numbaconc.data.arrays.UnitWarning")
 
@@ -659,7 +660,7 @@ def test_zarr_is_not_unpickled(tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", [name for name in WRITERS if FORMATS["." + name.partition(".")[2] if "." in name else ""].package] + ["a7.mat"])  # fmt: skip
 def test_packages_that_are_missing_are_named(tmp_path, monkeypatch, name):
     path = written(tmp_path / name, X=IMAGES["gray"] if name == "images" else NOISE)
-    kind = formats.FORMATS[path.suffix]
+    kind = known.FORMATS[path.suffix]
     package, install = (kind.package, kind.install or kind.package) if kind.package else ("h5py", "h5py")
     monkeypatch.setitem(sys.modules, package, None)
     refused(lambda: nc.load_dataset(path), str(path), f"needs the package {install}", f"pip install {install}")

@@ -19,9 +19,9 @@ from conftest import idx, images, refused
 
 import numbaconc as nc
 from numbaconc.cli.main import main
-from numbaconc.data import readers
 from numbaconc.data.datasets import DataNotFoundError, check, fetch, listing, load_dataset
-from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, Published
+from numbaconc.data.published import readers
+from numbaconc.data.published.registry import CIFAR_TEST, PEOPLE, REGISTRY, Published
 
 REAL = Path(os.environ.get("NUMBACONC_DATA_DIR") or "no-such-folder")
 PARTS = ("train", "t10k")
@@ -467,7 +467,10 @@ def test_what_is_not_named_like_the_points_is_no_label(tmp_path):
         ({"y_train": np.eye(5)}, ("y_train has shape (5, 5)",)),
         ({"y_train": np.linspace(0, 1, 5)}, ("y_train is", "integers or texts")),
         ({"y_train": np.array([b"a"] * 5)}, ("y_train is", "integers or texts")),
-        ({"y_train": np.array(["a", None, 1, 2, 3], dtype=object)}, ("mine.npz", "y_train holds objects", ".astype(str)")),
+        (
+            {"y_train": np.array(["a", None, 1, 2, 3], dtype=object)},
+            ("mine.npz", "y_train holds objects", ".astype(str)"),
+        ),
         ({"y_train": np.arange(5), "y_test": np.array(list("abc"))}, ("y_test has texts; allowed: integers",)),
         ({"uncertainty_train": np.linspace(0, 3, 5)}, ("uncertainty_train lies in [0, 3]", "from 0 to 2")),
         ({"uncertainty_test": np.ones(5)}, ("uncertainty_test has shape (5,)",)),

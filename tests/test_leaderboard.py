@@ -174,7 +174,7 @@ def test_every_model_is_a_point(done):
 
     axes = Figure().subplots()
     leaderboard_page.BoardPanel(nc.open_results(done[2] / "leaderboard.nc"), MNIST).plot(axes)
-    drawn = np.concatenate([line.get_xydata() for line in axes.lines if line.get_marker() == "."])
+    drawn = np.concatenate([line.get_xydata() for line in axes.lines if line.get_marker() in {".", "D"}])
     for one in MNIST.models():
         assert np.isclose(drawn, [100 * one.risk, 100 * one.adversarial_risk]).all(axis=1).any()
     crosses = [line.get_xydata().tolist() for line in axes.lines if line.get_marker() in {"x", "+"}]

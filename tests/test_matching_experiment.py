@@ -122,7 +122,7 @@ def test_what_is_drawn(folder):
         here = ds.sel(dataset="mnist", norm="l2", labels=labels).dropna("epsilon")
         for line, name in zip(lines, ("loss", "population"), strict=False):
             assert line.get_xdata().tolist() == here["epsilon"].values.tolist()
-            assert line.get_ydata().tolist() == (100 * here[name].values).tolist()
+            assert line.get_ydata().tolist() == here[name].values.tolist()
         assert lines[2].get_xdata() == [float(here["least_distance"]) / 2]
     assert axes.lines[6].get_xdata() == [1.58, 1.58]
 

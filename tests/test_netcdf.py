@@ -18,7 +18,7 @@ import xarray as xr
 from conftest import blobs, refused
 
 import numbaconc as nc
-from numbaconc.data import netcdf, trial
+from numbaconc.data.formats import netcdf, trial
 from numbaconc.results.schema import SCHEMA
 
 posix = pytest.mark.skipif(os.name != "posix", reason="forks")

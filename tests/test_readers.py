@@ -16,7 +16,8 @@ import scipy.io
 from conftest import idx, refused
 from tqdm import tqdm
 
-from numbaconc.data import matlab, readers
+from numbaconc.data.formats import matlab
+from numbaconc.data.published import readers
 from numbaconc.errors import InputError
 
 

@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 
 import numbaconc as nc
 from numbaconc import cli
-from numbaconc.data import netcdf
+from numbaconc.data.formats import netcdf
 from numbaconc.regions import FaceComplement, Source, Sublevel
 from numbaconc.search.base import Search
 from numbaconc.show.region_words import describe_region, region_as_json
@@ -472,11 +472,12 @@ def test_show_of_regions_made_by_hand_and_of_borders(tmp_path, capsys):
     assert [one["region"]["family"] for one in json.loads(text)["results"]] == ["HalfSpace", "Sublevel"]
 
 
-def test_show_refuses_regions_among_results(tmp_path, capsys):
+def test_show_of_results_and_regions(tmp_path, capsys):
+    """`show *.nc` after `measure`: each file is told as alone, with its name."""
     nc.HalfSpace([1.0, 2.0], 1 / 3, 3).save(tmp_path / "h.nc")
-    nc.save_results(nc.measure("faces", TRAIN, TEST, epsilon=0.1, alpha=0.2), tmp_path / "r.nc")
-    assert cli.main(["show", str(tmp_path / "r.nc"), str(tmp_path / "h.nc")]) == 2
-    assert "of one kind" in capsys.readouterr().err
+    nc.save_results(nc.measure("faces", TRAIN, TEST, epsilon=0.1, alpha=0.2, name="mine"), tmp_path / "r.nc")
+    alone = [shown(capsys, tmp_path / name)[1] for name in ("h.nc", "r.nc")]
+    assert shown(capsys, tmp_path / "h.nc", tmp_path / "r.nc") == (0, f"{alone[0]}\n{tmp_path / 'r.nc'}\n{alone[1]}")
     refused(lambda: nc.open_results(tmp_path / "h.nc"), "holds a region", "numbaconc.load_region")
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from conftest import needs_jit, refused
 
 import numbaconc as nc
-from numbaconc.data import netcdf
+from numbaconc.data.formats import netcdf
 from numbaconc.errors import InputError
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.join import join_results

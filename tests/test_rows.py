@@ -14,8 +14,9 @@ import xarray as xr
 from conftest import needs_jit, refused
 
 import numbaconc as nc
-from numbaconc.data import npy, rows
+from numbaconc.data import rows
 from numbaconc.data.arrays import UnitWarning, as_sample
+from numbaconc.data.formats import npy
 from numbaconc.data.rows import Rows, edges_of, rows_of
 from numbaconc.data.sample import drawn
 

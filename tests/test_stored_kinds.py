@@ -13,7 +13,7 @@ from PIL import Image
 from test_space import BYTES, NOISE
 
 import numbaconc as nc
-from numbaconc.data.named import role
+from numbaconc.data.formats.named import role
 
 pytestmark = pytest.mark.filterwarnings("ignore::numbaconc.data.arrays.UnitWarning")
 

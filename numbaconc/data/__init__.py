@@ -1,1 +1,1 @@
-"""Users' arrays and files, and the data sets of the registry."""
+"""The one door for arrays (`arrays`, `sample`, `space`), and how they come in: `formats`, `published`, `datasets`."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.conversion import columns_in, in_line, to_drop, values_of
-from numbaconc.data.named import role
+from numbaconc.data.formats.named import role
 from numbaconc.data.rows import Rows, rows_of
 from numbaconc.data.space import other_name
 from numbaconc.errors import InputError, did_you_mean, is_truth, shown

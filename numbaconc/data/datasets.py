@@ -17,15 +17,15 @@ import numpy as np
 import pooch
 from numpy.typing import ArrayLike, NDArray
 
-from numbaconc.data import readers
 from numbaconc.data.arrays import Told, as_sample, in_words
 from numbaconc.data.columns import check_names
 from numbaconc.data.files import as_path, check_writable
-from numbaconc.data.formats import KNOWN, is_there, name_of, own_files
-from numbaconc.data.own import read_own
-from numbaconc.data.people import people_disagree
-from numbaconc.data.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
-from numbaconc.data.registry import CIFAR_TEST, PEOPLE, REGISTRY, VERIFIED_WORDS, Published
+from numbaconc.data.formats.known import KNOWN, is_there, name_of, own_files
+from numbaconc.data.formats.own import read_own
+from numbaconc.data.published import readers
+from numbaconc.data.published.people import people_disagree
+from numbaconc.data.published.places import PathLike, by_file, data_folders, find, homes, lacking, not_found
+from numbaconc.data.published.registry import CIFAR_TEST, PEOPLE, REGISTRY, VERIFIED_WORDS, Published
 from numbaconc.data.sample import Sample
 from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
 from numbaconc.errors import (

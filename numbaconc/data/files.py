@@ -16,7 +16,7 @@ import numpy as np
 import pooch
 from numpy.typing import NDArray
 
-from numbaconc.data.npy import read_array
+from numbaconc.data.formats.npy import read_array
 from numbaconc.errors import InputError, said, shown
 
 CHUNK = 1 << 20  # bytes hashed at a time

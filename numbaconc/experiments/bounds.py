@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import xarray as xr
 
 from numbaconc.cli.console import say, tell
@@ -33,7 +34,8 @@ from numbaconc.results.layout import Case, Outcome, assemble, facts_of
 from numbaconc.results.queries import cases
 from numbaconc.results.schema import SPLITS, VERIFIED_WORDS, provenance
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.pictures.panels import Bounds
+from numbaconc.show.pictures import legends, style
+from numbaconc.show.pictures.curves import BETWEEN
 from numbaconc.show.pictures.plots import plot_panels
 
 SHOWN = {"mnist": "0.3", "fashion_mnist": "0.2", "cifar10": "8/255", "svhn": "0.02"}  # ℓ∞, in the pictures
@@ -268,8 +270,8 @@ def _introduction(sets: dict[str, Dataset]) -> str:
         "Each search sees the training points alone. How much more than α it asks of them, and its T, are settled on training "
         "points that are held back, as `nc.BestSearch` does with its defaults; then it searches all of them. Of each region two "
         "things are said. *adv. risk*: its border is moved until just a share α of the test points is inside; the fraction of the "
-        "test points in its expansion estimates an upper bound on h(α, ε). *U*: the border is moved until so many of the "
-        "test points are inside that its measure is at least α; with 95% confidence, each by itself, h(α, ε) ≤ U, if the "
+        "test points in its expansion estimates an upper bound on h(μ, α, ε). *U*: the border is moved until so many of the "
+        "test points are inside that its measure is at least α; with 95% confidence, each by itself, h(μ, α, ε) ≤ U, if the "
         "test points are independent draws and had no part in finding the region (see the page on certificates).",
         "*best* is the search that does best on the training points held back. It is what `nc.BestSearch` finds; the test "
         "points have no part in that choice. Half spaces and balls are expanded within the domain, [0, 1]: an adversarial "
@@ -282,14 +284,70 @@ def _introduction(sets: dict[str, Dataset]) -> str:
     return "\n\n".join(paragraphs) + "\n"
 
 
+class Bounds(NamedTuple):
+    """Upper bounds on h against epsilon, of several searches, beside the paper's, and what is certified."""
+
+    ds: xr.Dataset  # `risk` and `adversarial_risk` on search, alpha, epsilon and split
+    certified: dict[tuple[float, float], tuple[float, float]]  # (alpha, epsilon) → an adversarial risk on test, and U
+    printed: dict[tuple[float, float], float]  # (alpha, epsilon) → the paper's adversarial risk on test, a fraction
+    labels: dict[str, str]  # the searches, in order, with what they are called
+    name: str
+    sign: str  # of the norm
+
+    @property
+    def alphas(self) -> list[float]:
+        """The α, of which the first has the line of the title."""
+        return sorted({alpha for alpha, _ in self.printed})
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return f"{self.name}, {self.sign}, α = {exact(self.alphas[0])}"
+
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib; one α after the other, of which the first alone is in the legend."""
+        handles: list[Any] = []
+        for alpha in self.alphas:
+            epsilons = sorted(epsilon for other, epsilon in self.printed if other == alpha)
+            drawn = self._plot_alpha(axes, alpha, epsilons)
+            handles = handles or drawn
+            if alpha != self.alphas[0]:
+                place = epsilons[0], self.printed[alpha, epsilons[0]]
+                small = {"textcoords": "offset points", "fontsize": style.font_size("x-small"), "va": "center"}
+                axes.annotate(style.literal(f"α = {exact(alpha)}"), place, (5, 0), parse_math=False, **small)
+        look = {"color": style.faint(axes), "linewidth": 1, "linestyle": "--", "label": "α of the title"}
+        handles.append(axes.axhline(self.alphas[0], **look))
+        legends.from_zero(axes)
+        legends.in_percent(axes.yaxis)
+        legends.label_axes(axes, f"ε, {self.sign} distance", "adversarial risk")
+        legends.put_legend(axes, handles)
+
+    def _plot_alpha(self, axes: Any, alpha: float, epsilons: Sequence[float]) -> list[Any]:  # noqa: ANN401
+        """Draw the paper's best, that of each search, and a bar to U, which is left out where it is 1 and says nothing."""
+        dotted = {"color": style.ink(axes), "linewidth": 1, "linestyle": ":", "marker": "x", "markersize": 5}
+        paper = [self.printed[alpha, epsilon] for epsilon in epsilons]
+        handles: list[Any] = axes.plot(epsilons, paper, label="the paper's best", **dotted)
+        tested = self.ds.sel(alpha=alpha, epsilon=list(epsilons), split="test")["adversarial_risk"]
+        for (search, label), color, marker in zip(self.labels.items(), style.CATEGORIES, style.MARKERS, strict=False):
+            look = {"color": color, "linewidth": 1.5, "marker": marker, "markersize": 3.5, "label": label}
+            handles += axes.plot(epsilons, tested.sel(search=search).values, **look)
+        least, most = np.array([self.certified[alpha, epsilon] for epsilon in epsilons]).T
+        most[most == 1] = np.nan
+        bars = {"color": style.CERTIFIED, "linewidth": 4, "label": "certified: from test points to U"}
+        handles.append(
+            axes.vlines(epsilons, least, most, **bars, **BETWEEN)
+        )  # each another region: nothing holds in between
+        handles += axes.plot(epsilons, most, "v", color=style.CERTIFIED, markersize=4.5, label="U")
+        return handles
+
+
 def _panels(here: Sequence[Row], ds: xr.Dataset) -> Iterator[Bounds]:
     for name in dict.fromkeys(row.dataset for row in here):
         mine = [row for row in here if row.dataset == name]
         printed = {(row.alpha, row.epsilon): row.paper.values["adversarial_risk", "test"][0] / 100 for row in mine}
         certified = {(row.alpha, row.epsilon): _chosen(ds.sel(row.at)) for row in mine}
         labels = {search: WORDS[search] for search in METHODS[mine[0].norm]}
-        title = f"{name}, {NORMS[mine[0].norm].sign}"
-        yield Bounds(ds.sel(dataset=name), certified, printed, labels, title)
+        yield Bounds(ds.sel(dataset=name), certified, printed, labels, name, NORMS[mine[0].norm].sign)
 
 
 def _chosen(of_row: xr.Dataset) -> tuple[float, float]:

@@ -27,9 +27,11 @@ from numbaconc.kernels.threads import available_threads, using_threads
 from numbaconc.numerals import exact
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
+from numbaconc.results.queries import mean_and_std
 from numbaconc.results.schema import LONG_NAMES, provenance
 from numbaconc.search import BallSearch, FaceSearch, HalfSpaceSearch, HyperplaneSearch, RectangleSearch, Search
-from numbaconc.show.pictures.panels import Estimates
+from numbaconc.show.pictures import legends, style
+from numbaconc.show.pictures.curves import SPREAD
 from numbaconc.show.pictures.plots import plot_panels
 
 ALPHA = 0.05
@@ -87,6 +89,8 @@ SEARCHES: dict[str, Callable[[int, int], Search]] = {
     "faces": lambda *_: FaceSearch(n_sets=1),  # a member of CR(1)
     "half spaces": lambda *_: HalfSpaceSearch(norm="l1"),
 }
+ALONG = {"n_train": "n, training points (T = 1)", "T": "T, number of sets"}
+REFERENCE_DASHES = (":", "-.")
 MANY_SETS = ("rectangles", "balls")  # those that T matters to; their time grows as n²
 
 
@@ -184,6 +188,43 @@ def _rows(case: Case, n: int, n_sets: int, seed: int, test: Sample) -> Iterator[
 def _largest(sizes: Sequence[int]) -> int:
     """Return the number of points at which T is varied."""
     return max(n for n in sizes if n <= LARGEST)
+
+
+class Estimates(NamedTuple):
+    """What searches found on samples of a distribution whose concentration function is known, and the truth.
+
+    Adversarial risks are means over the samples, with bands of one standard deviation: on test points solid, on
+    training points dashed. What `lines` names has no dimensions: what a sub-family of sets, or an expansion that is
+    too large, can reach.
+    """
+
+    ds: xr.Dataset  # `adversarial_risk`, on search, `along`, seed and split; `truth`, and what `lines` names
+    along: str  # the dimension that it is drawn against: "n_train" or "T"
+    lines: tuple[str, ...]
+    title: str
+
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib."""
+        for search, color, marker in zip(self.ds["search"].values, style.CATEGORIES, style.MARKERS, strict=False):
+            here = self.ds.sel(search=search).dropna(self.along, how="all", subset=["adversarial_risk"])
+            places = here[self.along].values
+            mean, std = mean_and_std(here, "adversarial_risk")
+            for split, dashes in style.DASHES.items():
+                middle, half = mean.sel(split=split).values, std.sel(split=split).values
+                look = {"color": color, "linewidth": 1.5, "marker": marker, "markersize": 3.5}
+                axes.plot(places, middle, dashes, label=search if split == "test" else None, **look)
+                axes.fill_between(places, middle - half, middle + half, color=color, **SPREAD)
+        handles = axes.get_legend_handles_labels()[0]
+        for name, dashes in zip(self.lines, REFERENCE_DASHES, strict=False):
+            look = {"color": style.faint(axes), "linewidth": 1.2, "linestyle": dashes}
+            handles.append(axes.axhline(float(self.ds[name]), label=self.ds[name].long_name, **look))
+        truth = {"color": style.ink(axes), "linewidth": 1.5, "label": "the truth, h(μ, α, ε)"}
+        handles.append(axes.axhline(float(self.ds["truth"]), **truth))
+        legends.from_zero(axes)
+        legends.mark_each(axes, self.ds[self.along].values.tolist())
+        legends.in_percent(axes.yaxis)
+        legends.label_axes(axes, ALONG[self.along], "adversarial risk")
+        legends.put_legend(axes, handles)
 
 
 def panels(ds: xr.Dataset) -> list[Estimates]:

@@ -16,8 +16,10 @@ from numbaconc.data.files import check_writable
 from numbaconc.experiments.commands import available, run_command, seeds, sweep, wanted
 from numbaconc.experiments.published import published
 from numbaconc.numerals import exact
-from numbaconc.show.pictures.panels import Curves
+from numbaconc.results.slices import whole
+from numbaconc.show.pictures import legends, style
 from numbaconc.show.pictures.plots import plot_panels
+from numbaconc.show.pictures.risks import draw_risks
 
 # The paper does not print its grids.
 Q = tuple(round(0.3 + 0.05 * i, 2) for i in range(14))
@@ -65,7 +67,9 @@ def caption(figure: int, numbers: Sequence[int]) -> str:
             f"..., {Q[-1]:.2f}."
         )
     if "T" in shown:
-        parts.append(f"Adversarial risk at the best q against T; T = {', '.join(map(str, T))}, q searched for each.")
+        parts.append(
+            f"Risk and adversarial risk at the best q against T; T = {', '.join(map(str, T))}, q searched for each."
+        )
     seeds_said = f"{len(numbers)} restarts (seeds {numbers[0]} to {numbers[-1]})"
     parts.append(f"Lines are means over {seeds_said}, bands one standard deviation. The grids are ours.")
     return " ".join(parts)
@@ -108,13 +112,30 @@ def _block(curve: Curve, numbers: Sequence[int]) -> dict[str, Any]:
     return grid | {"seed": list(numbers)}
 
 
-def _panel(ds: xr.Dataset, curve: Curve) -> Curves:
+class RiskPanel(NamedTuple):
+    """Risks of one case as means over the seeds, against q or T, with the paper's choice of it."""
+
+    ds: xr.Dataset
+    along: str
+    title: str
+    marked: float | None
+
+    def plot(self, axes: Any) -> None:  # noqa: ANN401
+        """Draw it on axes of Matplotlib."""
+        handles = draw_risks(axes, whole(self.ds), self.along)
+        if self.marked is not None:
+            look = {"color": style.faint(axes), "linewidth": 1, "linestyle": ":"}
+            handles.append(axes.axvline(self.marked, label=f"{self.along} of the paper", **look))
+        legends.put_legend(axes, handles)
+
+
+def _panel(ds: xr.Dataset, curve: Curve) -> RiskPanel:
     here = ds.sel(dataset=curve.dataset, epsilon=parse_epsilon(curve.epsilon_text))
     title = f"{curve.dataset}, ℓ∞ ε = {curve.epsilon_text}, α = {exact(curve.alpha)}"
-    if curve.along == "q":
-        title += f", T = {curve.n_sets}"
-        return Curves(here.sel(T=curve.n_sets), "q", ("risk", "adversarial_risk"), title, curve.q)
-    return Curves(here, "T", ("adversarial_risk",), title, curve.n_sets)
+    if curve.along == "T":
+        return RiskPanel(here, "T", f"{title}\nthe paper's T = {curve.n_sets}", curve.n_sets)
+    paper = "" if curve.q is None else f"\nthe paper's q = {exact(curve.q)}"
+    return RiskPanel(here.sel(T=curve.n_sets), "q", f"{title}, T = {curve.n_sets}{paper}", curve.q)
 
 
 def _names(figure: int) -> tuple[str, ...]:

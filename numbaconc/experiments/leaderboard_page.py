@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from numbaconc.experiments.models import BOARDS, N_BEST, SOURCES, Board, Model
 from numbaconc.experiments.published import published
 from numbaconc.norms import NORMS
 from numbaconc.numerals import percent_at_most
 from numbaconc.show.markdown import code, escaped, markdown_table
-from numbaconc.show.pictures import style
+from numbaconc.show.pictures import legends, style
 
 INTRODUCTION = f"""\
 A classifier's errors are an error region E, of measure α, its risk; whatever they are, its adversarial risk is at least \
@@ -37,8 +38,9 @@ that grows so little, and no classifier is known that errs on such a set alone: 
 does not rule out, not one that can be reached. Models' risks are taken as printed, of the same test points, within ε of which \
 labels are taken to stay; that they are near the true ones is no part of what is certified.
 """
-BEST_COLOR, OTHERS_COLOR, CURVE_COLOR = style.VERMILION, "0.6", style.BLUE
-PAPER_COLOR = "black"
+
+
+NEAR = (7.0, 10.0)  # points from a model to its number
 
 
 def at_board(ds: xr.Dataset, board: Board) -> xr.Dataset:
@@ -151,9 +153,9 @@ def caption() -> str:
     """Say what the plots show."""
     return (
         f"Points: models of leaderboards, risk = 1 - clean accuracy, adversarial risk = 1 - robust accuracy; the {N_BEST} most "
-        "robust are red, with their numbers in the table. Robust accuracies are of attacks: true points may lie higher. "
-        "Steps: h(μ, α, ε) ≤ U, certified at every α of a curve at once with 95% confidence; dots are the α that regions were "
-        "found for. Black: the paper's Table 2, a classifier (x) and the paper's region (+)."
+        "robust have their numbers in the table. Robust accuracies are of attacks: true points may lie higher. "
+        "U is certified at every α of a curve at once with 95% confidence; dots are the α that regions were found for. "
+        "Crosses: the paper's Table 2. In the gray corner adversarial risk would be less than risk: impossible."
     )
 
 
@@ -163,6 +165,11 @@ class BoardPanel(NamedTuple):
     ds: xr.Dataset
     board: Board
 
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.board.title
+
     def plot(self, axes: Any) -> None:  # noqa: ANN401
         """Draw it on axes of Matplotlib."""
         here, every = at_board(self.ds, self.board), self.board.models()
@@ -170,27 +177,46 @@ class BoardPanel(NamedTuple):
         least = np.minimum.accumulate(here["certified"].values[::-1])[::-1]  # of all larger α
         points = 100 * np.array([(one.risk, one.adversarial_risk) for one in every])
         ends = 100 * np.array([alphas.min() / 1.15, alphas.max() * 1.15])
-        axes.fill_between(ends, ends, ends.min() / 10, color="0.92", linewidth=0)
-        axes.plot(ends, ends, "--", color="0.4", linewidth=1)
-        axes.plot(*points[N_BEST:].T, ".", color=OTHERS_COLOR, markersize=5)
-        axes.plot(*points[:N_BEST].T, ".", color=BEST_COLOR, markersize=6)
-        small = {"textcoords": "offset points", "fontsize": 6.5}
-        for turn, i in enumerate(points[:N_BEST, 0].argsort()):  # from left to right, above and below in turn
-            offset = (0, -9 if turn % 2 else 4)
-            axes.annotate(str(i + 1), points[i], offset, color=BEST_COLOR, horizontalalignment="center", **small)
-        places = [*ends[:1], *100 * alphas]
-        axes.step(places, [100 * least[0], *100 * least], where="pre", color=CURVE_COLOR, linewidth=1.5)
-        axes.plot(100 * alphas, 100 * least, ".", markersize=4, color=CURVE_COLOR)
-        axes.annotate("U, certified", (ends[0], 100 * least[0]), (4, -9), color=CURVE_COLOR, **small)
-        style = {"fontsize": 6.5, "color": "0.4", "horizontalalignment": "right", "transform": axes.transAxes}
-        axes.text(0.98, 0.03, "adversarial risk < risk: impossible", **style)
+        axes.fill_between(ends, ends, ends.min() / 10, color=style.ink(axes), alpha=0.08, linewidth=0)
+        axes.plot(ends, ends, "--", color=style.faint(axes), linewidth=1)
+        best = {
+            "linestyle": "",
+            "marker": "D",
+            "color": style.VERMILION,
+            "markersize": 3,
+            "label": f"the {N_BEST} most robust models",
+        }
+        others = {"linestyle": "", "marker": ".", "color": "0.6", "markersize": 5, "label": "other models"}
+        axes.plot(*points[:N_BEST].T, zorder=3, **best)
+        axes.plot(*points[N_BEST:].T, **others)
+        places, heights = [*ends[:1], *100 * alphas], 100 * least
+        curve = {"color": style.BLUE, "linewidth": 1.5, "where": "pre", "label": "certified: h(μ, α, ε) ≤ U"}
+        axes.step(places, [heights[0], *heights], **curve)
+        axes.plot(100 * alphas, heights, "o", markersize=2.5, color=style.BLUE)
         for row in self.board.paper():
             place = [row.values[name, "test"][0] for name in ("risk", "adversarial_risk")]
-            axes.plot(*place, "x" if row.alpha is None else "+", color=PAPER_COLOR, markersize=6)
-        _finish(axes, ends, self.board.title)
+            marker, label = ("x", "the paper's classifier") if row.alpha is None else ("+", "the paper's region")
+            axes.plot(*place, marker, color=style.ink(axes), markersize=6, label=label)
+        _finish(axes, ends)
+        _number(axes, points)
+        legends.put_legend(axes, axes.get_legend_handles_labels()[0])
 
 
-def _finish(axes: Any, ends: Any, title: str) -> None:  # noqa: ANN401
+def _number(axes: Any, points: NDArray[np.float64]) -> None:  # noqa: ANN401
+    """Write the numbers of the best models, each at the place around it where other points and numbers are farthest."""
+    places = axes.transData.transform(points) * 72 / axes.figure.dpi
+    angles = np.arange(16) * np.pi / 8
+    around = np.concatenate([away * np.array([np.cos(angles), np.sin(angles)]).T for away in NEAR])
+    taken = list(places)
+    look = {"textcoords": "offset points", "fontsize": style.font_size("x-small"), "ha": "center", "va": "center"}
+    for i, place in enumerate(places[:N_BEST]):
+        free = np.min([np.hypot(*(place + around - other).T) for other in taken], axis=0)
+        side = around[int(free.argmax())]
+        taken.append(place + side)
+        axes.annotate(str(i + 1), points[i], tuple(side), color=style.VERMILION, **look)
+
+
+def _finish(axes: Any, ends: Any) -> None:  # noqa: ANN401
     """Put logarithmic axes in per cent around what was drawn."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
@@ -202,6 +228,4 @@ def _finish(axes: Any, ends: Any, title: str) -> None:  # noqa: ANN401
         axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}%"))
         axis.set_minor_locator(NullLocator())
-    axes.set_xlabel("α, risk", fontsize="small")
-    axes.set_ylabel("adversarial risk", fontsize="small")
-    axes.set_title(title, fontsize="medium", parse_math=False)
+    legends.label_axes(axes, "α, risk", "adversarial risk")

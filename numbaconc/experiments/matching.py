@@ -32,7 +32,7 @@ from numbaconc.results.files import open_results, save_results
 from numbaconc.results.layout import assemble
 from numbaconc.results.schema import VERIFIED_WORDS, provenance
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.pictures import style
+from numbaconc.show.pictures import legends, style
 from numbaconc.show.pictures.plots import plot_panels
 
 NAMES = ("mnist", "cifar10")
@@ -64,7 +64,6 @@ LONG_NAMES = {
     "least_distance": "of two images of different labels",
     "n_images": "number of images",
 }
-COLORS = style.CATEGORIES
 INTRODUCTION = """
 What every classifier must lose on training images, with the labels that they have, if an adversary may move each by ε:
 two images of different labels that are at most 2 ε apart cannot both be right. Of two labels, the first {pair:,} images of
@@ -190,25 +189,28 @@ class Panel(NamedTuple):
     dataset: str
     norm: str
 
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return f"{self.dataset}, {NORMS[self.norm].sign}"
+
     def plot(self, axes: Any) -> None:  # noqa: ANN401
         """Draw it on axes of Matplotlib."""
-        from matplotlib.ticker import PercentFormatter
-
-        sign = NORMS[self.norm].sign
-        for color, (labels, here) in zip(COLORS, _cases(self.ds, self.dataset, self.norm), strict=False):
+        handles: list[Any] = []
+        several = zip(style.CATEGORIES, style.MARKERS, _cases(self.ds, self.dataset, self.norm), strict=False)
+        for color, marker, (labels, here) in several:
+            look = {"color": color, "linewidth": 1.3, "marker": marker, "markersize": 3}
+            handles += axes.plot(here["epsilon"].values, here["loss"].values, "-", label=labels, **look)
+            axes.plot(here["epsilon"].values, here["population"].values, "--", **look | {"markerfacecolor": "none"})
             first = float(here["least_distance"]) / 2
-            epsilons = here["epsilon"].values
-            for name, dashes, label in (("loss", "-", labels), ("population", "--", None)):
-                axes.plot(epsilons, 100 * here[name].values, dashes, color=color, linewidth=1.3, label=label)
-            axes.plot([first], [0], "|", color=color, markersize=14, clip_on=False)
+            axes.plot([first], [0], "|", color=color, markersize=12, clip_on=False)
         usual = USUAL[self.dataset, self.norm]
-        axes.axvline(parse_epsilon(usual), color="0.4", linewidth=1, linestyle=":", label=f"usual ε = {usual}")
-        axes.set_xlim(left=0)
-        axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(PercentFormatter(decimals=None))
-        axes.set_xlabel(f"ε, {sign} distance", fontsize="small")
-        axes.set_title(f"{self.dataset}, {sign}", fontsize="medium")
-        axes.legend(fontsize="x-small")
+        line = {"color": style.faint(axes), "linewidth": 1, "linestyle": ":"}
+        handles.append(axes.axvline(parse_epsilon(usual), label=f"usual ε = {usual}", **line))
+        legends.from_zero(axes)
+        legends.in_percent(axes.yaxis)
+        legends.label_axes(axes, f"ε, {NORMS[self.norm].sign} distance", "loss at least")
+        legends.put_legend(axes, handles)
 
 
 def caption() -> str:

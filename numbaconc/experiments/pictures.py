@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import textwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,19 +12,18 @@ from numpy.typing import NDArray
 
 from numbaconc.cli.console import tell
 from numbaconc.data.datasets import Dataset
-from numbaconc.data.files import replacing
-from numbaconc.errors import printable
 from numbaconc.kernels.threads import using_threads
 from numbaconc.numerals import exact
 from numbaconc.regions import BallUnion, RectangleComplement
 from numbaconc.results.files import open_results, save_results
 from numbaconc.results.schema import provenance
 from numbaconc.search import FaceSearch, FreeBallSearch, RectangleSearch
+from numbaconc.show.pictures import canvas, mosaics, style
 
 COLUMNS = 10  # test images in a row
 N_BOXES = 8  # of the paper's boxes, that are shown
-SIZE, DOTS_PER_INCH = (9.0, 5.9), 110
-FACES = {"upper": ("tab:red", "upper,\nx > c"), "lower": ("tab:blue", "lower,\nx < c")}
+SIZE = (style.DOUBLE, 4.8)  # inches
+SIDES = {"upper": "upper, x > c", "lower": "lower, x < c"}  # of faces
 ROWS = {"inside": "inside E", "expanded": "not in E, but within ε of it", "outside": "farther than ε from E"}
 
 
@@ -82,7 +80,7 @@ def gather(data: Dataset, shown: Shown) -> xr.Dataset:
     images["ball"] = np.array([_stretched(center) for center in ball.centers])
     middles = 255 * (boxes.lower + boxes.upper) / 2
     images["boxes"] = middles[:N_BOXES].clip(0, 255).round()
-    images |= {name: np.isfinite(getattr(region, name)) for name in FACES}
+    images |= {name: np.isfinite(getattr(region, name)) for name in SIDES}
     shaped = {name: _images(values, data.name).astype(np.uint8) for name, values in images.items()}
     return xr.Dataset({name: ((f"n_{name}", "height", "width", "channel"), values) for name, values in shaped.items()})
 
@@ -104,28 +102,26 @@ def _stretched(values: NDArray[Any]) -> NDArray[Any]:
 
 def draw(ds: xr.Dataset, path: Path, name: str) -> None:
     """Draw what is kept of the regions of a data set."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE)
-    grid = figure.add_gridspec(5, COLUMNS, left=0.01, right=0.99, top=0.9, bottom=0.12, hspace=0.42, wspace=0.08)
-    axes = figure.add_subplot(grid[:2, :2])
-    _show_faces(axes, ds)
-    starts = {(0, "ball"): (3, "center of the free ball (ℓ2), stretched to its own range")}
-    starts |= {(1, "boxes"): (3, "centers of the paper's boxes, some of them")}
-    starts |= {(2 + i, key): (0, title) for i, (key, title) in enumerate(ROWS.items())}
-    for (row, key), (start, title) in starts.items():
-        images = ds[key].values
-        for i, image in enumerate(images[: COLUMNS - start]):
-            _show(figure.add_subplot(grid[row, start + i]), image)
-        left, place = 0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure)
-        figure.text(left, place.y1 + 0.008, title, fontsize="small")
-        if not len(images):
-            figure.text(left, place.y0 + 0.05, "none", color="0.5")
-    figure.suptitle(f"{name}: regions that grow little", fontsize="medium", x=0.01, horizontalalignment="left")
-    caption = textwrap.fill(printable(ds.attrs["caption"]), 150)
-    figure.text(0.01, 0.01, caption, fontsize="small", verticalalignment="bottom", parse_math=False)
-    with replacing(path) as part:
-        figure.savefig(part, dpi=DOTS_PER_INCH)
+    with canvas.new_figure(SIZE) as figure:
+        figure.set_layout_engine("none")
+        grid = figure.add_gridspec(5, COLUMNS, left=0.01, right=0.99, top=0.9, bottom=0.15, hspace=0.42, wspace=0.08)
+        _show_faces(figure.add_subplot(grid[:2, :2]), ds)
+        starts = {(0, "ball"): (4, "center of the free ball (ℓ2), stretched to its own range")}
+        starts |= {(1, "boxes"): (4, "centers of the paper's boxes, some of them")}
+        starts |= {(2 + i, key): (0, title) for i, (key, title) in enumerate(ROWS.items())}
+        size = style.font_size("small")
+        for (row, key), (start, title) in starts.items():
+            images = ds[key].values
+            for i, image in enumerate(images[: COLUMNS - start]):
+                _show(figure.add_subplot(grid[row, start + i]), image)
+            left, place = 0.01 + 0.98 * start / COLUMNS, grid[row, 0].get_position(figure)
+            figure.text(left, place.y1 + 0.008, title, fontsize=size)
+            if not len(images):
+                figure.text(left, place.y0 + 0.05, "none", fontsize=size)
+        figure.text(0.01, 0.96, f"{name}: regions that grow little", fontsize=style.font_size("medium"))
+        caption = style.literal(style.wrapped(ds.attrs["caption"], SIZE[0], size))
+        figure.text(0.01, 0.01, caption, fontsize=size, verticalalignment="bottom", parse_math=False)
+        canvas.write(figure, path)
 
 
 def _show(axes: Any, image: NDArray[np.uint8]) -> None:  # noqa: ANN401
@@ -135,16 +131,16 @@ def _show(axes: Any, image: NDArray[np.uint8]) -> None:  # noqa: ANN401
 
 def _show_faces(axes: Any, ds: xr.Dataset) -> None:  # noqa: ANN401
     _show(axes, ds["mean"].values[0])
-    channels = "RGB" if ds.sizes["channel"] == 3 else " "
-    for name, (color, label) in FACES.items():
+    for name, (marker, color) in mosaics.FACES.items():
         y, x, channel = np.nonzero(ds[name].values[0])
         if len(x):
-            axes.plot(x, y, "s", color=color, markersize=5, markeredgecolor="white", markeredgewidth=0.7, label=label)
-        for at in zip(x, y, channel, strict=True):
-            axes.annotate(channels[at[2]], at[:2], (4, 2), textcoords="offset points", fontsize=6, color=color)
-    axes.set_title("faces (ℓ∞) on the mean image", fontsize="small", loc="left", pad=4)
+            axes.plot(x, y, marker, color=color, label=SIDES[name], **mosaics.EDGE | {"markersize": 4})
+        if ds.sizes["channel"] == len(mosaics.CHANNELS):
+            mosaics.name_channels(axes, x, y, channel)
+    small = {"fontsize": style.font_size("small")}
+    axes.set_title("faces (ℓ∞) on the mean image", loc="left", pad=4, **small)
     if ds["upper"].values.any() or ds["lower"].values.any():
-        axes.legend(fontsize=6, loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0.2)
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, handletextpad=0.2, **small)
 
 
 def _caption(shown: Shown) -> str:

@@ -28,7 +28,8 @@ from numbaconc.results.join import join_results
 from numbaconc.results.schema import provenance
 from numbaconc.search import HalfSpaceSearch
 from numbaconc.show.markdown import markdown_table
-from numbaconc.show.pictures import style
+from numbaconc.show.pictures import legends, style
+from numbaconc.show.pictures.curves import BETWEEN
 from numbaconc.show.pictures.plots import plot_panels
 
 ALPHA = 0.25
@@ -120,29 +121,35 @@ class Between(NamedTuple):
     ds: xr.Dataset
     case: Case
 
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return self.case.title
+
     def plot(self, axes: Any) -> None:  # noqa: ANN401
-        """Draw it on axes of Matplotlib, in per cent."""
+        """Draw it on axes of Matplotlib."""
         places = [0.0, *self.case.epsilons]
         known = self.ds.sel(dataset=self.case.name, epsilon=list(self.case.epsilons))
         lower, upper, truth = (
-            100 * np.array([ALPHA, *known[name].values.ravel()]) for name in ("lower_bound", "certified", "truth")
+            np.array([ALPHA, *known[name].values.ravel()]) for name in ("lower_bound", "certified", "truth")
         )
         steps = np.repeat(places, 2)[1:-1], np.repeat(lower[:-1], 2), np.repeat(upper[1:], 2)
-        axes.fill_between(*steps, color=style.CERTIFIED, alpha=0.15, linewidth=0)
-        axes.plot(places[1:], upper[1:], "v", color=style.CERTIFIED, markersize=5, label="U")
-        axes.plot(places, truth, color="black", linewidth=1.5, label="the truth, h(μ, α, ε)")
-        axes.plot(places[1:], lower[1:], "^", color=style.MEASURED, markersize=5, label="lower bound")
-        axes.set_ylim(0, 100)
-        axes.set_xlim(left=0)
-        axes.set_xlabel("ε, ℓ2 distance", fontsize="small")
-        axes.set_title(self.case.title, fontsize="medium", parse_math=False)
-        axes.legend(fontsize="x-small")
+        axes.fill_between(*steps, color=style.CERTIFIED, linewidth=0, label="between two ε", **BETWEEN)
+        look = {"linestyle": "", "markersize": 4.5, "clip_on": False}
+        axes.plot(places[1:], upper[1:], marker="v", color=style.CERTIFIED, label="U", **look)
+        axes.plot(places, truth, color=style.ink(axes), linewidth=1.5, label="the truth, h(μ, α, ε)")
+        axes.plot(places[1:], lower[1:], marker="^", color=style.MEASURED, label="lower bound", **look)
+        legends.from_zero(axes)
+        axes.set_ylim(0, 1)
+        legends.in_percent(axes.yaxis)
+        legends.label_axes(axes, "ε, ℓ2 distance", "measure")
+        legends.put_legend(axes, axes.get_legend_handles_labels()[0])
 
 
 def caption(n: int) -> str:
     """Say what the figure shows."""
     return (
-        f"Certified intervals for h(μ, α, ε) at α = {exact(ALPHA)}, in per cent, by {n:,} test points, each with 95% confidence "
+        f"Certified intervals for h(μ, α, ε) at α = {exact(ALPHA)}, by {n:,} test points, each with 95% confidence "
         f"by itself, and the truth. From above: a half space found on {n:,} other points. From below: what any test "
         "points of that share have within ε, at least. Between two strengths the band is what the bounds at both prove."
     )

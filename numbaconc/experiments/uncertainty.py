@@ -25,8 +25,8 @@ from numbaconc.certify import certify
 from numbaconc.cli.console import Parser, add_data_options, reporting, say, tell
 from numbaconc.data.datasets import Dataset, load_dataset
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.data.people import people_disagree
-from numbaconc.data.places import data_folders
+from numbaconc.data.published.people import people_disagree
+from numbaconc.data.published.places import data_folders
 from numbaconc.data.sample import Sample
 from numbaconc.data.splits import SUBSAMPLE_SEED, split
 from numbaconc.errors import InputError, check_choice, check_count

@@ -13,7 +13,7 @@ from numbaconc.norms import NORMS
 from numbaconc.numerals import at_least, exact
 from numbaconc.results.queries import mean_and_std
 from numbaconc.show.markdown import escaped, markdown_table
-from numbaconc.show.pictures import style
+from numbaconc.show.pictures import legends, style
 
 GAMMA = 0.17  # γ of Zhang and Evans
 THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"
@@ -21,13 +21,13 @@ THEIRS, AS_NEEDED = "hard balls", "hard balls, T as needed"
 FIGURE = ((0.051, 0.897, 0.936), (0.096, 0.822, 0.891), (0.129, 0.777, 0.852), (0.162, 0.722, 0.811))
 READ_OFF = "read off a plot, ± .003"
 FIGURE_OF = "cifar10h"
-COLORS = {
-    THEIRS: "0.45",
-    AS_NEEDED: "black",
-    "half spaces": style.BLUE,
-    "balls": style.ORANGE,
-    "free balls": style.GREEN,
-    "faces": style.PURPLE,
+LOOKS = {
+    THEIRS: ("0.45", "o"),
+    AS_NEEDED: ("black", "s"),
+    "half spaces": (style.BLUE, "^"),
+    "balls": (style.ORANGE, "D"),
+    "free balls": (style.GREEN, "v"),
+    "faces": (style.PURPLE, "P"),
 }
 INTRODUCTION = """\
 The label uncertainty of an image is 1 - (p[y] - max p[k], k ≠ y), p the shares of people who give it each label, y its label. \
@@ -278,19 +278,27 @@ class RiskPanel(NamedTuple):
     ds: xr.Dataset
     norm: str
 
+    @property
+    def title(self) -> str:
+        """What stands above it."""
+        return f"{FIGURE_OF}, {NORMS[self.norm].sign} {exact(float(self.ds['strength']))}"
+
     def plot(self, axes: Any) -> None:  # noqa: ANN401
         """Draw it on axes of Matplotlib."""
+        handles: list[Any] = []
         for search, gamma, dashes in ((THEIRS, 0.0, ":"), (THEIRS, GAMMA, "--"), (AS_NEEDED, GAMMA, "-")):
             here = self.ds.sel(search=search, gamma=gamma).sel(split="test")
             risks, adversarial = (here[name].mean("seed").values for name in ("risk", "adversarial_risk"))
-            again, color = here["n_repeated"].sum("seed").values > 0, COLORS[search]
-            axes.plot(risks, 1 - adversarial, dashes, color=color, linewidth=1, label=f"{search}, {_asked(gamma)}")
-            axes.plot(risks[~again], 1 - adversarial[~again], "o", color=color, markersize=3.5)
-            axes.plot(risks[again], 1 - adversarial[again], "o", color=color, markersize=3.5, markerfacecolor="white")
-        for risk, *published in FIGURE:
-            axes.plot([risk, risk], published, "x", color=style.VERMILION, markersize=5)
-        title = f"{FIGURE_OF}, {NORMS[self.norm].sign} {exact(float(self.ds['strength']))}"
-        _finish(axes, "test risk", title)
+            again, (color, marker) = here["n_repeated"].sum("seed").values > 0, LOOKS[search]
+            label = f"{search}, {_asked(gamma)}"
+            handles += axes.plot(risks, 1 - adversarial, dashes, color=color, linewidth=1, label=label)
+            look = {"color": color, "marker": marker, "markersize": 3.5, "linestyle": ""}
+            axes.plot(risks[~again], 1 - adversarial[~again], **look)
+            axes.plot(risks[again], 1 - adversarial[again], markerfacecolor="none", **look)
+        published = [(risk, robustness) for risk, *several in FIGURE for robustness in several]
+        cross = {"marker": "x", "color": style.VERMILION, "markersize": 5, "linestyle": ""}
+        handles += axes.plot(*zip(*published, strict=True), label="the published figure", **cross)
+        _finish(axes, "test risk", handles)
 
 
 class HardnessPanel(NamedTuple):
@@ -301,17 +309,18 @@ class HardnessPanel(NamedTuple):
 
     def plot(self, axes: Any) -> None:  # noqa: ANN401
         """Draw it on axes of Matplotlib."""
-        for search, color in COLORS.items():
+        handles: list[Any] = []
+        for search, (color, marker) in LOOKS.items():
             mine = sorted((one for one in self.answers if one.search == search), key=lambda one: one.gamma)
             if mine:
                 places = [one.uncertainty for one in mine], [one.robustness for one in mine]
-                axes.plot(*places, ".-", color=color, linewidth=1, label=search)
-        axes.axvline(GAMMA, color="0.6", linewidth=0.8, linestyle=":")
-        _finish(axes, "mean label uncertainty, test", self.title)
+                look = {"color": color, "marker": marker, "markersize": 4, "linewidth": 1}
+                handles += axes.plot(*places, label=search, **look)
+        line = {"color": style.faint(axes), "linewidth": 0.8, "linestyle": ":"}
+        handles.append(axes.axvline(GAMMA, label=f"γ = {exact(GAMMA)}", **line))
+        _finish(axes, "mean label uncertainty, test", handles)
 
 
-def _finish(axes: Any, along: str, title: str) -> None:  # noqa: ANN401
-    axes.set_xlabel(along, fontsize="small")
-    axes.set_ylabel("intrinsic robustness", fontsize="small")
-    axes.set_title(title, fontsize="medium", parse_math=False)
-    axes.legend(fontsize=6.5)
+def _finish(axes: Any, along: str, handles: Sequence[Any]) -> None:  # noqa: ANN401
+    legends.label_axes(axes, along, "intrinsic robustness")
+    legends.put_legend(axes, handles)

@@ -321,7 +321,7 @@ class Region(Told):
         """
         import xarray as xr  # slow to import, as what is made of it
 
-        from numbaconc.data import netcdf
+        from numbaconc.data.formats import netcdf
 
         netcdf.write(xr.Dataset(self._stored(), attrs=self._attributes()), path)
 

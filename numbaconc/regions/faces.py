@@ -82,7 +82,8 @@ class FaceComplement(RectangleComplement):
         by = strength(self.epsilon)
         beyond = f"below lower - {by} or above upper + {by} in some coordinate"
         own = "what is stored, lower, upper and the faces of its chain, is from before that"
-        return f"all points {beyond}, beyond one of {self._n_own} that were moved out by {by}: {own}"
+        faces = f"{self._n_own} that was" if self._n_own == "1 face" else f"one of {self._n_own} that were"
+        return f"all points {beyond}, beyond {faces} moved out by {by}: {own}"
 
     def _placed(self, sample: Sample) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return each point's value at the coordinate of each face, shape (n_faces, n), and the faces, (n_faces, 1), in levels.

@@ -30,7 +30,7 @@ def load_region(path: str | Path) -> Region:
     """
     import xarray as xr  # slow to import, as what is made of it
 
-    from numbaconc.data import netcdf
+    from numbaconc.data.formats import netcdf
 
     ds = netcdf.read(path, "region", allowed := "a netCDF file that a region's save wrote")
     family = ds.attrs.get("region")

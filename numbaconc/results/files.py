@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from numbaconc.data import netcdf
+from numbaconc.data.formats import netcdf
 from numbaconc.errors import InputError, shown
 from numbaconc.results.join import join_results
 from numbaconc.results.queries import KEPT

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numbaconc.data.registry import VERIFIED_WORDS as VERIFIED_WORDS  # results say it, too
+from numbaconc.data.published.registry import VERIFIED_WORDS as VERIFIED_WORDS  # results say it, too
 from numbaconc.errors import InputError
 
 if TYPE_CHECKING:

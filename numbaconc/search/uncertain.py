@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from numbaconc.data.annotations import MOST, as_uncertainty
 from numbaconc.data.conversion import as_floats
 from numbaconc.data.files import as_path, sha256_of_array
-from numbaconc.data.npy import read_array
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.npy import read_array
 from numbaconc.data.sample import Sample
-from numbaconc.errors import InputError, as_number, shown
+from numbaconc.errors import InputError, as_number, reading, shown
 from numbaconc.goal import Goal
 from numbaconc.regions import Region
 from numbaconc.search.base import Found, Search

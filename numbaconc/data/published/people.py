@@ -7,10 +7,10 @@ import io
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data import readers
 from numbaconc.data.annotations import label_uncertainty
-from numbaconc.data.npy import read_array
-from numbaconc.errors import InputError
+from numbaconc.data.formats.npy import read_array
+from numbaconc.data.published import readers
+from numbaconc.errors import InputError, reading
 
 
 def people_disagree(contents: bytes, where: str, y: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def people_disagree(contents: bytes, where: str, y: NDArray[np.int64]) -> NDArra
     InputError
         If the contents are no such array.
     """
-    with readers.reading(where, "an .npy file"):
+    with reading(where, "an .npy file"):
         shares = read_array(io.BytesIO(contents), len(contents))
     if shares.shape != (shape := (len(y), readers.CLASSES)):
         msg = f"file {where} has an array of shape {shares.shape}; allowed: {shape}, shares of labels"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from numbaconc.data.columns import Drop, unnamed
 from numbaconc.data.conversion import memory, to_drop
-from numbaconc.data.named import Stored, role
+from numbaconc.data.formats.named import Stored, role
 from numbaconc.data.rows import Rows
 from numbaconc.errors import InputError, shown
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from numbaconc.data import readers
 from numbaconc.data.files import as_path, cache_dir
-from numbaconc.data.registry import REGISTRY, Published
+from numbaconc.data.published.registry import REGISTRY, Published
+from numbaconc.errors import reading
 
 PathLike: TypeAlias = "str | os.PathLike[str]"
 
@@ -50,7 +50,7 @@ def find(name: str, data_dir: PathLike | None) -> dict[str, Path | None]:
     for home, files in homes(name).items():
         best: dict[str, Path | None] = {part: None for file in files for part in file.contents}
         for place in _places(home, data_dir):
-            with readers.reading(repr(str(place)), "a data folder"):
+            with reading(repr(str(place)), "a data folder"):
                 here = {
                     part: next((path for path in (place / part, place / file.name) if path.is_file()), None)
                     for file in files

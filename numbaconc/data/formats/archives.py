@@ -14,11 +14,10 @@ from typing import IO, Any
 
 from numpy.typing import NDArray
 
-from numbaconc.data.named import Stored
-from numbaconc.data.npy import read_array, rows_in
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.named import Stored
+from numbaconc.data.formats.npy import read_array, rows_in
 from numbaconc.data.rows import CHUNK, Rows
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, reading
 
 NPY, ZIP = b"\x93NUMPY", (b"PK\x03\x04", b"PK\x05\x06")  # how the files begin; the last is an empty archive
 RATIOS = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}  # bytes that one byte of a member can unpack to, at most

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from numbaconc.data.annotations import as_labels, as_uncertainty
 from numbaconc.data.arrays import Told, check_rows, samples_in
 from numbaconc.data.columns import Drop
-from numbaconc.data.formats import called, open_file
-from numbaconc.data.named import choose
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.known import called, open_file
+from numbaconc.data.formats.named import choose
 from numbaconc.data.rows import Parts
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
 from numbaconc.data.splits import MIN_ROWS, TEST_FRACTION, check_unused, kept, split
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, reading
 
 TOLD: dict[str, Callable[[Any, int, str], NDArray[Any]]] = {"y": as_labels, "uncertainty": as_uncertainty}
 

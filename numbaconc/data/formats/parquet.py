@@ -16,11 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.columns import Drop
-from numbaconc.data.named import Stored
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.named import Stored
+from numbaconc.data.formats.tables import MOST, as_told, columns_told, remedy
 from numbaconc.data.rows import CHUNK, Rows, check_memory, check_shape, edges_of
-from numbaconc.data.tables import MOST, as_told, columns_told, remedy
-from numbaconc.errors import InputError, shown
+from numbaconc.errors import InputError, reading, shown
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data import matlab
-from numbaconc.data.named import Stored, needed
-from numbaconc.data.readers import reading
+from numbaconc.data.formats import matlab
+from numbaconc.data.formats.named import Stored, needed
+from numbaconc.data.formats.trial import try_out
 from numbaconc.data.rows import check_memory
-from numbaconc.data.trial import try_out
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, reading
 
 if TYPE_CHECKING:
     import h5py

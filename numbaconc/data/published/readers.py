@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm.utils import CallbackIOWrapper
 
-from numbaconc.data import matlab
-from numbaconc.errors import InputError
+from numbaconc.data.formats import matlab
+from numbaconc.errors import InputError, reading
 from numbaconc.how import bar
 
 IDX_IMAGES = b"\x00\x00\x08\x03"  # magic: uint8, three dimensions
@@ -33,20 +33,6 @@ CLASSES = 10  # of labels, in all of the sets
 CHUNK = 1 << 20  # bytes read at a time
 MEMBERS = 16  # an archive unpacks to at most as many times the longest contents
 NO_DATA = (tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE)
-
-
-@contextlib.contextmanager
-def reading(where: str, kind: str) -> Iterator[None]:
-    """Turn whatever a library raises for a bad file into an InputError that names the file (`where`, quoted)."""
-    try:
-        yield
-    except InputError:
-        raise
-    except Exception as error:  # libraries differ in what they raise for a bad file
-        said = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-        said += "; allowed: text in UTF-8" * isinstance(error, UnicodeError)
-        msg = f"file {where} cannot be read as {kind}: {said}"
-        raise InputError(msg) from error
 
 
 def unpack(path: Path, names: Collection[str], longest: int, *, progress: bool = False) -> Iterator[tuple[str, bytes]]:

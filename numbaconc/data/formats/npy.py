@@ -15,8 +15,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from numbaconc.data.readers import reading
 from numbaconc.data.rows import CHUNK, Rows, every, number_type
+from numbaconc.errors import reading
 
 VERSIONS = ((1, 0), (2, 0), (3, 0))
 HEAD = 1 << 16  # bytes at the start of an array that have its header in them

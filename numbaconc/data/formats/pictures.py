@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data.named import Stored, role
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.named import Stored, role
+from numbaconc.data.formats.tables import as_numbers
 from numbaconc.data.rows import CHUNK, Rows, every
-from numbaconc.data.tables import as_numbers
-from numbaconc.errors import InputError
+from numbaconc.errors import InputError, reading
 
 KINDS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # what decodes others may run programs
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -12,9 +12,8 @@ from typing import Any, NamedTuple
 
 from numbaconc.data.columns import Drop, without
 from numbaconc.data.files import as_path
-from numbaconc.data.named import Stored, needed
-from numbaconc.data.readers import reading
-from numbaconc.errors import InputError
+from numbaconc.data.formats.named import Stored, needed
+from numbaconc.errors import InputError, reading
 
 
 class Format(NamedTuple):
@@ -23,7 +22,7 @@ class Format(NamedTuple):
     Attributes
     ----------
     read : str
-        Module and function of `numbaconc.data`, which takes the path, the file and its kind in messages, and a stack that
+        Module and function of this room, which takes the path, the file and its kind in messages, and a stack that
         closes what it opens, and returns the arrays that there are.
     package : str
         What is imported for it beside what numbaconc needs anyway.
@@ -119,7 +118,7 @@ def open_file(path: Path, opened: contextlib.ExitStack, drop: Drop | None = None
         raise InputError(msg)
     needed(kind.package, told[0], kind.install)
     module, _, function = kind.read.partition(".")
-    read = getattr(importlib.import_module(f"numbaconc.data.{module}"), function)
+    read = getattr(importlib.import_module(f"{__package__}.{module}"), function)
     with reading(*told):
         stored: Stored = read(path, told, opened, *[drop] * kind.is_table)
     if kind.is_table or drop is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from numbaconc.data import readers
+from numbaconc.data.published import readers
 
 VERIFIED_WORDS = {True: "the published contents", False: "NOT the published contents", None: "the user's own"}
 
@@ -57,7 +57,7 @@ class Entry:
     test : str
         The contents that are the test images; all other images are training images, in order.
     parse, parse_labels : callable or None
-        Turn contents into images, and into their labels: parsers of `numbaconc.data.readers`.
+        Turn contents into images, and into their labels: parsers of `numbaconc.data.published.readers`.
     labels : mapping of str to str
         The contents that are labels, and whose; where there are none, labels are in the same contents as the images.
     subfolder : str

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from numbaconc.data.conversion import as_array
-from numbaconc.data.named import Stored
+from numbaconc.data.formats.named import Stored
 from numbaconc.data.rows import CHUNK, Rows, check_shape, every
 from numbaconc.errors import InputError, said, shown
 

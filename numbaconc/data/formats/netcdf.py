@@ -22,13 +22,12 @@ import xarray as xr
 from numpy.typing import NDArray
 from xarray.backends import NetCDF4DataStore
 
-from numbaconc.data.containers import check_promise
 from numbaconc.data.files import as_path, replacing
-from numbaconc.data.named import Stored
-from numbaconc.data.readers import reading
+from numbaconc.data.formats.containers import check_promise
+from numbaconc.data.formats.named import Stored
+from numbaconc.data.formats.trial import TrialError, try_out
 from numbaconc.data.rows import check_memory
-from numbaconc.data.trial import TrialError, try_out
-from numbaconc.errors import InputError, said
+from numbaconc.errors import InputError, reading, said
 
 BEGIN = b"\x89HDF\r\n\x1a\n"  # how a netCDF 4 file begins
 END_AT = 28  # where it has its own length, 8 bytes, in version 2 of its first block, which is what is written
