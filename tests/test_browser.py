@@ -60,6 +60,7 @@ def pages(tmp_path_factory):
     for name in ("grid", "one", "evil", "labels", "region"):
         write_report([folder / f"{name}.nc"], folder / f"{name}.html")
     write_report([folder / f"{name}.nc" for name in ("grid", "labels", "region")], folder / "several.html")
+    write_report([folder / f"{name}.nc" for name in ("grid", "evil")], folder / "files.html")
     return folder
 
 
@@ -105,6 +106,16 @@ def test_nothing_overflows_and_nothing_goes_wrong(browser, pages, name):
 def test_there_are_pictures(browser, pages):
     with opened(browser, pages / "several.html") as page:
         assert page.evaluate("document.images.length") == 3
+
+
+@pytest.mark.parametrize("width", SIZES)
+def test_flags_are_on_the_first_screen(browser, pages, width):
+    """Also of several files, one of them with names that are long."""
+    for name in ("files", "evil"):
+        with opened(browser, pages / f"{name}.html", width) as page:
+            box = page.locator("th", has_text="flags").first.bounding_box()
+            assert box["x"] + box["width"] <= width
+            assert box["y"] + box["height"] <= 900
 
 
 def test_the_dark_picture_is_dark(browser, pages):

@@ -342,7 +342,7 @@ def test_legends_cover_nothing(several, many, one, width, size):
 def test_a_figure_grows_until_its_axes_are_as_tall_as_wanted(several):
     with canvas.new_figure((style.SINGLE, 2.0)) as figure:
         axes = nc.plot_curve(several, figure.subplots())
-        canvas.fit(figure, 2.1)
+        canvas.fit(figure, [2.1])
         assert not covered(axes)
         assert axes.get_window_extent().height / figure.dpi == pytest.approx(2.1, abs=0.05)
         assert figure.get_figwidth() == style.SINGLE

@@ -338,3 +338,13 @@ def test_hostile_names_of_files():
         path = drawn(name, "--format", "svg")
         assert path.name == f"{name[:-3]}-region.svg"
         assert ET.parse(path).getroot().tag.endswith("svg")
+
+
+def test_points_that_may_be_images_in_color_are_noted(folder):
+    points = np.random.default_rng(0).integers(0, 256, (40, 192), np.uint8)
+    nc.HalfSpaceSearch(norm="l2", epsilon=0.1, alpha=0.2).fit(points).region_.save("r.nc")
+    status, _, err = call("r.nc", "--out", "a.png")
+    assert status == 0
+    assert "note: the points of r.nc may be images in color; --shape 3x8x8" in err
+    for quiet in (("--shape", "3x8x8"), ("--quiet",)):
+        assert call("r.nc", "--out", "a.png", *quiet)[2] == ""

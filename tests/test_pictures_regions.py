@@ -282,7 +282,7 @@ def test_names_and_legends_stay_within_the_picture(search):
     region, sample = found_on(frame(), search)
     with canvas.new_figure((style.SINGLE, 3.0)) as figure:
         axes = nc.plot_region(region, sample, figure.subplots())
-        canvas.fit(figure, 2.0)
+        canvas.fit(figure, [2.0])
         boxes = [
             axes.get_legend().get_window_extent(),
             *(label.get_window_extent() for label in axes.get_yticklabels()),

@@ -8,6 +8,7 @@ import csv
 import hashlib
 import io
 import re
+import warnings
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from conftest import blobs, images, lines
+from conftest import blobs, images, lines, refused
 from markdown_it import MarkdownIt
 
 import numbaconc as nc
@@ -302,8 +303,8 @@ def test_others_stand_apart(file, folder):
     assert "The train points of blobs in other.nc are not those in blobs.nc." in page.text
     assert [one["href"] for one in page.all("a")] == ["#s1", "#s2", "#s3"]
     header, *rows = page.tables[0]
-    assert header[0][0] == "file"
-    assert [row[0][0] for row in rows] == ["blobs.nc"] * len(EPSILONS) * len(ALPHAS) + ["other.nc"]
+    assert [cell[0] for cell in header[:2]] == ["flags", "file"]
+    assert [row[1][0] for row in rows] == ["blobs.nc"] * len(EPSILONS) * len(ALPHAS) + ["other.nc"]
     assert {row[[cell[0] for cell in header].index("norm")][0] for row in rows} == {"ℓ2"}
 
 
@@ -409,7 +410,7 @@ def test_latex_is_escaped_and_whole(hostile):
 def test_the_ending_says_the_format(file):
     assert made(file, "--out", "r.md").read_text(encoding="utf-8").startswith("# ")
     assert r"\toprule" in made(file, "--out", "r.tex").read_text(encoding="utf-8")
-    assert made(file, "--out", "r.csv").read_text(encoding="utf-8").startswith("alpha")
+    assert made(file, "--out", "r.csv").read_text(encoding="utf-8").startswith("flags,alpha")
 
 
 def test_the_line_to_pandas():
@@ -527,3 +528,39 @@ def test_a_name_that_no_file_can_have_beside_an_output_that_is_there(command, fi
 
 def test_latex_has_norms_with_their_index():
     assert latex_text("ℓ2, ℓ∞ and ℓ") == r"$\ell_2$, $\ell_\infty$ and $\ell$"
+
+
+def test_flags_stand_first_where_any_row_has_one(file):
+    """So that the narrowest screen shows them; the headings of a row are they and its coordinates."""
+    from numbaconc.results.queries import cases
+    from numbaconc.show.listing import Part
+    from numbaconc.show.report.tables import BELOW_ALPHA, case_table
+
+    ds = nc.open_results(file)
+    table = case_table([Part(ds, list(cases(ds)))])
+    assert table.columns[0].name == "flags"
+    assert any(BELOW_ALPHA in str(row[0].value) for row in table.rows)
+    assert table.columns[table.n_heads].name == "certified"
+    risky = ds.assign(risk=ds["risk"] * 0 + 1, adversarial_risk=ds["adversarial_risk"] * 0 + 1)
+    plain = case_table([Part(risky, list(cases(risky)))])
+    assert plain.columns[0].name != "flags"
+    assert plain.columns[plain.n_heads].name == "certified"
+
+
+def test_a_file_of_no_result_is_named_among_others(file, folder):
+    ds = nc.open_results(file)
+    ds.assign(risk=ds["risk"] * np.nan, adversarial_risk=ds["adversarial_risk"] * np.nan).to_netcdf("nothing.nc")
+    refused(lambda: report.report_texts([file, "nothing.nc"]), "file 'nothing.nc'", "no measured case")
+
+
+def test_what_matplotlib_warns_of_is_a_note_on_the_page(file, monkeypatch):
+    """Once for both of its pictures."""
+
+    def drawn(draw, *, dark):
+        warnings.simplefilter("always")
+        warnings.warn("something is odd", stacklevel=1)
+        return "<svg/>"
+
+    monkeypatch.setattr(report_pictures, "drawn", drawn)
+    (section,) = report.sections_of([file])
+    assert [line.endswith(": something is odd") for line in section.warnings] == [True]

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from numbaconc.cli.console import add_data_options, say, tell
-from numbaconc.cli.measure import add_data, check_source, load_data
+from numbaconc.cli.measure import add_data_arguments, check_source, load_data
 from numbaconc.cli.options import whole_number
 from numbaconc.cli.outputs import numbered
 from numbaconc.data.arrays import parse_epsilon
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from numbaconc.data.datasets import Dataset
     from numbaconc.data.scaling import Scaling
     from numbaconc.regions import Region
-    from numbaconc.show.pictures.files import Drawn
+    from numbaconc.show.pictures.panels import Panel
 
 COLUMNS = ("1", "2")
 LISTED = 12  # values that a message names
@@ -38,19 +38,16 @@ def add_plot(commands: Any) -> None:  # noqa: ANN401
     """Add the command."""
     parser = commands.add_parser(
         "plot",
+        usage="%(prog)s file [file ...] [OPTION ...]",
         help="draw result files and regions, for papers",
         description="Draw result files, side by side if there are several: what is certified and measured against epsilon "
         "or alpha, risks against q or T, how a region grows; a region of images as a mosaic, of a table as named faces; the "
         "closest pairs that numbaconc labels found.",
     )
-    add = parser.add_argument
-    add("file", nargs="+", help="a netCDF file that numbaconc wrote: a result, a region, a result about labels")
-    add(
-        "--out",
-        metavar="FILE",
-        help="picture (default: the file's name, the kind, the format, and a number if that is taken)",
+    parser.add_argument(
+        "file", nargs="+", help="a netCDF file that numbaconc wrote: a result, a region, a result about labels"
     )
-    add("--format", metavar="F", help=f"{', '.join(FORMATS)} (default: by the ending of --out, or pdf)")
+    add = parser.add_argument_group("which picture").add_argument
     add("--kind", metavar="K", help="curve, risks, growth, region, pairs (default: what the file holds)")
     add("--along", metavar="A", help="what is drawn against: epsilon, alpha (curve), q, T (risks)")
     add(
@@ -59,10 +56,17 @@ def add_plot(commands: Any) -> None:  # noqa: ANN401
         metavar="NAME=V",
         help="the part of a result where a coordinate has this value, or these with commas between",
     )
-    add("--columns", metavar="N", help="columns of a paper that it is as wide as, 1 or 2 (default: 2 side by side)")
-    _add_data(parser)
     add("--epsilon", metavar="E", help="up to which strength a region grows (default: that it was found for)")
     add("--shape", metavar="HxW", help="of an image, HxW or HxWxC, where a region of images does not know it")
+    _add_data(parser)
+    add = parser.add_argument_group("what comes out").add_argument
+    add(
+        "--out",
+        metavar="FILE",
+        help="picture (default: the file's name, the kind, the format, and a number if that is taken)",
+    )
+    add("--format", metavar="F", help=f"{', '.join(FORMATS)} (default: by the ending of --out, or pdf)")
+    add("--columns", metavar="N", help="columns of a paper that it is as wide as, 1 or 2 (default: 2 side by side)")
     add("--quiet", action="store_true", help="no progress bars and no notes")
     parser.set_defaults(run=_plot)
 
@@ -71,15 +75,16 @@ def _add_data(parser: Any) -> None:  # noqa: ANN401
     """Add the options of data, which stand beside regions here, and so are named by an option themselves."""
     data: dict[str, Any] = {
         "metavar": "DATA",
-        "help": "beside a region: the points whose part in it is drawn as it grows",
+        "help": "a data set's name, or your own as for measure: the points whose part in a region is drawn as it grows",
     }
+    group = parser.add_argument_group("which data, beside a region")
     before = set(vars(parser.parse_args(["file"])))
 
     def beside(name: str, **told: Any) -> None:  # noqa: ANN401
-        parser.add_argument(*([name] if name != "data" else ["--data"]), **(told if name != "data" else data))
+        group.add_argument(*([name] if name != "data" else ["--data"]), **(told if name != "data" else data))
 
-    add_data(beside)
-    add_data_options(parser)
+    add_data_arguments(beside)
+    add_data_options(group)
     parser.set_defaults(of_data=sorted(set(vars(parser.parse_args(["file"]))) - before - {"data"}))
 
 
@@ -119,6 +124,8 @@ def _plot(options: argparse.Namespace) -> int:
     else:
         draw(out)
     _note(opened, data, quiet=options.quiet)
+    if "region" in kinds and shape is None and not options.quiet:
+        _note_colors(opened, paths)
     say(f"plot:    {printable(out)}")
     return 0
 
@@ -143,11 +150,11 @@ def _loaded(options: argparse.Namespace, scaling: Scaling | None) -> Dataset:
     return replace(data, train=train, test=test)
 
 
-def _told_apart(every: Sequence[Sequence[Drawn]], paths: Sequence[Path]) -> list[Drawn]:
+def _told_apart(every: Sequence[Sequence[Panel]], paths: Sequence[Path]) -> list[Panel]:
     """Return the panels of all files; where titles are the same, each says which file it is of."""
     titles = Counter(panel.title for panels in every for panel in panels)
     stems = Counter(path.stem for path in paths)
-    told: list[Drawn] = []
+    told: list[Panel] = []
     for panels, path in zip(every, paths, strict=True):
         name = printable(path if stems[path.stem] > 1 else path.stem)
         told += [one._replace(title=f"{one.title} ({name})") if titles[one.title] > 1 else one for one in panels]
@@ -190,7 +197,19 @@ def _note(opened: Sequence[xr.Dataset | Region], data: Sequence[Dataset | None],
             tell(f"note: the region was found on other points than the training points of {printable(beside.name)}")
 
 
-def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence[Drawn]) -> Path:
+def _note_colors(opened: Sequence[xr.Dataset | Region], paths: Sequence[Path]) -> None:
+    """Say how points that may be images in color are drawn as such: in which order their numbers are is not known."""
+    from numbaconc.regions import Region
+    from numbaconc.show.pictures.mosaics import CHANNELS
+    from numbaconc.show.pictures.regions import side_of
+
+    for one, path in zip(opened, paths, strict=True):
+        if isinstance(one, Region) and (side := side_of(one, len(CHANNELS))):
+            shapes = f"--shape 3x{side}x{side} (planes of a color, as CIFAR-10 has them) or {side}x{side}x3"
+            tell(f"note: the points of {printable(path)} may be images in color; {shapes} draws them as images")
+
+
+def _output(options: argparse.Namespace, paths: Sequence[Path], panels: Sequence[Panel]) -> Path:
     """Name the picture, and refuse one that cannot be written before it is drawn."""
     ending = options.format or FORMATS[0]
     if options.out is None:

@@ -77,7 +77,8 @@ def plot_curve(ds: xr.Dataset, ax: Any = None, *, along: str | None = None) -> A
     found = measured_cases(ds)
     numbers = {axis: len({case[axis] for case in found}) for axis in AXES}
     axis = max(AXES, key=lambda axis: numbers[axis]) if along is None else check_along(along, found, AXES)
-    axes = canvas.axes_for(ax)
+    place = "α, risk threshold" if axis == "alpha" else epsilon_axis(ds)
+    axes = canvas.axes_for(ax, place)
     lines = lines_along(axes, found, axis)
     every: list[_Mark] = []
     for line in reversed(lines.lines):
@@ -90,7 +91,7 @@ def plot_curve(ds: xr.Dataset, ax: Any = None, *, along: str | None = None) -> A
         legends.in_percent(axes.xaxis)
     legends.from_zero(axes)
     legends.in_percent(axes.yaxis)
-    legends.label_axes(axes, "α, risk threshold" if axis == "alpha" else epsilon_axis(ds), "adversarial risk")
+    legends.label_axes(axes, place, "adversarial risk")
     legends.put_legend(
         axes, [*lines.explain(axes), *_kinds(axes, lines, every, axis), *_fixed(found, axis), *_unit(ds, axis)]
     )

@@ -20,20 +20,20 @@ EDGE = 0.2  # of a row, where what is written begins or ends at its place
 NAME_LETTERS, NAME_WIDTH = 40, 1.25  # of a column's name: letters, and inches
 MOST_BOXES = 4
 AROUND = 2.5  # of a face whose column's range is not known: so many epsilons to either side are shown
+RANGE_TOLD = "a row is the range of its column"
 AROUND_TOLD = "a row is what lies around its faces, in units of the column"
 DIGITS = 4
 
 
 class Range(NamedTuple):
-    """What is seen of each column, shape (d,) each, on epsilon's scale; what is known of it."""
+    """The range of each column, shape (d,), on epsilon's scale."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    told: str  # where it is from; empty where it is not known
 
 
-def draw_faces(axes: Any, region: RectangleComplement, seen: Range | None) -> float:  # noqa: ANN401
-    """Draw the faces of one box, a row for each column that has one; return how tall the axes are to be.
+def draw_faces(axes: Any, region: RectangleComplement, seen: Range | None) -> legends.Drawn:  # noqa: ANN401
+    """Draw the faces of one box, a row for each column that has one.
 
     In every row the region is what lies beyond the borders, its expansion by ε what lies beyond the stored faces.
     """
@@ -70,15 +70,14 @@ def draw_faces(axes: Any, region: RectangleComplement, seen: Range | None) -> fl
     unit = region.epsilon_unit
     notes = [
         _cut(len(rows), len(columns), "columns with a face"),
-        seen.told if seen else AROUND_TOLD,
+        RANGE_TOLD if seen else AROUND_TOLD,
         f"ε {unit}" if unit else "",
     ]
     handles += [legends.entry("; ".join(filter(None, notes)))] if any(notes) else []
-    legends.put_legend(axes, handles, names)
-    return height
+    return legends.Drawn(height, handles, names)
 
 
-def draw_boxes(axes: Any, region: RectangleComplement, seen: Range | None) -> float:  # noqa: ANN401
+def draw_boxes(axes: Any, region: RectangleComplement, seen: Range | None) -> legends.Drawn:  # noqa: ANN401
     """Draw the intervals of several boxes, a row for each column, those that bound most narrowly first."""
     n = min(len(region.lower), MOST_BOXES)
     lower, upper = region.lower[:n], region.upper[:n]
@@ -110,13 +109,12 @@ def draw_boxes(axes: Any, region: RectangleComplement, seen: Range | None) -> fl
         f"E is what lies outside of all boxes, enlarged by ε = {strength(region.epsilon)} beyond these faces",
         _cut(n, len(region.lower), "boxes"),
         _cut(len(order), len(columns), "columns, those that the boxes bound most narrowly"),
-        seen.told if seen else AROUND_TOLD,
+        RANGE_TOLD if seen else AROUND_TOLD,
     ]
-    legends.put_legend(axes, [*handles, legends.entry("; ".join(filter(None, notes)))], names)
-    return height
+    return legends.Drawn(height, [*handles, legends.entry("; ".join(filter(None, notes)))], names)
 
 
-def draw_weights(axes: Any, region: HalfSpace) -> float:  # noqa: ANN401
+def draw_weights(axes: Any, region: HalfSpace) -> legends.Drawn:  # noqa: ANN401
     """Draw the normal of a half space, a bar for each column, the largest weights first."""
     rows = np.argsort(-np.abs(region.w), kind="stable")[:MOST_ROWS]
     weights = region.w[rows]
@@ -131,15 +129,15 @@ def draw_weights(axes: Any, region: HalfSpace) -> float:  # noqa: ANN401
     axes.barh(range(len(rows)), np.minimum(weights, 0), 0.6, label="less brings a point into E", **hatched)
     axes.axvline(0, color=style.faint(axes), linewidth=1)
     height, names = _name_rows(axes, region, rows, LOW_ROW)
+    legends.spread_ticks(axes)
     legends.label_axes(axes, "w, weight of the column", "")
     scaled = region.space is not None and region.space.scaling is not None
     note = f"E is where w · x > b, b = {region.b:.4g}{f', x {region.epsilon_unit}' if scaled else ''}"
     note = "; ".join(filter(None, [note, _cut(len(rows), len(region.w), "columns, those of the largest weights")]))
-    legends.put_legend(axes, [*axes.containers, legends.entry(note)], names)
-    return height
+    return legends.Drawn(height, [*axes.containers, legends.entry(note)], names)
 
 
-def draw_centers(axes: Any, region: BallUnion) -> float:  # noqa: ANN401
+def draw_centers(axes: Any, region: BallUnion) -> legends.Drawn:  # noqa: ANN401
     """Draw the centers of balls, a row for each column, a marker for each ball."""
     n = min(len(region.radii), len(style.MARKERS))
     spread = np.ptp(region.centers[:n], axis=0) if n > 1 else np.abs(region.centers[0])
@@ -152,11 +150,11 @@ def draw_centers(axes: Any, region: BallUnion) -> float:  # noqa: ANN401
     axes.grid(axis="y", color=style.faint(axes), linewidth=0.3)
     height, names = _name_rows(axes, region, rows, LOW_ROW)
     unit = region.epsilon_unit
+    legends.spread_ticks(axes)
     legends.label_axes(axes, f"coordinate of the center{', ' if unit else ''}{unit}", "")
     notes = [_cut(n, len(region.radii), "balls"), _cut(len(rows), region.n_features, "columns, those that differ most")]
     note = "; ".join(["E is the union of the balls", *filter(None, notes)])
-    legends.put_legend(axes, [*axes.get_legend_handles_labels()[0], legends.entry(note)], names)
-    return height
+    return legends.Drawn(height, [*axes.get_legend_handles_labels()[0], legends.entry(note)], names)
 
 
 def name_of(region: Region, column: int) -> str:

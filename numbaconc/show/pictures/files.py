@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import xarray as xr
 
-from numbaconc.data import netcdf
 from numbaconc.data.datasets import Dataset
-from numbaconc.errors import InputError, printable
+from numbaconc.data.formats import netcdf
+from numbaconc.errors import InputError, printable, shown
 from numbaconc.regions import Region, load_region
 from numbaconc.results.files import open_results
 from numbaconc.results.slices import CURVES, whole
 from numbaconc.show.pairs import is_of_labels, plot_pairs
-from numbaconc.show.pictures import canvas, legends, style
+from numbaconc.show.pictures import canvas, style
 from numbaconc.show.pictures.curves import AXES, plot_curve
 from numbaconc.show.pictures.growth import plot_growth
 from numbaconc.show.pictures.lines import length_along, measured_cases
+from numbaconc.show.pictures.panels import Panel, lay_out
 from numbaconc.show.pictures.regions import picture_of
 from numbaconc.show.pictures.risks import ALONG, plot_risks
 
@@ -40,21 +41,22 @@ class Asked(NamedTuple):
     epsilon: str | None = None  # the largest strength of a region's growth
 
 
-class Drawn(NamedTuple):
-    """What makes one panel."""
-
-    kind: str
-    title: str
-    draw: Callable[[Any], float | None]  # on axes; the height that they are to have, if it matters
-
-
 def open_any(path: str | Path) -> xr.Dataset | Region:
-    """Read a result, a result about labels, or a region; InputError for any other file."""
+    """Read a result, a result about labels, or a region; InputError for any other file, and for a result of nothing."""
     raw = netcdf.read(path, "file", "a netCDF file that numbaconc wrote")
-    return load_region(path) if "region" in raw.attrs else open_results(path)
+    if "region" in raw.attrs:
+        return load_region(path)
+    ds = open_results(path)
+    if not is_of_labels(ds):
+        try:
+            whole(ds)
+        except InputError as error:
+            msg = f"file {shown(str(path))}: {error}"
+            raise InputError(msg) from error
+    return ds
 
 
-def panels_of(opened: xr.Dataset | Region, name: str, asked: Asked) -> list[Drawn]:
+def panels_of(opened: xr.Dataset | Region, name: str, asked: Asked) -> list[Panel]:
     """Return the panels of one file: one of each data set that it has results of.
 
     `name` is what a region is called. InputError if the file holds nothing that is asked for, or something was asked
@@ -69,12 +71,12 @@ def panels_of(opened: xr.Dataset | Region, name: str, asked: Asked) -> list[Draw
     if is_of_labels(opened):
         _check_kind(asked.kind, OF_LABELS, "a result about labels")
         _check_unused(asked.along, "pairs")
-        return [Drawn("pairs", "", _drawn)]
+        return [Panel("", lambda _: None, "pairs")]  # which are a figure of their own
     ds = whole(opened)
     return [_of_result(part, asked) for part in _by_data_set(ds)]
 
 
-def _of_region(region: Region, name: str, asked: Asked) -> Drawn:
+def _of_region(region: Region, name: str, asked: Asked) -> Panel:
     kind = asked.kind or ("region" if asked.data is None else "growth")
     _check_kind(kind, OF_REGIONS, "a region")
     _check_unused(asked.along, kind)
@@ -83,14 +85,14 @@ def _of_region(region: Region, name: str, asked: Asked) -> Drawn:
             msg = f"--epsilon is {asked.epsilon} with a picture of the region; allowed: with its growth, --kind growth"
             raise InputError(msg)
         X = None if asked.data is None else asked.data.train
-        return Drawn(kind, name, picture_of(region, X, asked.shape))
+        return Panel(name, picture_of(region, X, asked.shape), kind)
     if asked.data is None:
         msg = "--kind is growth with a region and no data; allowed: beside --data, whose points it is measured on"
         raise InputError(msg)
     if asked.shape is not None:
         msg = "--shape is given with the growth of a region; allowed: with a picture of the region, --kind region"
         raise InputError(msg)
-    return Drawn(kind, name, partial(_draw_growth, region=region, data=asked.data, epsilon=asked.epsilon))
+    return Panel(name, partial(_draw_growth, region=region, data=asked.data, epsilon=asked.epsilon), kind)
 
 
 def _draw_growth(axes: Any, *, region: Region, data: Dataset, epsilon: str | None) -> None:  # noqa: ANN401
@@ -100,7 +102,7 @@ def _draw_growth(axes: Any, *, region: Region, data: Dataset, epsilon: str | Non
         plot_growth(region, sample, axes, epsilon=epsilon, label=label, band=split == "test")
 
 
-def _of_result(ds: xr.Dataset, asked: Asked) -> Drawn:
+def _of_result(ds: xr.Dataset, asked: Asked) -> Panel:
     usual, along = _usual(ds)
     kind = asked.kind or usual
     _check_kind(kind, OF_RESULTS, "a result")
@@ -109,20 +111,13 @@ def _of_result(ds: xr.Dataset, asked: Asked) -> Drawn:
     title = ", ".join(map(printable, filter(None, [*names, *(map(str, searches) if len(searches) == 1 else ())])))
     if kind == "growth":
         _check_unused(asked.along, kind)
-        return Drawn(kind, title, lambda axes: _drawn(plot_growth(ds, ax=axes)))
+        return Panel(title, lambda axes: plot_growth(ds, ax=axes), kind)
     if kind == "curve":
-        return Drawn(
-            kind,
-            title,
-            lambda axes: _drawn(plot_curve(ds, axes, along=asked.along or (along if usual == kind else None))),
-        )
+        of = asked.along or (along if usual == kind else None)
+        return Panel(title, lambda axes: plot_curve(ds, axes, along=of), kind)
     found = measured_cases(ds)
     chosen = asked.along or max(ALONG, key=lambda name: length_along(found, name))
-    return Drawn(kind, title, lambda axes: _drawn(plot_risks(ds, chosen, axes)))
-
-
-def _drawn(_: Any) -> None:  # noqa: ANN401
-    """Any height will do."""
+    return Panel(title, lambda axes: plot_risks(ds, chosen, axes), kind)
 
 
 def _usual(ds: xr.Dataset) -> tuple[str, str | None]:
@@ -159,14 +154,14 @@ def _check_unused(along: str | None, kind: str) -> None:
         raise InputError(msg)
 
 
-def draw_panels(panels: Sequence[Drawn], path: str | Path, columns: int, kind: str | None = None) -> None:
+def draw_panels(panels: Sequence[Panel], path: str | Path, columns: int, kind: str | None = None) -> None:
     """Draw panels, two side by side in a picture of two columns, and write them to a file.
 
     Where all show risks, they have one vertical scale.
 
     Parameters
     ----------
-    panels : sequence of Drawn
+    panels : sequence of Panel
     path : path-like
     columns : int
         Of a paper, that the picture is as wide as: 1 or 2.
@@ -185,42 +180,8 @@ def draw_panels(panels: Sequence[Drawn], path: str | Path, columns: int, kind: s
     shared = all(panel.kind in OF_RESULTS for panel in panels)
     across = min(columns, len(panels))
     with canvas.drawing("the picture"), canvas.new_figure((width, style.HEIGHTS[columns])) as figure:
-        grid = figure.subplots(-(-len(panels) // across), across, sharey=shared, squeeze=False).ravel()
-        tall = [panel.draw(axes) for panel, axes in zip(panels, grid, strict=False)]
-        for panel, axes in zip(panels, grid, strict=False):
-            legends.put_title(axes, panel.title)
-        for axes in grid[len(panels) :]:
-            axes.remove()
-        if shared:
-            _spare_labels(grid[: len(panels)], across)
-        _spare_legends(grid[: len(panels)])
-        wanted = [one for one in tall if one is not None]
-        canvas.fit(figure, max(wanted) if wanted else style.HEIGHTS[columns if across == 1 else 1])
+        lay_out(figure, panels, across, style.HEIGHTS[columns if across == 1 else 1], shared=shared)
         canvas.write(figure, path, kind)
-
-
-def _spare_labels(grid: Sequence[Any], across: int) -> None:
-    """Leave out the ticks and the label of a vertical axis that stand beside the same ones."""
-    for i, axes in enumerate(grid):
-        if i % across and axes.get_ylabel() == grid[i - 1].get_ylabel():
-            axes.set_ylabel("")
-            axes.tick_params(axis="y", label1On=False)
-
-
-def _spare_legends(grid: Sequence[Any]) -> None:
-    """Leave out legends that say the same as one of a later row, or as one to the left of them."""
-    said: dict[tuple[str, ...], tuple[int, Any]] = {}
-    for axes in grid:
-        if (legend := axes.get_legend()) is None:
-            continue
-        texts, row = tuple(text.get_text() for text in legend.get_texts()), axes.get_subplotspec().rowspan.start
-        before = said.get(texts)
-        if before is not None and before[0] == row:
-            legend.remove()
-            continue
-        if before is not None:
-            before[1].remove()
-        said[texts] = row, legend
 
 
 def draw_pairs(ds: xr.Dataset, path: str | Path, columns: int, kind: str | None = None) -> None:

@@ -35,7 +35,7 @@ BAR = 0.012  # half the width of a bar, as a part of its place
 MOST_STEPS = 1000  # that are drawn; more are no steps that anybody sees
 N_BAND = 100  # strengths that a band is made for: each costs it some of the 5% that may go wrong
 BAND = f"{exact_percent(CONFIDENCE)} band at all strengths at once"
-UP = "measure of the region's expansion"
+ALONG, UP = "strength of the expansion", "measure of the region's expansion"
 
 
 def plot_growth(
@@ -89,18 +89,23 @@ def plot_growth(
         raise InputError(msg)
     sample = region._sample(X)
     most = _reach(region, sample) if epsilon is None else parse_epsilon(epsilon)
-    return _plot_region(region, sample, most, canvas.axes_for(ax), printable(label), band=band)
+    sign = next((norm.sign for norm in NORMS.values() if norm.p == region.p), f"ℓ{region.p:g}")
+    along = f"{ALONG}, {sign} distance {sample.space.epsilon_unit}"
+    axes = canvas.axes_for(ax, along)
+    _draw_region(axes, region, sample, most, printable(label), band=band)
+    _dress(axes, along, axes.get_legend_handles_labels()[0])
+    return axes
 
 
-def _plot_region(
+def _draw_region(
+    axes: Any,  # noqa: ANN401
     region: Region,
     sample: Sample,
     most: float,
-    axes: Any,  # noqa: ANN401
     label: str,
     *,
     band: bool,
-) -> Any:  # noqa: ANN401
+) -> None:
     strengths, risks = growth(region, sample, most)
     color, dashes = _next_color(axes), style.DASHES["train" if len(axes.lines) % 2 else "test"]
     steps = "steps-post" if region.closed else "steps-pre"  # whether points come in at a strength, or just beyond it
@@ -109,11 +114,6 @@ def _plot_region(
         places, fractions = growth(region, sample, most, N_BAND)
         told = f"{label}: {BAND}"
         axes.fill_between(*simultaneous_band(places, fractions, len(sample)), color=color, label=told, **SPREAD)
-    _dress(axes)
-    sign = next((norm.sign for norm in NORMS.values() if norm.p == region.p), f"ℓ{region.p:g}")
-    legends.label_axes(axes, f"strength of the expansion, {sign} distance {sample.space.epsilon_unit}", UP)
-    legends.put_legend(axes, axes.get_legend_handles_labels()[0])
-    return axes
 
 
 def growth(
@@ -159,15 +159,15 @@ def _plot_result(ds: xr.Dataset, ax: Any) -> Any:  # noqa: ANN401
     if any(kept(here)[CURVES].isnull().all() for here in heres):
         msg = f"results lack {CURVES} of a restart that is drawn; allowed: a slice that has the restarts that were kept"
         raise InputError(msg)
-    axes = canvas.axes_for(ax)
-    if len(found) == 1:
-        draw_one(axes, heres[0], found[0]["epsilon"])
-    else:
-        _draw_several(axes, ds, found)
+    along = f"{ALONG}, {epsilon_axis(ds).partition(', ')[2]}"
+    axes = canvas.axes_for(ax, along)
+    one = len(found) == 1
+    handles = draw_one(axes, heres[0], found[0]["epsilon"]) if one else _draw_several(axes, ds, found)
+    _dress(axes, along, handles)
     return axes
 
 
-def _draw_several(axes: Any, ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> None:  # noqa: ANN401
+def _draw_several(axes: Any, ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> list[Any]:  # noqa: ANN401
     """Draw how the kept region of each case grows on the test points, up to the ε that it was found for."""
     lines, measured = lines_along(axes, found, "strength"), style.on(axes, style.MEASURED)
     for line in lines.lines:
@@ -177,14 +177,11 @@ def _draw_several(axes: Any, ds: xr.Dataset, found: Sequence[dict[str, Any]]) ->
             color = line.color or measured
             axes.plot(strengths, risks, color=color, linewidth=1.2, drawstyle="steps-pre")
             axes.plot(strengths[-1], risks[-1], color=color, marker=line.marker, markersize=4.5, clip_on=False)
-    _dress(axes)
-    legends.label_axes(axes, f"strength of the expansion, {epsilon_axis(ds).partition(', ')[2]}", UP)
     told = "the region found for each, on test points; the mark is at its ε"
     marker = "" if lines.markers else style.MARKERS[0]
     color = style.ink(axes) if lines.colored else measured
     look = {"color": color, "marker": marker, "markersize": 4.5, "linestyle": "-", "linewidth": 1.2}
-    handle = legends.entry(told, **look)
-    legends.put_legend(axes, [*lines.explain(axes), handle])
+    return [*lines.explain(axes), legends.entry(told, **look)]
 
 
 def _curve(here: xr.Dataset, split: str, epsilon: float) -> tuple[list[float], list[float]]:
@@ -194,7 +191,7 @@ def _curve(here: xr.Dataset, split: str, epsilon: float) -> tuple[list[float], l
     return [0.0, *curve["strength"].values], [float(at_split["risk"]), *curve.values]
 
 
-def draw_one(axes: Any, here: xr.Dataset, epsilon: float) -> None:  # noqa: ANN401
+def draw_one(axes: Any, here: xr.Dataset, epsilon: float) -> list[Any]:  # noqa: ANN401
     """Draw how the kept region of one case grows, and what is certified."""
     mean, std = mean_and_std(here, "adversarial_risk")
     own, certified = style.on(axes, style.MEASURED), style.on(axes, style.CERTIFIED)
@@ -220,15 +217,15 @@ def draw_one(axes: Any, here: xr.Dataset, epsilon: float) -> None:  # noqa: ANN4
         middle, half = float(mean.sel(split=split)), float(std.sel(split=split)) or None
         axes.errorbar(epsilon, middle, yerr=half, fmt="o", color=own, markerfacecolor=filled, capsize=3)
     axes.axhline(alpha, color=style.faint(axes), linewidth=1, linestyle=":", label=f"α = {exact_percent(alpha)}")
-    _dress(axes)
-    along = f"strength of the expansion, {epsilon_axis(here).partition(', ')[2]}"
-    legends.label_axes(axes, along, UP)
-    legends.put_legend(axes, axes.get_legend_handles_labels()[0])
+    handles: list[Any] = axes.get_legend_handles_labels()[0]
+    return handles
 
 
-def _dress(axes: Any) -> None:  # noqa: ANN401
+def _dress(axes: Any, along: str, handles: Sequence[Any]) -> None:  # noqa: ANN401
     legends.from_zero(axes)
     legends.in_percent(axes.yaxis)
+    legends.label_axes(axes, along, UP)
+    legends.put_legend(axes, handles)
 
 
 def simultaneous_band(

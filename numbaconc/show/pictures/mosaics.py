@@ -18,8 +18,10 @@ ACROSS = 10  # in a row
 FEW = 40  # faces that are marked, each on its pixel; boxes with more are shown as images
 TALLEST, ALONE = 4.0, 2.2  # inches, of many images and of few in a row, which do not fill the page
 FEW_ACROSS = 4
+BESIDE = 6.5  # points from a marker to the letters of its channels
 CHANNELS = ("red", "green", "blue")
 FACES = {"upper": ("^", style.VERMILION), "lower": ("v", style.SKY)}  # markers and colors of faces
+EDGE: dict[str, Any] = {"linestyle": "", "markeredgecolor": "white", "markeredgewidth": 0.6, "markersize": 6}
 
 
 def draw_faces(
@@ -27,8 +29,8 @@ def draw_faces(
     region: RectangleComplement,
     shape: tuple[int, ...],
     mean: NDArray[np.float64] | None,
-) -> float:
-    """Mark the faces of one box on the pixels that they are of, on the mean image; return how tall the axes are to be."""
+) -> legends.Drawn:
+    """Mark the faces of one box on the pixels that they are of, on the mean image."""
     lower, upper = region.lower[0], region.upper[0]
     levels = np.where(np.isfinite(upper), upper, lower)  # of each face, on its own pixel
     faced = np.isfinite(levels)
@@ -41,37 +43,36 @@ def draw_faces(
     for side, (marker, color) in FACES.items():
         finite = np.isfinite(getattr(region, side)[0])
         y, x, channel = np.nonzero(in_order(finite.reshape(shape), shape))
-        edge: dict[str, Any] = {"markeredgecolor": "white", "markeredgewidth": 0.6, "markersize": 6}
         beyond = "above" if side == "upper" else "below"
         label = f"{len(x):,} {side} face{'s' * (len(x) != 1)}: points with this pixel {beyond} it by more than ε"
         if len(x):
-            axes.plot(x, y, marker, color=color, **edge)
-            handles.append(legends.entry(label, marker=marker, color=color, **edge))
+            axes.plot(x, y, marker, color=color, **EDGE)
+            handles.append(legends.entry(label, marker=marker, color=color, **EDGE))
         if image.shape[-1] == len(CHANNELS):
-            _name_channels(axes, x, y, channel)
+            name_channels(axes, x, y, channel)
     _bare(axes)
     told = f"a marked pixel is as bright as its face{', the upper of two' if (faced & np.isfinite(lower) & np.isfinite(upper)).any() else ''}"
     told += f", on {'a gray image' if mean is None else 'the mean image'}{_stretched(domain)}; ε = {strength(region.epsilon)}"
-    legends.put_legend(axes, [*handles, legends.entry(told)])
-    return ALONE
+    return legends.Drawn(ALONE, [*handles, legends.entry(told)])
 
 
-def _name_channels(axes: Any, x: NDArray[Any], y: NDArray[Any], channel: NDArray[Any]) -> None:  # noqa: ANN401
+def name_channels(axes: Any, x: NDArray[Any], y: NDArray[Any], channel: NDArray[Any]) -> None:  # noqa: ANN401
     """Write beside every pixel of an image in color which channels are meant, so that it is seen on any image."""
     from matplotlib.patheffects import withStroke
 
     letters: dict[tuple[int, int], str] = {}
-    for i in range(len(x)):
-        place = int(x[i]), int(y[i])
-        letters[place] = letters.get(place, "") + CHANNELS[channel[i]][0].upper()
-    stroke = [withStroke(linewidth=1.5, foreground="black")]
-    look = {"color": "white", "fontsize": style.font_size("x-small"), "path_effects": stroke, "va": "center"}
-    for place, text in letters.items():
-        axes.annotate(text, place, (4, 0), textcoords="offset points", **look)
+    for column, row, of in sorted(zip(x.tolist(), y.tolist(), channel.tolist(), strict=True)):
+        letters[column, row] = letters.get((column, row), "") + CHANNELS[of][0].upper()
+    look = {"color": "white", "fontsize": style.font_size("x-small"), "ha": "center", "va": "center"}
+    look["path_effects"] = [withStroke(linewidth=1.5, foreground="black")]
+    middle = sum(axes.get_ylim()) / 2
+    for i, (place, text) in enumerate(letters.items()):  # toward the middle, near and far in turn: neighbors have room
+        away = (1 + i % 2) * (BESIDE if place[1] > middle else -BESIDE)
+        axes.annotate(text, place, (0, away), textcoords="offset points", **look)
 
 
-def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -> float:  # noqa: ANN401
-    """Show the lower and the upper faces of boxes as images; return how tall the axes are to be."""
+def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -> legends.Drawn:  # noqa: ANN401
+    """Show the lower and the upper faces of boxes as images."""
     n = min(len(region.lower), ACROSS)
     both = np.concatenate((region.lower[:n], region.upper[:n]))
     domain = _grays(region, both[np.isfinite(both)])
@@ -79,16 +80,15 @@ def draw_boxes(axes: Any, region: RectangleComplement, shape: tuple[int, ...]) -
     for side in ("lower", "upper"):
         faces = np.clip(getattr(region, side)[:n], *domain)
         images += [in_order(face.reshape(shape), shape) for face in _unit(faces, domain)]
-    texts = [f"box {i + 1}" for i in range(n)] if n > 1 else [""]
+    texts = [str(i + 1) for i in range(n)] if n > 1 else [""]
     height = _mosaic(axes, images, [*[""] * n, *texts], n, ("lower", "upper"))
     shown = "" if n == len(region.lower) else f"{n} of {len(region.lower):,} boxes; "
     told = f"{shown}E is what lies outside of all boxes, enlarged by ε = {strength(region.epsilon)} beyond these faces"
-    _explain(axes, told + _stretched(domain))
-    return height
+    return legends.Drawn(height, [legends.entry(told + _stretched(domain))])
 
 
-def draw_balls(axes: Any, region: BallUnion, shape: tuple[int, ...]) -> float:  # noqa: ANN401
-    """Show the centers of balls as images, each with its radius; return how tall the axes are to be."""
+def draw_balls(axes: Any, region: BallUnion, shape: tuple[int, ...]) -> legends.Drawn:  # noqa: ANN401
+    """Show the centers of balls as images, each with its radius."""
     n = min(len(region.radii), MOST)
     centers = region.centers[:n]
     domain = _ends(centers)
@@ -96,11 +96,10 @@ def draw_balls(axes: Any, region: BallUnion, shape: tuple[int, ...]) -> float:  
     height = _mosaic(axes, images, [f"{radius:.3g}" for radius in region.radii[:n]], min(n, ACROSS), ())
     parts = f"{n} of {len(region.radii):,} balls; " if n < len(region.radii) else ""
     told = f"{parts}E is the union of the ℓ2 balls around these centers, with the radii below them"
-    _explain(axes, told + _stretched(domain))
-    return height
+    return legends.Drawn(height, [legends.entry(told + _stretched(domain))])
 
 
-def draw_normal(axes: Any, region: HalfSpace, shape: tuple[int, ...]) -> float:  # noqa: ANN401
+def draw_normal(axes: Any, region: HalfSpace, shape: tuple[int, ...]) -> legends.Drawn:  # noqa: ANN401
     """Show the normal of a half space: bright where more brings a point into it, dark where less does."""
     planes = np.moveaxis(in_order(region.w.reshape(shape), shape), -1, 0)
     most = float(np.abs(region.w).max())
@@ -108,8 +107,8 @@ def draw_normal(axes: Any, region: HalfSpace, shape: tuple[int, ...]) -> float: 
     height = _mosaic(axes, list(planes), names, len(planes), (), limits=(-most, most))
     bar = axes.figure.colorbar(axes.images[0], ax=axes, ticks=[-most, 0, most])
     bar.set_ticks([-most, 0, most], labels=[f"{-most:.2g}", "0", f"{most:.2g}"], fontsize=style.font_size("small"))
-    _explain(axes, "E is where w · x > b: the normal w, by the weight of each pixel; mid-gray is none")
-    return height
+    told = "E is where w · x > b: the normal w, by the weight of each pixel; mid-gray is none"
+    return legends.Drawn(height, [legends.entry(told)])
 
 
 def in_order(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -127,12 +126,18 @@ def _mosaic(
     rows: Sequence[str],
     limits: tuple[float, float] | None = None,
 ) -> float:
-    """Draw images in rows of so many, a text below each and one beside each row; numbers in gray between the limits."""
+    """Draw images in rows of so many, a text below each and one beside each row; numbers in gray between the limits.
+
+    Return how tall the axes are to be.
+    """
     h, w = images[0].shape[:2]
     down, width = math.ceil(len(images) / across), style.width_of(axes)
     size = style.font_size("x-small")
-    pixel = min(width / (across * w), (TALLEST if across >= FEW_ACROSS else ALONE) / (down * h))  # inches
-    gap = max(1, round(0.04 * w))
+    tallest = TALLEST if across >= FEW_ACROSS else ALONE
+    pixel = min(width / (across * w), tallest / (down * h))  # inches
+    broadest = (max(map(len, texts)) + 1) * style.LETTER * size / 72
+    gap = max(1, round(0.04 * w), math.ceil(broadest / pixel) - w)
+    pixel = min(pixel, width / (across * (w + gap)))
     room = [
         gap if not any(texts[r * across : (r + 1) * across]) else math.ceil(1.5 * size / 72 / pixel)
         for r in range(down)
@@ -162,7 +167,7 @@ def _mosaic(
             [top + h / 2 - 0.5 for top in tops[:-1]], [style.literal(row) for row in rows], parse_math=False
         )
         axes.tick_params(axis="y", length=0)
-    return TALLEST if across >= FEW_ACROSS else ALONE
+    return tallest
 
 
 def _colored(image: NDArray[Any]) -> NDArray[np.float64]:
@@ -196,11 +201,8 @@ def _unit(values: NDArray[np.float64], domain: tuple[float, float]) -> NDArray[n
 
 
 def _bare(axes: Any) -> None:  # noqa: ANN401
+    axes.set_facecolor("none")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(False)
-
-
-def _explain(axes: Any, text: str) -> None:  # noqa: ANN401
-    legends.put_legend(axes, [legends.entry(text)])

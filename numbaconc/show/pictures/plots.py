@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,14 +14,13 @@ from numbaconc.results.queries import cases, select_case
 from numbaconc.results.slices import CURVES, whole
 from numbaconc.show.certified import classifier_of
 from numbaconc.show.pictures import style
-from numbaconc.show.pictures.canvas import fit, new_figure, write
+from numbaconc.show.pictures.canvas import new_figure, write
 from numbaconc.show.pictures.curves import draw_classifier, plot_curve
 from numbaconc.show.pictures.growth import plot_growth
-from numbaconc.show.pictures.legends import put_title
+from numbaconc.show.pictures.panels import Panel, lay_out
 
-PANEL_SIZE = (4.2, 3.2)  # inches
-COLUMNS = 3
-LETTERS_PER_INCH = 16  # of a caption
+PANEL_HEIGHT = 1.6  # inches
+FEW = 5  # panels from which three stand side by side
 
 
 def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
@@ -44,42 +43,37 @@ def plot_measurement(ds: xr.Dataset, path: str | Path) -> None:
     several = len(found) > 1
     here = select_case(ds, found[0])
     classifier = None if several else classifier_of(here, found[0]["epsilon"])
+    names = printable(", ".join(str(name) for name in ds["dataset"].values))
+    if several:
+        panels = [Panel(f"{names}: what is certified, and what was measured", lambda axes: plot_curve(ds, axes))]
+    else:
+        panels = [Panel(f"{names}: how fast the least-growing set found grows", lambda axes: plot_growth(ds, ax=axes))]
+    if classifier:
+        beside = partial(draw_classifier, here=here, epsilon=found[0]["epsilon"], classifier=classifier)
+        panels.append(Panel("a classifier beside it", beside))
     with new_figure((style.DOUBLE, style.HEIGHTS[2])) as figure:
-        grid = figure.subplots(1, 2 if classifier else 1, squeeze=False)[0]
-        names = printable(", ".join(str(name) for name in ds["dataset"].values))
-        if several:
-            plot_curve(ds, grid[0])
-            put_title(grid[0], f"{names}: what is certified, and what was measured")
-        else:
-            plot_growth(ds, ax=grid[0])
-            put_title(grid[0], f"{names}: how fast the least-growing set found grows")
-        if classifier:
-            draw_classifier(grid[1], here, found[0]["epsilon"], classifier)
-            put_title(grid[1], "a classifier beside it")
-        fit(figure, style.HEIGHTS[2])
+        lay_out(figure, panels, len(panels), style.HEIGHTS[2])
         write(figure, path)
 
 
-class Panel(Protocol):
+class Plot(Protocol):
     """One plot among several."""
+
+    @property
+    def title(self) -> str:
+        """What stands above it."""
 
     def plot(self, axes: Any) -> None:  # noqa: ANN401
         """Draw it on axes of Matplotlib."""
 
 
-def plot_panels(panels: Sequence[Panel], paths: Sequence[str | Path], caption: str) -> None:
-    """Draw panels side by side, a caption below, and write the figure to PNG, SVG or PDF files, by their suffixes."""
-    columns = min(COLUMNS, len(panels))
-    rows = -(-len(panels) // columns)
-    width, height = PANEL_SIZE
-    with new_figure((width * columns, height * rows + 0.6)) as figure:
-        grid = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axes, panel in zip(grid, panels, strict=False):
-            panel.plot(axes)
-        for axes in grid[len(panels) :]:
-            axes.set_axis_off()
-        lines = textwrap.fill(caption, int(LETTERS_PER_INCH * width * columns))
-        text = style.literal(lines)
-        figure.supxlabel(text, fontsize="small", x=0.01, horizontalalignment="left", parse_math=False)
+def plot_panels(plots: Sequence[Plot], paths: Sequence[str | Path], caption: str) -> None:
+    """Draw plots side by side, a caption below, and write the figure to PNG, SVG or PDF files, by their suffixes."""
+    across = min(len(plots), 2 if len(plots) < FEW else 3)
+    with new_figure((style.DOUBLE, style.HEIGHTS[2])) as figure:
+        size = style.font_size("small")
+        text = style.literal(style.wrapped(caption, style.DOUBLE, size))
+        figure.supxlabel(text, fontsize=size, x=0.01, horizontalalignment="left", parse_math=False)
+        lay_out(figure, [Panel(one.title, one.plot) for one in plots], across, PANEL_HEIGHT)
         for path in paths:
             write(figure, path)

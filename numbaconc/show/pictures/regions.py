@@ -15,8 +15,9 @@ from numbaconc.data.sample import Sample
 from numbaconc.data.space import IMAGE
 from numbaconc.errors import InputError, check_count, shown
 from numbaconc.regions import BallUnion, HalfSpace, RectangleComplement, Region, Sublevel
-from numbaconc.show.pictures import canvas, faces, mosaics
+from numbaconc.show.pictures import canvas, faces, legends, mosaics
 
+MOVED = "drawn as it was found: its border was moved since, so that the region holds fewer points or more"
 SMALLEST = 8  # pixels, the side of an image that rows are taken for
 
 
@@ -67,16 +68,34 @@ def picture_of(region: Region, X: ArrayLike | Sample | None, shape: tuple[int, .
         raise InputError(msg)
     base = region.base if isinstance(region, Sublevel) else region
     sample = None if X is None else base._sample(X)
-    image = shape_of(region, shape)
+    draw = _of_family(base, sample, shape_of(region, shape))
+    if draw is None:
+        kinds = ", ".join(one.__name__ for one in (RectangleComplement, BallUnion, HalfSpace))
+        msg = f"region is {shown(region)}; allowed: one of a family that there is a picture of, {kinds}"
+        raise InputError(msg)
+
+    def drawn(axes: Any) -> float:  # noqa: ANN401
+        height, handles, names = draw(axes)
+        moved = [legends.entry(MOVED)] if isinstance(region, Sublevel) else []
+        legends.put_legend(axes, [*handles, *moved], names)
+        return height
+
+    return drawn
+
+
+def _of_family(
+    base: Region, sample: Sample | None, image: tuple[int, ...] | None
+) -> Callable[[Any], legends.Drawn] | None:
+    """Return what draws a region of a family, as an image or by columns; None where no picture of it is known."""
     if isinstance(base, RectangleComplement):
         return partial(_draw_boxes, base=base, sample=sample, image=image)
     if isinstance(base, BallUnion):
-        return partial(_draw_balls, base=base, image=image)
+        by_column = partial(faces.draw_centers, region=base)
+        return by_column if image is None else partial(mosaics.draw_balls, region=base, shape=image)
     if isinstance(base, HalfSpace):
-        return partial(_draw_half_space, base=base, image=image)
-    kinds = ", ".join(one.__name__ for one in (RectangleComplement, BallUnion, HalfSpace))
-    msg = f"region is {shown(region)}; allowed: one of a family that there is a picture of, {kinds}"
-    raise InputError(msg)
+        by_column = partial(faces.draw_weights, region=base)
+        return by_column if image is None else partial(mosaics.draw_normal, region=base, shape=image)
+    return None
 
 
 def _draw_boxes(
@@ -84,7 +103,7 @@ def _draw_boxes(
     base: RectangleComplement,
     sample: Sample | None,
     image: tuple[int, ...] | None,
-) -> float:
+) -> legends.Drawn:
     n_faces = int(np.isfinite(base.lower).sum() + np.isfinite(base.upper).sum())
     if image is not None:
         if len(base.lower) == 1 and n_faces <= mosaics.FEW:
@@ -94,16 +113,8 @@ def _draw_boxes(
     seen = None
     if sample is not None:
         ends = sample.coordinates(np.array([sample.X.min(axis=0), sample.X.max(axis=0)], np.float64))
-        seen = faces.Range(ends[0], ends[1], "a row is the range of its column")
+        seen = faces.Range(*ends)
     return (faces.draw_faces if len(base.lower) == 1 else faces.draw_boxes)(axes, base, seen)
-
-
-def _draw_balls(axes: Any, base: BallUnion, image: tuple[int, ...] | None) -> float:  # noqa: ANN401
-    return faces.draw_centers(axes, base) if image is None else mosaics.draw_balls(axes, base, image)
-
-
-def _draw_half_space(axes: Any, base: HalfSpace, image: tuple[int, ...] | None) -> float:  # noqa: ANN401
-    return faces.draw_weights(axes, base) if image is None else mosaics.draw_normal(axes, base, image)
 
 
 def shape_of(region: Region, shape: object = None) -> tuple[int, ...] | None:
@@ -118,9 +129,16 @@ def shape_of(region: Region, shape: object = None) -> tuple[int, ...] | None:
         return given
     if len(own) > 1:
         return own if is_image else None
-    side = math.isqrt(region.n_features)
+    side = side_of(region)
+    return None if side is None else (side, side)
+
+
+def side_of(region: Region, channels: int = 1) -> int | None:
+    """Return the side of the square images of so many channels that rows of numbers in [0, 1] may be; None if they are none."""
+    side = math.isqrt(region.n_features // channels)
     known = region.space is not None and region.space.domain == IMAGE and region.columns is None
-    return (side, side) if known and side >= SMALLEST and side * side == region.n_features else None
+    bare = known and len(region.shape) == 1
+    return side if bare and side >= SMALLEST and channels * side * side == region.n_features else None
 
 
 def _checked(shape: object, n_features: int) -> tuple[int, ...]:

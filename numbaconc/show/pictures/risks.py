@@ -8,7 +8,6 @@ import numpy as np
 import xarray as xr
 
 from numbaconc.errors import check_choice
-from numbaconc.numerals import exact
 from numbaconc.results.queries import mean_and_std, select_case
 from numbaconc.show.epsilon import epsilon_axis
 from numbaconc.show.pictures import canvas, legends, style
@@ -50,7 +49,15 @@ def plot_risks(ds: xr.Dataset, along: str = "q", ax: Any = None) -> Any:  # noqa
     ds = checked(ds)
     found = measured_cases(ds)
     check_along(along, found, tuple(ALONG))
-    axes = canvas.axes_for(ax)
+    axes = canvas.axes_for(ax, ALONG[along])
+    handles = draw_risks(axes, ds, along)
+    legends.put_legend(axes, [*handles, *_fixed(found, along), legends.entry(epsilon_axis(ds)), *_hidden(axes)])
+    return axes
+
+
+def draw_risks(axes: Any, ds: xr.Dataset, along: str) -> list[Any]:  # noqa: ANN401
+    """Draw the risks of a result that was made whole, and return the legend's entries of what is drawn."""
+    found = measured_cases(ds)
     lines = lines_along(axes, found, along)
     alone = len(lines.lines) <= FEW
     for line in lines.lines:
@@ -62,12 +69,10 @@ def plot_risks(ds: xr.Dataset, along: str = "q", ax: Any = None) -> Any:  # noqa
         around = 0.04 * (places[-1] - places[0])
         axes.set_xlim(places[0] - around, places[-1] + around)
     if along == "T" and places[0] > 0 and places[-1] >= MANY_TIMES * places[0]:
-        _mark_each(axes, places)
+        legends.mark_each(axes, places)
     legends.in_percent(axes.yaxis)
     legends.label_axes(axes, ALONG[along], "risk, adversarial risk")
-    told = [*_kinds(axes, lines, alone=alone), *_fixed(found, along), legends.entry(epsilon_axis(ds)), *_hidden(axes)]
-    legends.put_legend(axes, [*lines.explain(axes), *told])
-    return axes
+    return [*lines.explain(axes), *_kinds(axes, lines, alone=alone)]
 
 
 def _draw(axes: Any, ds: xr.Dataset, line: Line, along: str, name: str, *, alone: bool) -> None:  # noqa: ANN401
@@ -115,13 +120,3 @@ def _hidden(axes: Any) -> list[Any]:  # noqa: ANN401
     n = len(drawn) - len(set(drawn))
     lie = "1 line lies" if n == 1 else f"{n} lines lie"
     return [legends.entry(f"{lie} under others of the same numbers")] if n else []
-
-
-def _mark_each(axes: Any, values: list[float]) -> None:  # noqa: ANN401
-    """Make the horizontal axis logarithmic, with a mark at each value and nowhere else."""
-    from matplotlib.ticker import NullLocator
-
-    axes.set_xscale("log")
-    axes.set_xlim(values[0] / 1.1, values[-1] * 1.1)
-    axes.set_xticks(values, [f"{value:,}" if isinstance(value, int) else exact(value) for value in values])
-    axes.xaxis.set_minor_locator(NullLocator())

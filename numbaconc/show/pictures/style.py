@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from typing import Any
 
@@ -22,7 +23,10 @@ LUMINANCE = (0.2126, 0.7152, 0.0722)
 
 SINGLE, DOUBLE = 3.35, 6.9  # inches, the width of one column of a paper, and of both
 HEIGHTS = {1: 2.1, 2: 2.9}  # inches, of the axes of a picture of so many columns
+SPACE = "\N{NO-BREAK SPACE}"  # where no line is broken
+JOINED = re.compile(r" [=≤≥] |h\([^()]*\)|\[0, 1\]")  # whose spaces are of that kind
 LETTER = 0.56  # ems, the width of one
+LEAST, MOST = 6.0, 11.0  # points, of letters: the smallest in print, and the largest that a column has room for
 FORMATS = ("pdf", "svg", "png")
 
 # What TeX takes for more than a letter, and letters that its fonts lack.
@@ -61,10 +65,14 @@ def in_tex(text: str) -> str:
 
 
 def wrapped(text: object, inches: float, size: float) -> str:
-    """Return a text in lines that are about so wide in letters of that size, in points; a long word is broken, too."""
+    """Return a text in lines that are about so wide in letters of that size, in points.
+
+    A long word is broken, too; h(μ, α, ε), and what stands on both sides of =, ≤ and ≥, stays in one line where that is
+    wide enough.
+    """
     width = max(8, int(inches * 72 / (LETTER * size)))
-    lines = str(text).split("\n")
-    return "\n".join(textwrap.fill(printable(line), width, break_on_hyphens=False) for line in lines)
+    lines = (JOINED.sub(lambda found: found[0].replace(" ", SPACE), printable(line)) for line in str(text).split("\n"))
+    return "\n".join(textwrap.fill(line, width, break_on_hyphens=False) for line in lines).replace(SPACE, " ")
 
 
 def is_dark(axes: Any) -> bool:  # noqa: ANN401
@@ -101,12 +109,23 @@ def shades(axes: Any, n: int) -> list[Any]:  # noqa: ANN401
 
 
 def font_size(relative: str) -> float:
-    """Return a size in points, of one relative to the user's."""
+    """Return a size in points, of one relative to the user's; none is so small that print loses it, unless the user's is."""
     from matplotlib.font_manager import FontProperties
 
-    return float(FontProperties(size=relative).get_size_in_points())
+    own, size = (float(FontProperties(size=one).get_size_in_points()) for one in ("medium", relative))
+    return max(size, min(own, LEAST))
+
+
+def enlarged() -> float:
+    """Return by how much larger a picture has to be than a column of a paper for letters of the user's size to have room."""
+    return max(1.0, font_size("medium") / MOST)
 
 
 def width_of(axes: Any) -> float:  # noqa: ANN401
     """Return how wide axes are, in inches."""
     return float(axes.get_window_extent().width / axes.figure.dpi)
+
+
+def height_of(axes: Any) -> float:  # noqa: ANN401
+    """Return how tall axes are, in inches."""
+    return float(axes.get_window_extent().height / axes.figure.dpi)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import xarray as xr
 
-from numbaconc.data import netcdf
 from numbaconc.data.files import check_writable, replacing
+from numbaconc.data.formats import netcdf
 from numbaconc.errors import InputError, check_choice, printable
 from numbaconc.regions import Region
 from numbaconc.results.join import join_results

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -44,10 +45,12 @@ def _add(section: Section, kind: str, title: str, draw: Callable[[Path], object]
     """Draw a picture, and add it; where that fails, say so: the numbers do not depend on it."""
     caption = f"{CAPTIONS[kind]}: {printable(title)}"
     try:
-        light, dark = drawn(draw, dark=False), drawn(draw, dark=True)
+        with warnings.catch_warnings(record=True) as caught:
+            light, dark = drawn(draw, dark=False), drawn(draw, dark=True)
     except Exception as error:  # whatever Matplotlib and the user's settings of it raise
         section.warnings.append(f"No picture was drawn ({caption}): {said(error)}")
         return
+    section.warnings += dict.fromkeys(f"{caption}: {printable(one.message)}" for one in caught)
     alt = f"{caption}. The numbers are in the tables of this section."
     section.pictures.append(Picture(light, dark, alt, caption))
 

@@ -37,7 +37,7 @@ def _facts(region: Region) -> dict[str, Any]:
     return {
         "family": type(region).__name__,
         "number of sets": f"{region.n_sets:,}",
-        "shape of a point": str(region.shape),
+        "shape of a point": " × ".join(map(str, region.shape)),
         "norm": region.norm,
         "ε is": region.epsilon_unit or "in units that are not told",
         "found by": region.search or "not told",

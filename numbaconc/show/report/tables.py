@@ -33,6 +33,7 @@ Case = Mapping[str, Any]
 FRACTION = "fraction"
 SHARES = {"risk": "risk", "adversarial_risk": "adversarial risk"}
 UNIT = "ε is"  # title of the column of units
+FLAGS = Column("flags", "flags", "", "what keeps the numbers of a row from bounding h at α")
 BELOW_ALPHA, NO_ANSWER = "test risk < α", "bounds nothing at α"
 
 
@@ -66,23 +67,32 @@ class Quantity(NamedTuple):
 
 
 def case_table(parts: Sequence[Part]) -> Table:
-    """Return the table of all cases of some results, made whole: what each is, what is certified, risks, what is wrong with it."""
+    """Return the table of all cases of some results, made whole: what each is, what is certified, and risks.
+
+    What keeps the numbers of a row from bounding h at α stands first, where no screen is too narrow for it.
+    """
     quantities = list(_quantities())
     rows: list[tuple[dict[str, Any], list[Cell]]] = []
+    flags: list[Cell] = []
     for part in parts:
         for case in part.found:
             here = select_case(part.ds, case)
             seen = Seen(here, case)
             rows.append((_named(part, here, case), [one.cell(seen) for one in quantities]))
+            flags.append(text_cell("; ".join(told)) if (told := flags_of(here)) else NOTHING)
     if len({at[EPSILON_UNIT] for at, _ in rows}) < 2:
         rows = [({name: value for name, value in at.items() if name != EPSILON_UNIT}, cells) for at, cells in rows]
     given = dict.fromkeys(name for at, _ in rows for name in at)
     names = [*(name for name in FIRST if name in given and parts[0].file), *given]
     heads = [_coordinate_column([part.ds for part in parts], name) for name in dict.fromkeys(names)]
-    cells = [[*(_coordinate_cell(one.name, at.get(one.name)) for one in heads), *others] for at, others in rows]
-    columns = [*heads, *(one.column for one in quantities)]
+    cells = [
+        [flag, *(_coordinate_cell(one.name, at.get(one.name)) for one in heads), *others]
+        for flag, (at, others) in zip(flags, rows, strict=True)
+    ]
+    columns = [FLAGS, *heads, *(one.column for one in quantities)]
     there = [i for i in range(len(columns)) if any(row[i].value is not None for row in cells)]
-    return Table("cases", "Cases", [columns[i] for i in there], [[row[i] for i in there] for row in cells], len(heads))
+    n_heads = len(heads) + (0 in there)
+    return Table("cases", "Cases", [columns[i] for i in there], [[row[i] for i in there] for row in cells], n_heads)
 
 
 def _named(part: Part, here: xr.Dataset, case: Case) -> dict[str, Any]:
@@ -142,7 +152,6 @@ def _quantities() -> Iterator[Quantity]:
         ("unexplained", "unexplained"),
     ):
         yield Quantity(Column(name, f"classifier: {title}", FRACTION, OF_CLASSIFIER[name]), _of_classifier(name))
-    yield Quantity(Column("flags", "flags", "", "what keeps the numbers of a row from bounding h at α"), _flags)
 
 
 OF_CLASSIFIER = {
@@ -206,10 +215,6 @@ def _of_classifier(name: str) -> Callable[[Seen], Cell]:
     return cell
 
 
-def _flags(seen: Seen) -> Cell:
-    return text_cell("; ".join(flags)) if (flags := flags_of(seen.here)) else NOTHING
-
-
 def failure_table(ds: xr.Dataset) -> Table | None:
     """Return the table of the cases of a sweep that failed, with their errors; None if none did."""
     if "error" not in ds or not bool((ds["error"] != "").any()):
@@ -251,7 +256,7 @@ TITLES = {"n_points": "points", "data_sha256": "SHA-256"}
 
 def attribute_table(name: str, title: str, attributes: Mapping[str, Any]) -> Table:
     """Return the table of a file's attributes, a row each."""
-    rows = [[text_cell(key), text_cell(_plain(value))] for key, value in attributes.items()]
+    rows = [[text_cell(key), text_cell(_plain(value))] for key, value in attributes.items() if str(value)]
     columns = [Column("attribute", "attribute", "", ""), Column("value", "value", "", "")]
     return Table(name, title, columns, rows, sortable=False)
 
