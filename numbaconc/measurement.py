@@ -16,11 +16,12 @@ from numbaconc.data.arrays import as_sample, parse_alphas, parse_epsilons
 from numbaconc.data.files import as_path
 from numbaconc.data.sample import Sample
 from numbaconc.data.space import check_pair
-from numbaconc.errors import InputError, check_flag, check_text, shown
+from numbaconc.errors import LONGEST, InputError, NoRegionError, check_flag, check_text, shortened, shown, warn
 from numbaconc.executors import Executor, check_executor
 from numbaconc.goal import Goal
 from numbaconc.how import How, bar, check_how
 from numbaconc.kernels.threads import using_threads
+from numbaconc.numerals import exact, strength
 from numbaconc.regions import Region
 from numbaconc.reprs import Shown
 from numbaconc.results.layout import Case, Outcome, case_of, contents_of, facts_of, lay_out, outcome_of
@@ -31,6 +32,7 @@ from numbaconc.search.run import Run, best_of
 if TYPE_CHECKING:
     from numbaconc.lower import LowerBound
 
+Failed = list[tuple[Search, Goal, NoRegionError]]  # which search found nothing for which goal, and why
 N_STRENGTHS = 100  # points of the curve of a kept region's adversarial risk
 
 
@@ -42,7 +44,7 @@ class Findings(Shown):
     ----------
     dataset : xarray.Dataset
     regions : dict
-        By epsilon; by (epsilon, alpha) where several alpha were asked for.
+        By epsilon; by (epsilon, alpha) where several alpha were asked for. None is there of what no region reaches.
     """
 
     dataset: xr.Dataset
@@ -84,12 +86,15 @@ def measure(  # noqa: PLR0913  # they are what a measurement is of, by name
         `risk` and `adversarial_risk`, fractions, on the dimensions dataset, epsilon and split, on alpha where there are
         several, and on the coordinates of the search: T, seed, q where it is fixed; `q_found` where it is searched.
         `certified`: with 95% confidence h(μ, α, ε) is at most that; with `lower` it is also at least `lower_bound`, both
-        together with 95% confidence.
+        together with 95% confidence. Where no region of enough risk is found for some of several ε and α, a warning says
+        so, their values are missing, and `error` says why.
 
     Raises
     ------
     InputError
-        If an argument is not allowed, or no region of enough risk is found.
+        If an argument is not allowed.
+    NoRegionError
+        An InputError, if no region of enough risk is found for any of the ε and α.
     """
     goal: dict[str, Any] = {"epsilon": epsilon, "alpha": alpha}
     told: dict[str, Any] = {"norm": norm, "name": name, "simultaneous": simultaneous, "lower": lower}
@@ -138,8 +143,8 @@ def find_regions(  # noqa: PLR0913  # as measure
 
     Raises
     ------
-    InputError
-        If an argument is not allowed, or no region of enough risk is found.
+    InputError, NoRegionError
+        As `measure` does.
     """
     started = time.perf_counter()
     how, name = _checked(how, executor), check_text("name", name)
@@ -149,14 +154,31 @@ def find_regions(  # noqa: PLR0913  # as measure
     chosen = _checked_search(chosen, how)
     paths = _checkpoints(how.checkpoint, goals, chosen)
     with using_threads(how.threads) as n_threads:
-        found = _found(chosen, samples["train"], paths, how)
-        kept = {goal: best_of(found[goal]) for goal in sorted(goals, key=lambda goal: (goal.epsilon, goal.alpha))}
-        below = _bounded_below(goals, samples["test"], chosen.norm_name, how) if lower else {}
-        ds = _measured(found, kept, name, samples, how, below)
-    told = _said(chosen, found[goals[0]][0], samples) | {"n_compared": goals[0].n_compared, "threads": n_threads}
-    ds.attrs |= provenance(**told, seconds=round(time.perf_counter() - started, 3))
+        found, failed = _found(chosen, samples["train"], paths, how)
+        kept = {goal: best_of(found[goal]) for goal in goals if found[goal]}
+        below = _bounded_below(list(kept), samples["test"], chosen.norm_name, how) if lower and kept else {}
+        outcomes = _failures(failed, name) | _outcomes(found, name, samples["test"], how, below)
+        ds = _laid_out(outcomes, list(kept.values()), name, samples)
+    told = _said(chosen, next(iter(kept.values()), None), samples) | {"n_compared": goals[0].n_compared}
+    ds.attrs |= provenance(**told, threads=n_threads, seconds=round(time.perf_counter() - started, 3))
+    return _findings(goals, kept, failed, ds)
+
+
+def _findings(goals: list[Goal], kept: dict[Goal, Found], failed: Failed, ds: xr.Dataset) -> Findings:
+    """Return the findings; warn of goals that no region was found for, and say why of the first.
+
+    NoRegionError if none was found for any.
+    """
+    if unreached := [goal for goal in goals if goal not in kept]:
+        error = next(why for _, goal, why in failed if goal == unreached[0])
+        if not kept:
+            error.dataset = ds
+            raise error
+        others = (f"; nor at alpha {exact(one.alpha)} and epsilon {strength(one.epsilon)}" for one in unreached[1:])
+        warn(shortened(f"no region of enough risk was found: {error}{''.join(others)}", LONGEST))
     several = len({goal.alpha for goal in goals}) > 1
-    return Findings(ds, {(at.epsilon, at.alpha) if several else at.epsilon: one.region for at, one in kept.items()})
+    found = {(at.epsilon, at.alpha) if several else at.epsilon: one.region for at, one in kept.items()}
+    return Findings(ds, dict(sorted(found.items())))
 
 
 def _samples(X_train: ArrayLike | Sample, X_test: ArrayLike | Sample) -> dict[str, Sample]:
@@ -190,50 +212,64 @@ def _checked_search(search: Search, how: How) -> Search:
     return search
 
 
-def _found(search: Search, train: Sample, paths: dict[Goal, Path | None], how: How) -> dict[Goal, list[Found]]:
-    """Return what every restart finds for every goal."""
+def _found(
+    search: Search, train: Sample, paths: dict[Goal, Path | None], how: How
+) -> tuple[dict[Goal, list[Found]], Failed]:
+    """Return what restarts find for every goal, and which of them find nothing."""
     found: dict[Goal, list[Found]] = {goal: [] for goal in paths}
+    failed: Failed = []
     restarts = getattr(search, "n", 1)
     for one in bar(search.alone(), what="restarts", shown=how.progress and restarts > 1, total=restarts):
         run = Run(one, train, how)
         for goal, path in paths.items():
-            found[goal].append(run.find(goal, path).named(train))
-    return found
+            try:
+                found[goal].append(run.find(goal, path).named(train))
+            except NoRegionError as error:
+                failed.append((one, goal, error.with_traceback(None)))  # which holds all that the search prepared
+    return found, failed
 
 
-def _measured(
-    found: dict[Goal, list[Found]],
-    kept: dict[Goal, Found],
-    name: str,
-    samples: dict[str, Sample],
-    how: How,
-    below: dict[Goal, LowerBound],
-) -> xr.Dataset:
-    """Measure what was found on the test sample too, and lay it out, with the curves of what is kept."""
-    every = [(goal, one) for goal in kept for one in found[goal]]
-    measured = bar(every, what="measuring on test", shown=how.progress)
+def _failures(failed: Failed, name: str) -> dict[Case, Outcome]:
+    """Return the outcomes of what was not found."""
+    return {
+        Case(search.name, goal.alpha, name, goal.epsilon, tuple(search.coordinates.items())): {"error": str(error)}
+        for search, goal, error in failed
+    }
+
+
+def _outcomes(
+    found: dict[Goal, list[Found]], name: str, test: Sample, how: How, below: dict[Goal, LowerBound]
+) -> dict[Case, Outcome]:
+    """Measure what was found on the test sample, too."""
+    every = [(goal, one) for goal, several in found.items() for one in several]
     outcomes: dict[Case, Outcome] = {}
-    for goal, one in measured:
-        outcome = outcome_of(one, samples["test"], goal.n_compared)
+    for goal, one in bar(every, what="measuring on test", shown=how.progress):
+        outcome = outcome_of(one, test, goal.n_compared)
         if (bound := below.get(goal)) is not None:
             outcome |= {"lower_bound": bound.value, "isolated": bound.isolated}
         outcomes[case_of(one, name)] = outcome
+    return outcomes
+
+
+def _laid_out(outcomes: dict[Case, Outcome], kept: list[Found], name: str, samples: dict[str, Sample]) -> xr.Dataset:
+    """Lay outcomes out, with the curves of what is kept."""
     ds = lay_out(outcomes, {name: facts_of(samples)}).drop_vars("data_sha256")
-    ds = _with_curves(ds, name, list(kept.values()), samples)
+    ds = _with_curves(ds, name, kept, samples) if kept else ds
     return ds if "alpha" in ds.dims else _described(ds.assign_coords(alpha=ds["alpha"].item()), "alpha")
 
 
-def _said(search: Search, found: Found, samples: dict[str, Sample]) -> dict[str, Any]:
+def _said(search: Search, found: Found | None, samples: dict[str, Sample]) -> dict[str, Any]:
     """Return what a result says of its data and settings; of settings that depend on the data, what was used.
 
     What differs between cases stands with each of them.
     """
     plain = search.described()
-    plain |= {name: found.attributes[name] for name in plain if name in found.attributes and name not in found.stored}
+    used = {} if found is None else {name: one for name, one in found.attributes.items() if name not in found.stored}
+    plain |= {name: used[name] for name in plain if name in used}
     shas = ", ".join(f"{split} {contents_of(sample)}" for split, sample in samples.items())
     scaling = samples["train"].space.scaling
     scaled = {} if scaling is None else {"scale": scaling.told}
-    return {"norm": search.norm_name, "search": found.search.name} | plain | {"data_sha256": shas} | scaled
+    return {"norm": search.norm_name, "search": next(search.alone()).name} | plain | {"data_sha256": shas} | scaled
 
 
 def _chosen(search: object, norm: object, settings: dict[str, Any]) -> Search:

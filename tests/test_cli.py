@@ -700,7 +700,7 @@ def test_bad_data(arrays, says):
         ),
         ("own.npz", None, ["'own.npz'", "does not exist"]),
         ("mnits", None, ["'mnits'", "svhn", ".npz", "did you mean 'mnist'"]),
-        ("own.csv", b"1,2\n3,x", ["'own.csv'", "'x' in line 2, column 2"]),
+        ("own.csv", b"1,2\n3,x", ["'own.csv'", "'x' in line 2, column 1, counted from 0"]),
         ("own.txt", b"1,2", ["'own.txt'", ".npz"]),
     ],
 )
@@ -947,11 +947,12 @@ def help_of_measure(monkeypatch):
 
 
 def test_help_names_every_option(help_of_measure):
-    options = help_of_measure["options"]
+    options = {option: words for group in help_of_measure.values() for option, words in group.items()}
     common = ("norm", "search", "epsilon", "alpha", "restarts", "checkpoint", "max-train", "test-fraction", "threads")
     for option in (*common, "plugin", "data-dir", "unverified-data", "out", "json", "quiet"):
         assert options[f"--{option}"]
-    assert "(default: linf rectangles, l2 balls, l1 halfspaces)" in options["--search"]
+    assert "(default: rectangles with linf, balls with l2, halfspaces with l1)" in options["--search"]
+    assert all(name in options["--search"] for name in known_searches())
     assert "(default: that of the search, or linf)" in options["--norm"]
     assert options["--epsilon"].endswith("(default: 0.1)")
     assert options["--alpha"].endswith("(default: 0.05)")
@@ -967,24 +968,28 @@ def test_every_setting_of_every_search_is_an_option(help_of_measure):
         for name, one in cls.settings().items():
             if name not in APART:
                 having.setdefault(f"--{name.replace('_', '-')}", {})[cls.name] = one
-    common = help_of_measure["options"]
-    made = {option: group for group, options in help_of_measure.items() if options is not common for option in options}
+    told = {group: options for group, options in help_of_measure.items() if group.startswith("settings of ")}
+    made = {option: group for group, options in told.items() for option in options}
     assert made.keys() == having.keys()
     for option, declared in having.items():
-        assert made[option] == (next(iter(declared)) if len(declared) == 1 else "settings of several searches")
-        words = help_of_measure[made[option]][option]
+        of = next(iter(declared)) if len(declared) == 1 else "several searches"
+        assert made[option] == f"settings of {of}"
+        words, _, defaults = told[made[option]][option].removesuffix(")").partition(" (default: ")
         assert "%" not in words
-        defaults = {search: one.default for search, one in declared.items()}
+        helps = {one.help for one in declared.values()}
+        assert all(words.count(one) == sum(one in other for other in helps) for one in helps)  # each is said once
         for search, one in declared.items():
-            assert one.help in words
             assert len(declared) == 1 or search in words
-            default = ",".join(map(str, one.default)) if isinstance(one.default, tuple) else one.default
-            if len(set(defaults.values())) > 1:
-                assert f"{search} {'not given' if default is None else default}" in words.rpartition("(default: ")[2]
-            elif default is not None:
-                assert words.endswith(f"(default: {default})")
-            else:
-                assert "(default: " not in words
+            default = ",".join(map(written, one.default)) if isinstance(one.default, tuple) else written(one.default)
+            first, *others = (defaults or "not given").split("; ")
+            assert default == next((other for other in others if f"{search} " in other), first).split(" ")[-1]
+
+
+def written(default):
+    """A default as help has it, or its last word."""
+    if default is None or isinstance(default, bool):
+        return {None: "given", True: "yes", False: "no"}[default]
+    return str(default)
 
 
 GIVEN = {  # a value of each setting, none of them a default: the option, and what the search gets
@@ -1188,7 +1193,8 @@ def test_the_best_of_some_searches(own):
         assert (case["kept_seed"], case["T"]) == (seed, 2)
         assert open_results("own-linf.nc")["seed"].values.tolist() == [seed]
         assert printed["attributes"]["searches"] == "faces, halfspaces"
-        said = f"(risk → adversarial risk): {compared[seed][0]}; asked for {100 * case['margin'][0]:.2f}% beyond α."
+        those = compared[seed][0].removeprefix(f"{found.search_} of ")
+        said = f"{found.search_} was chosen from these (risk → adversarial risk): {those}; asked for {100 * case['margin'][0]:.2f}% beyond α."
         assert said in fine("show", "own-linf.nc")
     assert compared[1] != compared[2]
 

@@ -77,6 +77,26 @@ def test_every_search_prints_the_same_keys(own):
 
 
 @needs_jit
+def test_what_no_region_reaches_is_null(own):
+    """One entry for each goal, with the same keys; also where nothing is written, since none is reached."""
+    few = ["measure", own / "own.npz", "--n-sets", "3", "--n-neighbors", "5", "--out", own / "some.nc", "--json"]
+    some = printed(*few, "--quiet", "--epsilon", "0.1,0.999")
+    none = printed(*few, "--quiet", "--epsilon", "0.999", "--out", own / "none.nc")
+    for said in (some, none, shown := printed("show", own / "some.nc", "--json")):
+        check(said, "result")
+    assert shown == some | {"files": None}
+    assert list(some["files"]["regions"]) == ["0.1"]
+    reached, missing = some["cases"]
+    assert (reached["epsilon"], reached["error"], missing["epsilon"]) == (0.1, None, 0.999)
+    assert missing["error"].startswith("alpha is 0.05, but no q leaves that risk at epsilon 0.999")
+    assert (missing["risk_test"], missing["bound"], missing["certified"], missing["degenerate"]) == (*(None,) * 3, True)
+    assert list(missing) == list(reached)
+    assert none["cases"] == [missing]
+    assert (none["errors"], none["files"], none["note"]) == ([missing["error"]], None, None)
+    assert not (own / "none.nc").exists()
+
+
+@needs_jit
 def test_several_files_and_labels(own):
     for number, epsilon in enumerate(("0.1", "8/255")):
         options = [
@@ -98,6 +118,11 @@ def test_several_files_and_labels(own):
     check(made, "labels")
     assert made["files"] == {"result": str(own / "labels.nc"), "plot": None}
     assert printed("show", own / "labels.nc", "--json") == made | {"files": None}
+    mixed = printed("show", own / "labels.nc", own / "0.nc", own / "0-region.nc", "--json")
+    check(mixed, "several")
+    assert [("bounds" in one, "cases" in one, "region" in one) for one in mixed["results"]] == [
+        *((True, False, False), (False, True, False), (False, False, True))
+    ]
 
 
 def test_what_numbers_cannot_be_is_null():
@@ -144,11 +169,31 @@ def test_regions_are_as_the_schema_says(own):
     assert [file.rpartition("r-region-")[2] for file in files] == ["8_255.nc", "0.1.nc"]
     check(printed("show", files[0], "--json"), "region")
     several = printed("show", *files, "--json")
-    check(several, "regions")
+    check(several, "several")
     assert [one["region"]["epsilon"] for one in several["results"]] == [8 / 255, 0.1]
     nc.load_region(files[0])
     nc.HalfSpace([1.0, 0.0], 0.5, p=2).save(own / "untold.nc")
     check(printed("show", own / "untold.nc", "--json"), "region")
+
+
+@needs_jit
+def test_a_sweep_prints_what_its_file_holds(own):
+    """Also where a case failed: it is there, without values."""
+    (own / "g.toml").write_text(f'dataset = "{own / "own.npz"}"\nn_neighbors = 5\nT = 3\nepsilon = [0.1, 0.999]\n')
+    with contextlib.redirect_stdout(out := io.StringIO()):
+        assert main(["sweep", str(own / "g.toml"), "--out", str(own / "g.nc"), "--json", "--quiet"]) == 3
+    made = json.loads(out.getvalue())
+    check(made, "result")
+    assert made["files"] == {"result": str(own / "g.nc"), "plot": None, "regions": {}}
+    assert printed("show", own / "g.nc", "--json") == made | {"files": None}
+    assert [case["error"] is None for case in made["cases"]] == [True, False]
+
+
+@pytest.mark.parametrize("command", [["list"], ["check", "digits"]])
+def test_data(command):
+    said = printed("data", *command, "--json")
+    check(said, "data")
+    assert (said["data"][0]["name"], said["data"][0]["state"], said["data"][0]["path"]) == ("digits", "bundled", None)
 
 
 @needs_jit

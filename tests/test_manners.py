@@ -224,6 +224,56 @@ def test_status_3_where_no_region_is_found(own, options):
     assert list(Path().glob("own-*")) == []
 
 
+@needs_jit
+def test_what_is_reached_stays_where_another_goal_is_not(own):
+    few = ["--n-sets", "3", "--n-neighbors", "5"]
+    status, out, (line,) = call("measure", own, *few, "--epsilon", "0.1,0.999", "--quiet")
+    assert status == 3
+    assert line.startswith("no region of enough risk was found in 1 of 2 cases: alpha is 0.05, but no q ")
+    assert "at epsilon 0.999 and n_sets 3" in line
+    assert out.count("certified for own: ") == 1
+    assert "1 of the cases failed: alpha is 0.05" in out
+    assert [path.name for path in Path().glob("own-linf-region*")] == ["own-linf-region-0.1.nc"]
+    assert "own-linf-region-0.1.nc" in out
+    assert "0.999" not in out.partition("result:")[2]
+    ds = open_results("own-linf.nc")
+    assert ds["epsilon"].values.tolist() == [0.1, 0.999]
+    assert ds["risk"].isnull().any("split").squeeze().values.tolist() == [False, True]
+    assert call("measure", own, *few, "--epsilon", "0.1,0.999", "--quiet")[:2] == (3, out)  # the same again
+
+
+@needs_jit
+def test_of_several_goals_in_python_those_are_missing_that_are_not_reached(own):
+    X = np.load(own)["X_train"]
+    asked = {"epsilon": [0.1, 0.999], "alpha": [0.05, 0.98], "n_sets": 3, "n_neighbors": 5}
+    with pytest.warns(UserWarning, match=r"no region of enough risk .*; nor at alpha 0\.98 and epsilon 0\.999"):
+        found = nc.find_regions("rectangles", X, X[::2], **asked)
+    assert list(found.regions) == [(0.1, 0.05)]
+    assert (found.dataset["error"].squeeze() == "").values.tolist() == [[True, False], [False, False]]
+    assert found.dataset["certified"].notnull().sum() == 1
+    with pytest.raises(NoRegionError, match=r"alpha is 0\.98") as caught:
+        nc.measure("rectangles", X, X[::2], lower=True, **asked | {"alpha": 0.98})
+    assert (caught.value.dataset["error"] != "").values.ravel().tolist() == [True, True]
+    assert caught.value.dataset["risk"].isnull().all()
+
+
+@needs_jit
+def test_a_restart_that_finds_nothing_leaves_the_others(own, monkeypatch):
+    find, why = nc.RectangleSearch.find, "none here"
+
+    def once(self, prepared, goal, how):
+        if self.seed == 0:
+            raise NoRegionError(why)
+        return find(self, prepared, goal, how)
+
+    monkeypatch.setattr(nc.RectangleSearch, "find", once)
+    X, search = np.load(own)["X_train"], nc.RectangleSearch(n_sets=3, n_neighbors=5)
+    ds = nc.measure(nc.Restarts(search, 3), X, X[::2], epsilon=0.1, alpha=0.1)
+    assert ds["risk"].sel(split="test").notnull().squeeze().values.tolist() == [False, True, True]
+    assert ds["error"].squeeze().values.tolist() == [why, "", ""]
+    assert ds["kept_seed"].item() in (1, 2)
+
+
 def test_it_is_an_input_error_in_python():
     assert issubclass(NoRegionError, nc.InputError)
 
@@ -253,8 +303,9 @@ def test_files_of_other_searches_and_sizes_side_by_side():
     rows = [line.split() for line in text.splitlines()]
     assert rows[0][:8] == ["file", "search", "dataset", "norm", "n", "train", "n", "test"]
     assert rows[1][:8] == ["faces.nc", "faces", "mine", "ℓ∞", "120", "60", "0.1", "8/255"]
-    assert rows[2][:8] == ["halfspaces.nc", "halfspaces", "mine", "ℓ∞", "60", "60", "0.45", "8/255"]
-    assert [line.count(" < α") for line in text.splitlines()[:3]] == [0, 0, 1]
+    assert rows[2][2:10] == ["halfspaces.nc", "halfspaces", "mine", "ℓ∞", "60", "60", "0.45", "8/255"]
+    assert [line.startswith("< α  ") for line in text.splitlines()[:3]] == [False, False, True]
+    assert text.count("< α") == 2  # and where it is said what that means
     assert "1 row marked < α: the test risk" in text
     assert "The train points of mine in halfspaces.nc are not those in faces.nc." in text
     for number, (_, ds) in enumerate(parts):

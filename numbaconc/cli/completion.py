@@ -40,7 +40,7 @@ def _completion(options: argparse.Namespace, *, parser: Parser) -> int:
     except ImportError as error:
         msg = "completion needs the package shtab, which cannot be imported; to install it: pip install shtab"
         raise InputError(msg) from error
-    from numbaconc.data.registry import REGISTRY
+    from numbaconc.data.published.registry import REGISTRY
 
     _prepare(parser, _offered(), dict.fromkeys(FILES, shtab.FILE) | {"DIR": shtab.DIRECTORY, "data": DATA})
     preamble = PREAMBLE[shell].format(data=DATA[shell], names=" ".join(REGISTRY))
@@ -53,7 +53,7 @@ def _offered() -> Mapping[str, Iterable[str]]:
     """Return the words that arguments may be, by their names, with the command where one of that name has others."""
     from numbaconc.cli.options import PREFIX
     from numbaconc.cli.plot import COLUMNS
-    from numbaconc.data.registry import REGISTRY
+    from numbaconc.data.published.registry import REGISTRY
     from numbaconc.norms import NORMS
     from numbaconc.search.base import known_searches
     from numbaconc.show.pictures.curves import AXES

@@ -321,7 +321,7 @@ def _ending_on_signals(outcome: Outcome) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def add_data_options(parser: argparse.ArgumentParser) -> None:
+def add_data_options(parser: argparse._ActionsContainer) -> None:
     """Add the options that say where data sets lie and whether they must be the published ones."""
     parser.add_argument(
         "--data-dir",

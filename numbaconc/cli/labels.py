@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from numbaconc.cli.console import add_data_options, epilog, say, tell
-from numbaconc.cli.measure import add_data, check_source, load_data, told_of
+from numbaconc.cli.console import epilog, say, tell
+from numbaconc.cli.measure import EPSILON, add_data, add_epsilon, add_norm, add_told, check_source, load_data, told_of
 from numbaconc.cli.options import whole_number
 from numbaconc.cli.outputs import check_apart, settled
 from numbaconc.data.arrays import parse_epsilons
 from numbaconc.data.files import check_writable
-from numbaconc.data.formats import name_of
+from numbaconc.data.formats.known import name_of
 from numbaconc.errors import InputError, printable, said, shown
 from numbaconc.how import How, check_how
-from numbaconc.norms import NORMS, check_norm
+from numbaconc.norms import check_norm
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numbaconc.data.datasets import Dataset
     from numbaconc.data.sample import Sample
 
-EPSILON, NORM = "0.1", "linf"
+NORM = "linf"
 PICTURES = (".png", ".svg", ".pdf")
 PIXELS = (0.0, 1.0)  # where images lie
 CHANNELS = (1, 3)  # of images in three dimensions
@@ -37,35 +37,30 @@ def add_labels(commands: Any) -> None:  # noqa: ANN401
     """Add the command."""
     parser = commands.add_parser(
         "labels",
+        usage="%(prog)s [data] [OPTION ...]",
         help="say how far points of different labels are apart, and what every classifier must lose",
         description="Measure the distance from points to the nearest training point of another label, and bound the "
         "adversarial 0-1 loss of every classifier on the training points from below, by the pairs whose balls of radius "
         "epsilon meet.",
         epilog=epilog(),
     )
-    add = parser.add_argument
-    add_data(add)
-    add("--norm", default=NORM, help=f"what epsilon is measured in: {', '.join(NORMS)} (default: %(default)s)")
-    add(
-        "--epsilon",
-        action="append",
-        metavar="E",
-        help=f'strength, of images on the scale of [0, 1], otherwise in units of the data or of --scale: a number, "8/255", a comma list, or given several times (default: {EPSILON})',
-    )
-    add("--classes", metavar="A,B", help="labels whose points alone are used (default: all)")
-    add(
+    add_data(parser)
+    goal = parser.add_argument_group("what is asked").add_argument
+    add_norm(goal, NORM)
+    add_epsilon(goal)
+    goal("--classes", metavar="A,B", help="labels whose points alone are used (default: all)")
+    goal(
         "--hyperedges",
         default="2",
         metavar="N",
         help="look at conflicts of up to N points of different labels, 2, 3 or 4, where they are not too many (default: "
         "%(default)s)",
     )
-    add_data_options(parser)
+    add = parser.add_argument_group("how it runs, and what comes out").add_argument
     add("--threads", metavar="N", help="threads for the kernels (default: all)")
     add("--out", metavar="FILE.nc", help="result file (default: NAME-labels-NORM.nc)")
     add("--plot", metavar="FILE", help="picture of the closest pairs of images (default: the result file's name, .png)")
-    add("--json", action="store_true", help="print JSON instead of words")
-    add("--quiet", action="store_true", help="no progress bars and no notes")
+    add_told(add)
     parser.set_defaults(run=_labels)
 
 
@@ -73,7 +68,10 @@ def _labels(options: argparse.Namespace) -> int:
     from numbaconc.results.files import save_results
     from numbaconc.results.schema import VERIFIED_WORDS, provenance
 
-    epsilons, norm = parse_epsilons(options.epsilon or EPSILON), check_norm("norm", options.norm)
+    epsilons, norm = (
+        parse_epsilons(options.epsilon or EPSILON),
+        check_norm("norm", NORM if options.norm is None else options.norm),
+    )
     check_source(options)
     outputs = _outputs(options, norm)
     how = check_how(How(progress=not options.quiet, threads=whole_number(options.threads)))
@@ -237,7 +235,7 @@ def with_images(ds: xr.Dataset, sample: Sample, shape: tuple[int, ...] | None) -
 
 def shape_of(data: Dataset) -> tuple[int, ...] | None:
     """Return the shape of an image of a data set; None where its points are none."""
-    from numbaconc.data.registry import REGISTRY
+    from numbaconc.data.published.registry import REGISTRY
 
     shape = data.train.space.shape if data.verified is None else REGISTRY[data.name].shape
     drawn = shape is not None and (len(shape) == 2 or (len(shape) == 3 and {shape[0], shape[-1]} & set(CHANNELS)))

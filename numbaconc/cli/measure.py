@@ -16,7 +16,7 @@ from numbaconc.cli.options import add_plugin_option, add_search_options, given_s
 from numbaconc.cli.outputs import check_apart, settled
 from numbaconc.data.arrays import parse_alphas, parse_epsilons
 from numbaconc.data.files import cache_dir, check_writable
-from numbaconc.data.formats import KNOWN, name_of
+from numbaconc.data.formats.known import KNOWN, name_of
 from numbaconc.errors import InputError, NoRegionError, as_number, check_count, check_fraction, printable, said, shown
 from numbaconc.how import How
 from numbaconc.norms import NORMS
@@ -309,7 +309,7 @@ def load_data(options: argparse.Namespace) -> Dataset:
 
 def check_source(options: argparse.Namespace) -> None:
     """Refuse options about published files beside data that are none of them."""
-    from numbaconc.data.registry import REGISTRY
+    from numbaconc.data.published.registry import REGISTRY
 
     published = tuple(name for name, entry in REGISTRY.items() if entry.files)
     for name, given in (("--data-dir", options.data_dir), ("--unverified-data", options.unverified_data)):

@@ -45,7 +45,7 @@ def settled(
 
 def check_apart(path: Path, data: str, name: str) -> None:
     """Refuse an output that is one of the files that the data are read from, or lies in place of a picture among them."""
-    from numbaconc.data.formats import own_files
+    from numbaconc.data.formats.known import own_files
 
     for source in own_files(data):
         within = source.is_dir() and path.suffix != ".nc" and source.resolve() in path.resolve().parents

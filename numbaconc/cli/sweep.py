@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from numbaconc.cli.console import EXIT_DEGENERATE, EXIT_SOME_FAILED, add_data_options, epilog, say, tell
+from numbaconc.cli.measure import add_told
 from numbaconc.cli.options import add_plugin_option, whole_number
 from numbaconc.data.files import cache_dir
-from numbaconc.errors import check_count, printable
+from numbaconc.errors import NoRegionError, check_count, printable
 
 
 def add_sweep(commands: Any) -> None:  # noqa: ANN401
@@ -30,13 +31,14 @@ def add_sweep(commands: Any) -> None:  # noqa: ANN401
     add("--threads", metavar="N", help="threads for the kernels of each job (default: the cores shared)")
     add_data_options(parser)
     add_plugin_option(parser)
-    add("--quiet", action="store_true", help="no progress bars and no notes")
+    add_told(add)
     parser.set_defaults(run=_sweep)
 
 
 def _sweep(options: argparse.Namespace) -> int:
     from numbaconc.data.datasets import load_dataset
-    from numbaconc.results.queries import degenerate, failures
+    from numbaconc.results.queries import degenerate, failures, unreached
+    from numbaconc.show.records import as_json, written
     from numbaconc.show.words import describe
     from numbaconc.sweep.grid import load_grid
     from numbaconc.sweep.run import run_sweep
@@ -52,10 +54,12 @@ def _sweep(options: argparse.Namespace) -> int:
         threads=whole_number(options.threads),
         cache_dir=cache_dir(),
     )
-    say(describe(ds))
-    say(f"\nresult:  {printable(out)}")
-    if failures(ds):
+    if options.json:
+        say(written(as_json(ds, {"result": str(out), "plot": None, "regions": {}})))
+    else:
+        say(f"{describe(ds)}\n\nresult:  {printable(out)}")
+    if any(not why.startswith(f"{NoRegionError.__name__}: ") for why in failures(ds)):
         return EXIT_SOME_FAILED
-    if count := len(degenerate(ds)):
+    if count := len(degenerate(ds)) + len(list(unreached(ds))):
         tell(f"no region of enough risk was found in {count} of the cases")
     return EXIT_DEGENERATE if count else 0

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 # The attribute that says which coordinates each search has; xarray drops one that is called "coordinates" from files.
 COORDINATES = "search_coordinates"
+FIRST = ("dataset", "epsilon", "alpha", "search")  # what every case has
 Outcome = dict[str, Any]  # a value, or one for each split, of each of the variables in STORED that a case has
 Facts = dict[str, dict[str, dict[str, Any]]]  # of each data set and split: its number of points, and their hash
 
@@ -232,6 +233,14 @@ def _value(here: xr.DataArray) -> Any:  # noqa: ANN401
     if isinstance(value, str):
         return value or None
     return None if np.isnan(value) else value
+
+
+def own_coordinates(case: Mapping[str, Any], ds: xr.Dataset) -> dict[str, Any]:
+    """Return a case without the coordinates that only other searches of the file have."""
+    if "search" not in case or COORDINATES not in ds.attrs:
+        return dict(case)
+    said = coordinates_in(ds).get(case["search"], list(case))
+    return {name: value for name, value in case.items() if name in (*FIRST, *said)}
 
 
 def coordinates_in(ds: xr.Dataset) -> dict[str, list[str]]:

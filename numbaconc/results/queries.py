@@ -96,6 +96,18 @@ def cases(ds: xr.Dataset) -> Iterator[dict[str, Any]]:
         yield {str(dim): values[dim][i] for dim, i in zip(has_value.dims, at, strict=True)}
 
 
+def unreached(ds: xr.Dataset) -> Iterator[tuple[dict[str, Any], str]]:
+    """Yield the coordinates of each case that was not measured with any seed, and why it was not."""
+    if "error" not in ds:
+        return
+    missing = ds["risk"].isnull().all([dim for dim in ("seed", "split") if dim in ds["risk"].dims])
+    errors = ds["error"].isel(seed=0) if "seed" in ds["error"].dims else ds["error"]
+    where, errors = xr.broadcast(missing & (errors != ""), errors)
+    values = {str(dim): ds[dim].values.tolist() for dim in where.dims}
+    for at in map(tuple, np.argwhere(where.values)):
+        yield {dim: of[i] for (dim, of), i in zip(values.items(), at, strict=True)}, str(errors.values[at])
+
+
 def select_case(ds: xr.Dataset, case: dict[str, Any]) -> xr.Dataset:
     """Return what a result has for one case, without the seeds that it was not measured with."""
     here = ds.sel(case)

@@ -12,6 +12,7 @@ from numbaconc.errors import printable
 from numbaconc.norms import sign_of
 from numbaconc.numerals import exact, percent, percent_at_least, percent_at_most, strength
 from numbaconc.results.alike import hashes_of
+from numbaconc.results.layout import own_coordinates
 from numbaconc.results.queries import (
     below_alpha_on_test,
     cases,
@@ -28,6 +29,8 @@ from numbaconc.show.certified import listed, names_of, norm_name
 from numbaconc.show.epsilon import epsilon_unit
 
 SIGNS = {"alpha": "α", "epsilon": "ε", "gamma": "γ"}
+MARKS = ""  # the column of marks, which comes first: on a narrow screen, too, they are seen
+SOMETIMES = (MARKS, "h ≥")  # columns that are left out where they are empty
 LEFT = ("file", "search", "dataset", "norm")  # columns of names
 FIRST = (*LEFT, "n train", "n test", "alpha", "epsilon")
 RISKS = {"risk": "risk", "adversarial_risk": "adv. risk"}
@@ -75,27 +78,29 @@ def _table(parts: Sequence[Part]) -> list[str]:
             one, least = certificate_at_alpha(here, case["epsilon"]), lower_of(here)
             proven += [] if one is None else [one]
             beside += [] if one is None or least is None else [one]
-            row = {"file": part.file, **_named(part.ds, here, case)} if part.file else dict(case)
-            rows.append({name: plain(name, value) for name, value in row.items()} | _numbers(here, one, least))
+            own = own_coordinates(case, part.ds)
+            row = {"file": part.file, **_named(part.ds, here, own)} if part.file else own
+            marked = {MARKS: BELOW.strip() if below_alpha_on_test(here) else ""}
+            rows.append(marked | {name: plain(name, value) for name, value in row.items()} | _numbers(here, one, least))
     names = list(dict.fromkeys(name for row in rows for name in row))
-    first = [name for name in FIRST if name in names] if parts and parts[0].file else []
+    first = [MARKS, *(name for name in FIRST if name in names)] if parts and parts[0].file else [MARKS]
     last = ["h ≥", "h ≤", *(name for name in names if name.rpartition(" ")[0] in RISKS.values())]
     names = [
-        *first,
+        *(name for name in first if name in names),
         *(name for name in names if name not in (*first, *last)),
         *(name for name in last if name in names),
     ]
-    names = [name for name in names if name != "h ≥" or any(row[name] for row in rows)]
-    table = _aligned(names, [[row.get(name) or "-" for name in names] for row in rows])
+    names = [name for name in names if name not in SOMETIMES or any(row[name] for row in rows)]
+    table = _aligned(names, [[row.get(name) or ("" if name == MARKS else "-") for name in names] for row in rows])
     names = list(dict.fromkeys(name for part in parts for name in names_of(part.ds)))
-    flagged = sum(BELOW in row["risk test"] for row in rows)
+    flagged = sum(bool(row[MARKS]) for row in rows)
     return [*table, "", listed(proven, beside, names), *_flags(flagged, parts, len(rows))]
 
 
 def _aligned(names: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     rows = [[SIGNS.get(name, printable(name)) for name in names], *cells]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = [str.ljust if name in LEFT else str.rjust for name in names]
+    sides = [str.ljust if name in (MARKS, *LEFT) else str.rjust for name in names]
     return ["  ".join(map(_put, sides, row, widths)).rstrip() for row in rows]
 
 
@@ -119,8 +124,6 @@ def _numbers(here: xr.Dataset, proven: Certificate | None, least: float | None) 
     for name, title in RISKS.items():
         mean = mean_and_std(here, name)[0]
         row |= {f"{title} {split}": percent(float(mean.sel(split=split))) for split in ("train", "test")}
-    if below_alpha_on_test(here):
-        row["risk test"] += BELOW
     return row
 
 
@@ -155,7 +158,7 @@ def _distance(ds: xr.Dataset, found: Sequence[dict[str, Any]]) -> list[str]:
     several = len({unit for unit, _ in units}) > 1
     said = [f"{unit} for {printable(name)}" if several else unit for unit, name in units if unit]
     told = " ".join(filter(None, (" or ".join(norms), "distance", "; ".join(dict.fromkeys(said)))))
-    return [f"ε is {told}."]
+    return [f"ε is {told}."] if norms or said else ["In which norm ε is, and in which unit, is not told."]
 
 
 def _other_contents(parts: Sequence[Part]) -> list[str]:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from numbaconc.certify import Certificate
 from numbaconc.errors import printable
-from numbaconc.results.layout import COORDINATES as OF_SEARCHES, coordinates_in
+from numbaconc.results.layout import COORDINATES as OF_SEARCHES, FIRST, coordinates_in, own_coordinates
 from numbaconc.results.queries import (
     below_alpha_on_test,
     cases,
@@ -29,17 +29,23 @@ from numbaconc.results.queries import (
     mean_and_std,
     numbers_of_points,
     select_case,
+    unreached,
 )
 from numbaconc.results.schema import BY_SPLIT, SPLITS
 from numbaconc.results.slices import whole
 from numbaconc.results.units import units_in
 from numbaconc.show.certified import classifier_of, norm_name, note
 
+if TYPE_CHECKING:
+    from numbaconc.data.datasets import Status
+
 JSON = "numbaconc JSON, version 1"
 COORDINATES = ("T", "q", "gamma")  # of the searches here; those of others are beside one another under "coordinates"
-BESIDE = ("dataset", "epsilon", "alpha", "search")
 AT_ALPHA = ("confidence", "n_compared", "U", "m", "K", "tau", "reason", "uncertainty_at_least", "n_tied")
 BY_RESTART = ("q_found", "margin", "compared")
+OF_RISKS = tuple(f"{name}_{split}{std}" for name in BY_SPLIT for split in SPLITS for std in ("", "_std"))
+OF_BOUNDS = ("degenerate", "test_risk_below_alpha", "kept_seed", "bound", "bound_is", "certificate", "classifier")
+ANSWERS = ("certified", "lower_bound", *OF_RISKS, *BY_RESTART, *OF_BOUNDS)  # null where a case has no values
 ESTIMATED = "estimated by fractions of the test points"
 
 
@@ -49,16 +55,16 @@ def as_json(ds: xr.Dataset, files: Mapping[str, Any] | None = None) -> dict[str,
     `files` are those that it was written to, if it just was. InputError if something is missing that is to be said.
     """
     ds = whole(ds)
-    found = [(select_case(ds, case), _own(case, ds)) for case in cases(ds)]
+    found = [(select_case(ds, case), own_coordinates(case, ds)) for case in cases(ds)]
     proven = [certificate_at_alpha(here, case["epsilon"]) for here, case in found]
     beside = [one for one, (here, _) in zip(proven, found, strict=True) if lower_of(here) is not None]
     certified = [one for one in [*proven, *beside] if one is not None]  # twice, where a lower bound stands beside one
     return _record(
         {
             "schema": JSON,
-            "cases": [_entry(here, case) for here, case in found],
+            "cases": [_entry(here, case) for here, case in found] + _without_values(ds),
             "certified_together": hold_together(certified) if certified else None,
-            "note": note(ds),
+            "note": note(ds) if found else None,
             "errors": failures(ds),
             "attributes": _attributes(ds),
             "files": files,
@@ -94,16 +100,40 @@ def labels_as_json(ds: xr.Dataset, files: Mapping[str, Any] | None = None) -> di
     )
 
 
-def _own(case: dict[str, Any], ds: xr.Dataset) -> dict[str, Any]:
-    """Return a case without the coordinates that only other searches of the file have."""
-    said = coordinates_in(ds).get(case["search"]) if "search" in case and OF_SEARCHES in ds.attrs else None
-    return case if said is None else {name: value for name, value in case.items() if name in (*BESIDE, *said)}
+def data_as_json(rows: Sequence[Status]) -> dict[str, Any]:
+    """Return what is on disk of data sets, or of the files of one."""
+    said = [
+        {
+            "name": row.name,
+            "state": row.state,
+            "path": None if row.path is None else str(row.path),
+            "detail": row.detail,
+        }
+        for row in rows
+    ]
+    return _record({"schema": JSON, "data": said})
 
 
 def _entry(here: xr.Dataset, case: dict[str, Any]) -> dict[str, Any]:
     """Return the entry of one case."""
+    certified, lower = _certified(certificate_at_alpha(here, case["epsilon"])), _lower(here)
+    entry = _place(here, case) | {"error": None, "certified": certified, "lower_bound": lower}
+    return entry | _measured(here) | _bounds(here, case["epsilon"])
+
+
+def _without_values(ds: xr.Dataset) -> list[dict[str, Any]]:
+    """Return the entries of the cases that no region was found for, or that failed: the same keys, and why."""
+    nothing = dict.fromkeys(ANSWERS) | {"degenerate": True, "bound_is": ESTIMATED}
+    return [
+        _place(ds.sel(case), own_coordinates(case, ds)) | {"n_restarts": 0, "error": why} | nothing
+        for case, why in unreached(ds)
+    ]
+
+
+def _place(here: xr.Dataset, case: dict[str, Any]) -> dict[str, Any]:
+    """Return which case an entry is of."""
     numbers = numbers_of_points(here) or (None, None)
-    entry: dict[str, Any] = {
+    return {
         "search": case.get("search", here.attrs.get("search")),
         "dataset": case["dataset"],
         "norm": norm_name(here, case),
@@ -111,14 +141,11 @@ def _entry(here: xr.Dataset, case: dict[str, Any]) -> dict[str, Any]:
         "epsilon_unit": _unit(here),
         "alpha": float(here["alpha"]),
         **{name: case.get(name) for name in COORDINATES},
-        "coordinates": {name: value for name, value in case.items() if name not in (*BESIDE, *COORDINATES)},
+        "coordinates": {name: value for name, value in case.items() if name not in (*FIRST, *COORDINATES)},
         "n_train": numbers[0],
         "n_test": numbers[1],
         "n_restarts": here.sizes.get("seed", 1),
-        "certified": _certified(certificate_at_alpha(here, case["epsilon"])),
-        "lower_bound": _lower(here),
     }
-    return entry | _measured(here) | _bounds(here, case["epsilon"])
 
 
 def _certified(proven: Certificate | None) -> dict[str, Any] | None:
@@ -172,6 +199,8 @@ def _unit(ds: xr.Dataset) -> str | None:
 def _attributes(ds: xr.Dataset) -> dict[str, Any]:
     """Return the attributes of a file; the settings, which it holds as text, as what they are."""
     attributes = {str(name): value for name, value in ds.attrs.items()}
+    if OF_SEARCHES in attributes and not any(coordinates_in(ds).values()):
+        del attributes[OF_SEARCHES]  # it would say of each search that it has none
     try:
         settings = json.loads(str(attributes["settings"]))
     except (KeyError, ValueError, RecursionError):  # there are none, or those of several searches

@@ -55,7 +55,7 @@ def _found(region: Region) -> str:
     given = (
         (exact, "α = ", source.alpha),
         (strength, "ε = ", source.epsilon),
-        (exact, "margin ", source.margin or None),
+        ("{:g}".format, "margin ", source.margin or None),
     )
     asked = ", ".join(f"{sign}{write(value)}" for write, sign, value in given if value is not None)
     points = f", among training points of SHA-256 {source.data_sha256}" if source.data_sha256 else ""

@@ -22,6 +22,7 @@ from numbaconc.numerals import (
     spread,
     strength,
 )
+from numbaconc.results.layout import FIRST, own_coordinates
 from numbaconc.results.queries import (
     below_alpha,
     below_alpha_on_test,
@@ -50,6 +51,7 @@ from numbaconc.show.epsilon import epsilon_unit
 from numbaconc.show.listing import SIGNS, listing, plain
 
 MANY = 12  # cases that are described each; more are listed
+OF_UNIFORM = ("dataset", "search", "T")  # what the uniform bound depends on
 BARE = ("search", "dataset")  # coordinates whose values speak for themselves
 SHOWN_ATTRIBUTES = ("command", "numbaconc_version", "created", "seconds", "threads", "data_verified", "differing")
 
@@ -68,7 +70,7 @@ def describe(ds: xr.Dataset) -> str:
         lines += ["", *listing(ds, found)]
     else:
         lines += _each(ds, found)
-    return "\n".join([*lines, *filter(None, [note(ds)])])
+    return "\n".join([*lines, *filter(None, [note(ds) if found else None])])
 
 
 def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
@@ -82,7 +84,8 @@ def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
     for case in found:
         here, epsilon = select_case(ds, case), case["epsilon"]
         lines += ["", *_table(here, case)]
-        which = ["dataset", *(dim for dim in differing if dim != "dataset")]
+        own = own_coordinates(case, ds)
+        which = ["dataset", *(dim for dim in differing if dim != "dataset" and dim in own)]
         below = _said_for(case, ["dataset"], below_line(here, epsilon))
         sentences += [line for line in below if line not in sentences]
         said = [*_beside_it(here, epsilon), bound_sentence(here, case), *_further(here, epsilon)]
@@ -90,7 +93,7 @@ def _each(ds: xr.Dataset, found: list[dict[str, Any]]) -> list[str]:
         certified = [*filter(None, [certificate_at_alpha(here, epsilon) or certificate(here, epsilon)])]
         proven += certified
         beside += certified if lower_of(here) is not None else []
-        uniform += _said_for(case, ["dataset"], *_uniform(here, epsilon))
+        uniform += _said_for(case, [dim for dim in which if dim in OF_UNIFORM], *_uniform(here, epsilon))
     sentences += dict.fromkeys(uniform)  # once, however many cases it is the same for
     return [*lines, "", *([promise(proven, beside, names_of(ds))] if proven else []), *sentences]
 
@@ -135,7 +138,8 @@ def _further(here: xr.Dataset, epsilon: float) -> Iterator[str]:
         yield "Of the labels in the region nothing is certified: how uncertain they are is not known of the test points."
     if "compared" in here and (compared := str(kept(here)["compared"].item())):
         asked = f"; asked for {percent(margin)} beyond α" if (margin := _margin(here)) is not None else ""
-        yield f"Chosen on training points held back (risk → adversarial risk): {printable(compared)}{asked}."
+        chosen, _, those = printable(compared).partition(" of ")
+        yield f"On training points held back, {chosen} was chosen from these (risk → adversarial risk): {those}{asked}."
 
 
 def _margin(here: xr.Dataset) -> float | None:
@@ -189,7 +193,7 @@ def case_head(here: xr.Dataset, case: dict[str, Any]) -> str:
         filter(None, (sign_of(norm_name(here, case)), f"ε = {strength(case['epsilon'])}", epsilon_unit(here)))
     )
     text += f"{printable(case['dataset'])}, {at}, α = {exact(float(here['alpha']))}"
-    further = (dim for dim in case if dim not in ("search", "alpha", "dataset", "epsilon"))
+    further = (dim for dim in own_coordinates(case, here) if dim not in FIRST)
     text += "".join(f", {SIGNS.get(dim, printable(dim))} = {plain(dim, case[dim])}" for dim in further)
     if "q_found" in here and bool(here["q_found"].notnull().any()):
         found = np.unique(here["q_found"].values[here["q_found"].notnull()])
