@@ -13,7 +13,7 @@ from numbaconc.errors import InputError, did_you_mean, shown
 
 PART = "tr(?:ain(?:ing)?)?|te(?:st(?:ing)?)?"
 WORDS = {  # what arrays of each kind are called, beside the part that they are of: `train_images`, `XTest`, `labels`
-    "X": "xs?|data|(?:data)?sets?|images?|imgs?|feat(?:ure)?s?|inputs?|points?|samples?|emb(?:edding)?s?|vec(?:tor)?s?",
+    "X": "xs?|data|(?:data)?sets?|images?|imgs?|feats?|features?|inputs?|points?|samples?|emb(?:edding)?s?|vec(?:tor)?s?",
     "y": "ys?|labels?|targets?|class(?:es)?",
     "uncertainty": "uncertaint(?:y|ies)",
 }
