@@ -143,9 +143,10 @@ def note_of_index(rows: Rows, columns: tuple[str, ...] | None) -> str:
     """Return what is to be said of columns that look as if they were no coordinates; nothing where there are none.
 
     They tell which row it is, in whole numbers, either from row to row one more, or of a usual name and all different; or
-    they have a name that labels have, in a data frame, since files have these apart.
+    they have a name that labels have, in a data frame, since files have these apart. Bytes without names are pixels.
     """
-    if len(rows) <= FEW or len(rows.point) != 1 or rows.shape[1] == 1:
+    are_pixels = columns is None and rows.dtype == np.uint8
+    if len(rows) <= FEW or len(rows.point) != 1 or rows.shape[1] == 1 or are_pixels:
         return ""
     found = dict.fromkeys(_counting(rows), "counts the rows")
     for column, name in enumerate(columns or ()):
