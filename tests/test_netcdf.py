@@ -323,13 +323,21 @@ def test_a_trial_that_sleeps_ends(monkeypatch):
         trial.try_out(lambda: time.sleep(60), 1)
 
 
-@posix
-def test_a_trial_leaves_nothing_behind(results, tmp_path, monkeypatch):
+@pytest.fixture
+def unknown(results, tmp_path, monkeypatch):
+    """A file that this process has not made."""
     nc.save_results(results, tmp_path / "a.nc")
+    monkeypatch.setattr(netcdf, "_parsable", set())
+    return tmp_path / "a.nc"
+
+
+@posix
+def test_a_trial_leaves_nothing_behind_and_is_not_repeated(unknown, monkeypatch):
     before = os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else []  # noqa: PTH112, PTH208
     children, fork = [], os.fork
     monkeypatch.setattr(os, "fork", lambda: children.append(fork()) or children[-1])
-    nc.open_results(tmp_path / "a.nc")
+    for _ in range(2):
+        nc.open_results(unknown)
     (child,) = children
     with pytest.raises(ChildProcessError):  # it is waited for, so that its number is nobody's any more
         os.waitpid(child, os.WNOHANG)
@@ -337,10 +345,10 @@ def test_a_trial_leaves_nothing_behind(results, tmp_path, monkeypatch):
 
 
 @posix
-def test_a_file_that_crashes_the_library_is_refused(tmp_path, results, monkeypatch):
-    nc.save_results(results, tmp_path / "a.nc")
+def test_a_file_that_crashes_the_library_is_refused_each_time(unknown, monkeypatch):
     monkeypatch.setattr(netcdf, "_parsed", lambda contents: os.abort())
-    refused(lambda: nc.open_results(tmp_path / "a.nc"), "cannot be read", "crashes, or takes more than 3 seconds")
+    for _ in range(2):
+        refused(lambda: nc.open_results(unknown), "cannot be read", "crashes, or takes more than 3 seconds")
 
 
 # Threads and processes
