@@ -10,13 +10,14 @@ from conftest import needs_jit
 from fuzz.run import READERS, fuzz
 
 MUTATIONS = {
-    "result": 80,
-    "region": 80,
+    "checkpoint": 100,
+    "result": 40,
+    "region": 40,
     "hdf5": 0,
     "nc_arrays": 0,
     "pt": 60,
     "png": 0,
-}  # of readers that first try a file out in another process
+}  # of readers that take long, above all to try a file out in another process first
 NEEDS = {"parquet": "pyarrow", "hdf5": "h5py", "pt": "torch", "png": "PIL"}
 MORE = 200  # of each other
 EXAMPLES = 60  # at most, which come first
