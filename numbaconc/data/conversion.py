@@ -70,9 +70,8 @@ def as_array(X: Any, name: str, rows: slice | None = None) -> NDArray[Any]:  # n
     if array.nbytes > memory():  # a view that repeats its rows may be of any size, and would be looked at for ever
         msg = f"{name} has shape {array.shape}; allowed: what fits into the memory of this machine"
         raise InputError(msg)
-    if array.dtype.kind == "V" and not issubclass(
-        array.dtype.type, np.void
-    ):  # numbers of 16 bits and fewer, of other libraries
+    of_others = array.dtype.kind == "V" and not issubclass(array.dtype.type, np.void)
+    if of_others:  # numbers of 16 bits and fewer
         array = array.astype(np.float32)
     if array.dtype.kind not in "buif":
         why = " (Complex data not supported)" if array.dtype.kind == "c" else ""  # in scikit-learn's words

@@ -192,9 +192,7 @@ def read_arrays(path: Path, told: tuple[str, str], opened: contextlib.ExitStack)
     def loaded(name: str, _: str) -> xr.DataArray:
         check_memory(name, ds[name].shape, ds[name].nbytes)
         with _turns, reading(*told):
-            if (
-                ds[name].dtype.kind not in "biuf"
-            ):  # texts of any length, at which a bad file can keep the library for ever
+            if ds[name].dtype.kind not in "biuf":  # texts of any length can keep the library for ever
                 try_out(ds[name].load, seconds)
             array: xr.DataArray = ds[name].load()
         return array

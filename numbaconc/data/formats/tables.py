@@ -25,19 +25,8 @@ TOLD = ("y", "uncertainty")  # what columns may be that are no coordinates
 MOST = 20  # columns in a message
 SEPARATORS = {".csv": ",;\t", ".tsv": "\t"}
 FLAGS = {"true": 1.0, "false": 0.0}  # however they are written: pandas has True, and R TRUE
-MISSING = (
-    "",
-    "na",
-    "n/a",
-    "<na>",
-    "#n/a",
-    "null",
-    "nil",
-    "none",
-    "?",
-    "-",
-    ".",
-)  # how people write that a number is not known
+# How people write that a number is not known.
+MISSING = {"", "na", "n/a", "<na>", "#n/a", "null", "nil", "none", "?", "-", "."}
 POINTS = "write points for decimal commas (decimal=',' of pandas.read_csv), and nothing between thousands"
 SEVERAL = 3  # columns, of which 0, 1, 2 could also be a point
 

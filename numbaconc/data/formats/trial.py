@@ -36,10 +36,8 @@ def try_out(call: Callable[[], object], seconds: int) -> None:
     ours, theirs = os.pipe()
     with open(ours, "rb") as answer:  # noqa: PTH123
         with warnings.catch_warnings():
-            for kind in (
-                DeprecationWarning,
-                RuntimeWarning,
-            ):  # of threads in this process, as JAX has: the child uses none
+            # Both are of threads in this process, as JAX has some; the child uses none.
+            for kind in (DeprecationWarning, RuntimeWarning):
                 warnings.simplefilter("ignore", kind)
             child = os.fork()
         if child == 0:

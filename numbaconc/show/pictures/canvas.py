@@ -65,9 +65,8 @@ def axes_for(ax: Any, along: str | None = None) -> Any:  # noqa: ANN401
         raise InputError(msg)
     before, legend = " ".join(ax.get_xlabel().split()), ax.get_legend()
     ours = legend is not None and before.startswith(tuple(map(style.literal, LABELS)))
-    if (
-        along is not None and ours and "".join(before.split()) != "".join(style.literal(along).split())
-    ):  # wrapped anywhere
+    letters, asked = "".join(before.split()), "".join(style.literal(along or "").split())  # labels are wrapped anywhere
+    if along is not None and ours and letters != asked:
         msg = f"ax has a picture against {before!r}, this one is against {along!r}; allowed: axes without one, or of the same"
         raise InputError(msg)
     return ax
