@@ -90,7 +90,7 @@ def note(text: str, *, shown: bool) -> None:
             tqdm.write(printable(text), file=sys.stderr)
 
 
-class Lines(tqdm):  # type: ignore[misc]  # tqdm has no types
+class Lines(tqdm):  # type: ignore[misc]  # tqdm ships no types: its base class is Any
     """Progress where nothing can be drawn over, such as in a log: a line now and then, none for what is soon done."""
 
     monitor_interval = 0  # no thread that looks whether a line is due

@@ -51,8 +51,7 @@ class Parser(argparse.ArgumentParser):
     # adds further options, and is called when arguments are parsed: other commands need not wait for it
     fill: Callable[[Parser], None] | None = None
 
-    # argparse's stubs give this method overloads by namespace; repeating them here would say nothing new
-    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401  # of any namespace class
         """Parse arguments. A number such as -8/255 after an option is its value, which a check then refuses."""
         if self.fill is not None:
             fill, self.fill = self.fill, None

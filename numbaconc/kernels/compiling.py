@@ -44,7 +44,7 @@ def _stamp() -> tuple[tuple[str, float, int], ...]:
     return tuple(sorted((name, file.st_mtime, file.st_size) for name, file in found))
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]  # the same
+class _Cache(FunctionCache):  # type: ignore[misc]  # numba ships no types: its base class is Any
     """Numba's cache on disk, which saves time and is nothing more: what it cannot read or keep is compiled again.
 
     Numba looks at the file of a function only. What is compiled of it has functions of other files in it, too, and

@@ -51,7 +51,7 @@ class BestSearch(Search):
         check=Unchecked("searches or names of them"),
         help="what is compared; if not given, those of the norm that are made to be tight, with their defaults",
     )
-    margin: float | None = setting(  # type: ignore[assignment]  # here alone it may be left open
+    margin: float | None = setting(  # type: ignore[assignment]  # a float in all others; here None lets it be settled
         default=None,
         check=Margin(),
         help="added to alpha on the training points; settled on those held back if not given",

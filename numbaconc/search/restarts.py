@@ -53,7 +53,7 @@ class Restarts(Search):
         return self._repeated().holds_back
 
     @property
-    def spreads(self) -> bool:  # type: ignore[override]  # likewise
+    def spreads(self) -> bool:  # type: ignore[override]  # it is as what it repeats, not as its class
         """Whether the search that is repeated has work for an executor."""
         return self._repeated().spreads
 

@@ -127,7 +127,7 @@ def _fill(file: netCDF4.Dataset, plain: xr.Dataset) -> Any:  # noqa: ANN401
     `Dataset.to_netcdf` does the same once it has imported Dask, all of it, to ask for its scheduler.
     """
     try:
-        store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]  # xarray gives it no types
+        store = NetCDF4DataStore(file)  # type: ignore[no-untyped-call]  # xarray gives this constructor no types
         plain.dump_to_store(store, encoding=_packing(plain))
     finally:
         closed = file.close()
